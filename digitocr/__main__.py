@@ -1,0 +1,5 @@
+"""`python -m digitocr`."""
+
+from digitocr.cli import main
+
+main()

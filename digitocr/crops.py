@@ -1,0 +1,82 @@
+"""Candidates → (N, 28, 28) MNIST-style crops; the one normalisation, shared by scanning and training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from digitocr.records import Crops, Gray
+
+SIDE = 28  # MNIST: LeCun et al. 1998, a 20×20 box centred by mass in 28×28
+BOX = 20
+# Ink is shrunk to this size first: area averaging keeps thin strokes, which bilinear sampling
+# at less than half size would skip.
+CANVAS = 2 * BOX
+# Ink fainter than this part of the darkest counts as paper when the box is measured.
+_FAINT = 0.25
+# Slants beyond this (pixels of x for one of y, about 39°) are a shape and not a hand's slant: a "/".
+_MOST_SLANT = 0.8
+
+
+def normalise(patches: Sequence[Gray]) -> Crops:
+    """Return each patch of ink upright, in a 20×20 box, centred by its mass in 28×28.
+
+    The slant is taken out by the second moments (LeCun et al. 1998, section III-A "deslanted"),
+    the aspect ratio is kept.
+
+    Args:
+        patches: uint8 pictures of any size, ink bright (255) on paper 0, one mark each.
+
+    Returns:
+        (N, 28, 28) float32, ink 1.0 on paper 0.0; an empty patch gives an empty crop.
+    """
+    canvases = np.zeros((len(patches), CANVAS, CANVAS), np.uint8)
+    for canvas, patch in zip(canvases, patches, strict=True):
+        small = _shrunk(patch)
+        canvas[: small.shape[0], : small.shape[1]] = small
+    crops = np.zeros((len(patches), SIDE, SIDE), np.uint8)
+    for crop, canvas, to_crop in zip(crops, canvases, _to_crops(canvases), strict=True):
+        cv2.warpAffine(canvas, to_crop, (SIDE, SIDE), dst=crop, flags=cv2.INTER_LINEAR)
+    return crops.astype(np.float32) / 255
+
+
+def _shrunk(patch: Gray) -> Gray:
+    """Return the patch made smaller, by area, until its longer side is at most `CANVAS`."""
+    height, width = patch.shape
+    longer = max(height, width)
+    if longer <= CANVAS:
+        return patch
+    size = (max(1, round(width * CANVAS / longer)), max(1, round(height * CANVAS / longer)))
+    return cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
+
+
+_Y, _X = (axis.ravel().astype(np.float32) for axis in np.mgrid[:CANVAS, :CANVAS])
+_POWERS = np.stack([np.ones_like(_X), _X, _Y, _X * _Y, _Y * _Y], axis=1)  # (1600, 5)
+
+def _to_crops(canvases: Gray):
+    """Return the (N, 2, 3) affine maps from canvas to crop pixels."""
+    ink = canvases.reshape(len(canvases), -1)
+    mass, x, y, xy, yy = ((ink.astype(np.float32) @ _POWERS) / np.float32(255)).T
+    mass = np.maximum(mass, 1e-6)
+    x, y = x / mass, y / mass
+    slant = (xy / mass - x * y) / np.maximum(yy / mass - y * y, 1e-6)
+    slant = np.clip(slant, -_MOST_SLANT, _MOST_SLANT)
+    inked = ink > _FAINT * ink.max(axis=1, keepdims=True)  # (N, 1600)
+    scale = BOX / np.maximum(_spans(inked, slant), 1)
+    middle = (SIDE - 1) / 2
+    maps = np.zeros((len(ink), 2, 3))
+    maps[:, 0, 0] = maps[:, 1, 1] = scale
+    maps[:, 0, 1] = -scale * slant
+    maps[:, 0, 2] = middle - scale * (x - slant * y)
+    maps[:, 1, 2] = middle - scale * y
+    return maps
+
+def _spans(inked, slant):
+    """Return the longer side, in canvas pixels, of each mark once its slant is taken out."""
+    upright = _X - slant[:, None] * _Y  # (N, 1600)
+    w = np.where(inked, upright, -np.inf).max(axis=1) - np.where(inked, upright, np.inf).min(axis=1)
+    rows = inked.reshape(-1, CANVAS, CANVAS).any(axis=2)
+    h = np.where(rows, np.arange(CANVAS), -1).max(axis=1) - np.argmax(rows, axis=1)
+    return np.maximum(w, h) + 1

@@ -1,0 +1,89 @@
+"""The exceptions of digitocr; each class owns its exit code and its advice.
+
+DigitocrError
+├── WrongUsage           2
+├── NothingToRead        3
+├── ModelUnreadable      4
+├── OutputUnwritable     5
+├── ExtraMissing         6
+├── DataMissing          3   (train and evaluate: no data to work on)
+└── InputUnreadable      7   (one input; the batch goes on)
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """How a command ended. Stable: scripts depend on the numbers."""
+
+    OK = 0  # all read
+    CRASH = 1  # left to crashes: a bug
+    USAGE = 2
+    NOTHING_TO_READ = 3
+    MODEL = 4
+    OUTPUT = 5
+    EXTRA_MISSING = 6
+    SOME_FAILED = 7  # some files failed, the rest is written
+    INTERRUPTED = 130
+
+
+class DigitocrError(Exception):
+    """The parent of every error that digitocr foresees: one sentence saying what and why."""
+
+    exit_code = ExitCode.CRASH
+    advice = ""  # what to do next, a sentence
+
+    def __init__(self, sentence: str, advice: str | None = None) -> None:
+        """Keep the sentence, and the advice where the class's own does not fit."""
+        super().__init__(sentence)
+        if advice is not None:
+            self.advice = advice
+
+
+class WrongUsage(DigitocrError):
+    """Options that can't go together or make no sense."""
+
+    exit_code = ExitCode.USAGE
+    advice = "See: digitocr --help"
+
+
+class NothingToRead(DigitocrError):
+    """No input file was found."""
+
+    exit_code = ExitCode.NOTHING_TO_READ
+    advice = "Name image files, or a folder that holds some (png, jpg, bmp, webp, tif)."
+
+
+class DataMissing(DigitocrError):
+    """Training or evaluation found no data."""
+
+    exit_code = ExitCode.NOTHING_TO_READ
+
+
+class ModelUnreadable(DigitocrError):
+    """The weights file is missing, damaged, or of another shape."""
+
+    exit_code = ExitCode.MODEL
+    advice = "Leave out --model to use the supplied one, or make one with: digitocr train"
+
+
+class OutputUnwritable(DigitocrError):
+    """Results can't be written."""
+
+    exit_code = ExitCode.OUTPUT
+    advice = "Choose another folder with -o."
+
+
+class ExtraMissing(DigitocrError):
+    """A package that only this command needs is not installed."""
+
+    exit_code = ExitCode.EXTRA_MISSING
+
+
+class InputUnreadable(DigitocrError):
+    """One input is missing, damaged or too large; the others are read."""
+
+    exit_code = ExitCode.SOME_FAILED
+    advice = "Replace it and run the same command again."

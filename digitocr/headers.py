@@ -1,0 +1,175 @@
+"""What an image file says of itself in its first bytes, read without decoding it.
+
+OpenCV decodes but tells neither the size before it allocates, nor the resolution, nor the number
+of pages of a file in memory. Only fields that are needed are read; sizes are never trusted for
+more than a limit.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, replace
+
+# TIFF 6.0 tags, also used by EXIF 2.32
+_WIDTH, _HEIGHT, _ORIENTATION, _X_RESOLUTION, _UNIT = 256, 257, 274, 282, 296
+_UNITS_PER_INCH = {2: 1.0, 3: 2.54}  # TIFF ResolutionUnit: 2 inch, 3 centimetre
+_MAX_PAGES = 100_000  # a chain of TIFF directories longer than this is a trap
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The format of a file, and its first page."""
+
+    format: str  # "PNG", "JPEG", "BMP", "WebP" or "TIFF"
+    width: int  # pixels, before the orientation is applied
+    height: int
+    dpi: float | None = None
+    orientation: int = 1  # EXIF 1..8
+    n_pages: int = 1
+    largest: int = 0  # pixels of the largest page
+
+
+def read_header(data: bytes) -> Header | None:
+    """Return the header of an image file, or None where the bytes are of no known format.
+
+    Raises:
+        ValueError: the format is known but the header is damaged or ends early.
+    """
+    try:
+        header = _by_magic(data)
+    except (struct.error, IndexError, KeyError, ZeroDivisionError) as error:
+        raise ValueError("its header is damaged or ends early") from error
+    if header and not header.largest:
+        return replace(header, largest=header.width * header.height)
+    return header
+
+
+def _by_magic(data: bytes) -> Header | None:
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return _png(data)
+    if data.startswith(b"\xff\xd8\xff"):
+        return _jpeg(data)
+    if data.startswith(b"BM"):
+        return _bmp(data)
+    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
+        return _webp(data)
+    if data[:4] in (b"II*\0", b"MM\0*"):
+        return _tiff(data)
+    return None
+
+
+def _png(data: bytes) -> Header:
+    """PNG (ISO/IEC 15948): IHDR first; pHYs and eXIf anywhere before the end."""
+    header = Header("PNG", *struct.unpack_from(">II", data, 16))
+    place = 8
+    while place + 8 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        if kind == b"pHYs":
+            per_metre, _, unit = struct.unpack_from(">IIB", data, place + 8)
+            header = replace(header, dpi=round(per_metre * 0.0254, 1) if unit == 1 else None)
+        elif kind == b"eXIf":
+            header = replace(header, orientation=_exif_orientation(data[place + 8 :][:length]))
+        place += 12 + length
+    return header
+
+
+def _jpeg(data: bytes) -> Header:
+    """JPEG (ITU T.81, JFIF 1.02): segments until the frame header."""
+    dpi, orientation, place = None, 1, 2
+    while True:
+        marker, length = struct.unpack_from(">HH", data, place)
+        body = place + 4
+        if marker == 0xFFE0 and data[body : body + 5] == b"JFIF\0":
+            unit, density = struct.unpack_from(">BH", data, body + 7)
+            dpi = density * {1: 1.0, 2: 2.54}[unit] if unit in (1, 2) and density > 1 else None
+        elif marker == 0xFFE1 and data[body : body + 6] == b"Exif\0\0":
+            orientation = _exif_orientation(data[body + 6 : body + length - 2])
+        elif 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
+            height, width = struct.unpack_from(">HH", data, body + 1)
+            return Header("JPEG", width, height, dpi, orientation)
+        elif marker < 0xFF01:
+            raise struct.error("no marker where one must stand")
+        place += 1 if marker == 0xFFFF else 2 + length  # 0xFF may be repeated as filling
+
+
+def _bmp(data: bytes) -> Header:
+    """BMP: BITMAPINFOHEADER and later, or OS/2 1.x; a negative height means top row first."""
+    if struct.unpack_from("<I", data, 14)[0] == 12:
+        return Header("BMP", *struct.unpack_from("<HH", data, 18))
+    width, height = struct.unpack_from("<ii", data, 18)
+    per_metre = struct.unpack_from("<i", data, 38)[0]
+    return Header("BMP", abs(width), abs(height), round(per_metre * 0.0254, 1) or None)
+
+
+def _webp(data: bytes) -> Header:
+    """WebP (RFC 9649): VP8X, VP8L or VP8 chunk first, EXIF after the picture."""
+    kind = data[12:16]
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(data[i : i + 3], "little") + 1 for i in (24, 27))
+    elif kind == b"VP8L":
+        bits = struct.unpack_from("<I", data, 21)[0]
+        width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    else:
+        width, height = (side & 0x3FFF for side in struct.unpack_from("<HH", data, 26))
+    return Header("WebP", width, height, orientation=_webp_orientation(data))
+
+
+def _webp_orientation(data: bytes) -> int:
+    place = 12
+    while place + 8 <= len(data):
+        kind, length = struct.unpack_from("<4sI", data, place)
+        if kind == b"EXIF":
+            return _exif_orientation(data[place + 8 :][:length].removeprefix(b"Exif\0\0"))
+        place += 8 + length + length % 2
+    return 1
+
+
+def _tiff(data: bytes) -> Header:
+    """TIFF 6.0: one directory a page, chained."""
+    order = "<" if data[:2] == b"II" else ">"
+    pages: list[dict[int, float]] = []
+    place, seen = struct.unpack_from(order + "I", data, 4)[0], set[int]()
+    while place and place not in seen and len(pages) < _MAX_PAGES:
+        seen.add(place)
+        tags, place = _directory(data, place, order)
+        pages.append(tags)
+    first = pages[0]
+    per_unit, unit = first.get(_X_RESOLUTION, 0), _UNITS_PER_INCH.get(int(first.get(_UNIT, 2)), 0)
+    return Header(
+        "TIFF",
+        int(first[_WIDTH]),
+        int(first[_HEIGHT]),
+        dpi=round(per_unit * unit, 1) or None,
+        orientation=int(first.get(_ORIENTATION, 1)),
+        n_pages=len(pages),
+        largest=int(max(page[_WIDTH] * page[_HEIGHT] for page in pages)),
+    )
+
+
+def _directory(data: bytes, place: int, order: str) -> tuple[dict[int, float], int]:
+    """Return the numeric tags of one TIFF directory, and where the next one is (0: none)."""
+    count = struct.unpack_from(order + "H", data, place)[0]
+    tags = {}
+    for entry in range(place + 2, place + 2 + 12 * count, 12):
+        tag, kind, _ = struct.unpack_from(order + "HHI", data, entry)
+        if kind == 3:  # SHORT
+            tags[tag] = struct.unpack_from(order + "H", data, entry + 8)[0]
+        elif kind == 4:  # LONG
+            tags[tag] = struct.unpack_from(order + "I", data, entry + 8)[0]
+        elif kind == 5 and tag == _X_RESOLUTION:  # RATIONAL, stored elsewhere
+            over, under = struct.unpack_from(
+                order + "II", data, struct.unpack_from(order + "I", data, entry + 8)[0]
+            )
+            tags[tag] = over / under if under else 0
+    return tags, struct.unpack_from(order + "I", data, place + 2 + 12 * count)[0]
+
+
+def _exif_orientation(exif: bytes) -> int:
+    """Return the orientation, 1..8, that an EXIF block gives; 1 where it gives none."""
+    try:
+        order = "<" if exif[:2] == b"II" else ">"
+        tags, _ = _directory(exif, struct.unpack_from(order + "I", exif, 4)[0], order)
+    except struct.error:
+        return 1
+    orientation = int(tags.get(_ORIENTATION, 1))
+    return orientation if 1 <= orientation <= 8 else 1

@@ -1,0 +1,198 @@
+"""Grey page → ink mask: light evened, polarity found, ruled lines taken out and kept aside."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from digitocr.records import Box, Gray, Ink, Mask, Rule
+
+# Light is evened on a picture this much smaller: shadows are wide, and averaging 64 pixels
+# takes the paper's grain away.
+_SHRINK = 8
+# Side of the neighbourhood whose lightest cell is paper, as a part of the page's longer side:
+# wider than any stroke, narrower than a shadow.
+_PAPER_REACH = 1 / 20
+# Pictures with a shorter side than this show a digit or two in one light.
+_EVEN_MIN_SIDE = 200
+# Evened paper has this value, so that paper noise above it still fits into 8 bits.
+_PAPER = 200
+# Ink must be this much darker than evened paper, in grey levels and in deviations of the paper's
+# noise, or the page is blank.
+_LEAST_CONTRAST = 16
+_LEAST_SIGMAS = 5.0
+# A stroke's edge is where it has this part of the ink's darkness: lower than half, so that
+# thin and faint strokes hold together.
+_EDGE = 0.42
+# Rules are looked for on a mask shrunk this much; they are this long (part of the page's width or
+# height), and at the most this thick in page pixels.
+_RULE_SHRINK = 4
+_RULE_LENGTH = 1 / 12
+_RULE_MIN_SIDE = 400
+# A rule is this many times longer than thick; the longest strokes of digits reach 20 times.
+_RULE_ASPECT = 40
+# A column of ink thicker than this many times the rule is a stroke that crosses it.
+_CROSSING = 1.7
+
+
+def find_ink(gray: Gray) -> Ink:
+    """Return what is written on a page, dark on light or light on dark.
+
+    Args:
+        gray: the level page. One that shows nothing but paper gives an empty mask.
+    """
+    if _light_on_dark(gray):
+        gray = np.asarray(cv2.bitwise_not(gray), np.uint8)
+    paper = _paper(gray)
+    level = _ink_level(gray, paper)
+    if level is None:
+        return Ink(np.zeros_like(gray), ())
+    threshold = cv2.resize(paper * (level / _PAPER), gray.shape[::-1])
+    mask = np.asarray(cv2.compare(gray, threshold.astype(np.uint8), cv2.CMP_LT), np.uint8)
+    return Ink(*_without_rules(mask))
+
+
+def _light_on_dark(gray: Gray) -> bool:
+    """Tell whether paper, which fills most of a page, is darker than what is written on it.
+
+    On a small picture a thick digit may fill more than the paper: there the border tells.
+    """
+    small = _shrunk(gray)
+    if min(gray.shape) < _EVEN_MIN_SIDE:
+        paper = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
+    else:
+        paper = np.median(small)
+    return bool(float(small.max()) - paper > paper - float(small.min()))
+
+
+def _shrunk(gray: Gray) -> Gray:
+    """Return the page smaller by `_SHRINK`, pictures of a digit or two as they are."""
+    if min(gray.shape) < _EVEN_MIN_SIDE:
+        return gray
+    shrunk = cv2.resize(
+        gray, None, fx=1 / _SHRINK, fy=1 / _SHRINK, interpolation=cv2.INTER_AREA
+    )
+    return np.asarray(shrunk, np.uint8)
+
+
+def _paper(gray: Gray) -> np.ndarray:
+    """Return the light that bare paper would show everywhere, float32, at `_SHRINK` size."""
+    small = _shrunk(gray)
+    if small is gray:
+        return np.full((1, 1), max(1.0, float(np.percentile(gray, 95))), np.float32)
+    reach = max(3, round(max(small.shape) * _PAPER_REACH))
+    lightest = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
+    return cv2.blur(np.maximum(lightest, 1).astype(np.float32), (reach, reach))
+
+
+def _ink_level(gray: Gray, paper: np.ndarray) -> float | None:
+    """Return the evened grey (paper is `_PAPER`) below which a pixel is ink; None for no ink.
+
+    Half-way, or rather `_EDGE`-way, from paper to the ink's darkness, which unlike Otsu's
+    threshold does not depend on how little is written.
+    """
+    step = max(1, round((gray.size / 500_000) ** 0.5))
+    sample = gray[::step, ::step]
+    light = cv2.resize(paper, sample.shape[::-1])
+    even = np.clip(sample * (_PAPER / light), 0, 255).astype(np.uint8)
+    histogram = np.bincount(even.ravel(), minlength=256)
+    peak = int(np.argmax(histogram))
+    sigma = _paper_sigma(histogram, peak)
+    least = peak - max(_LEAST_CONTRAST, _LEAST_SIGMAS * sigma)
+    dark = even[even < least]
+    if len(dark) == 0:
+        return None
+    return float(peak - _EDGE * (peak - np.percentile(dark, 25)))
+
+
+def _paper_sigma(histogram: np.ndarray, peak: int) -> float:
+    """Return the deviation of the paper's noise, from its lighter half, which holds no ink."""
+    lighter = histogram[peak:].astype(np.float64)
+    lighter[0] /= 2
+    distance = np.arange(len(lighter))
+    return float(np.sqrt((lighter * distance**2).sum() / max(lighter.sum(), 1)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Strip:
+    """Where a rule was seen on the shrunk mask, in page pixels, with room on both sides."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+
+def _without_rules(mask: Mask) -> tuple[Mask, tuple[Rule, ...]]:
+    """Return the mask without ruled lines, and these; digits that cross a rule stay whole."""
+    if min(mask.shape) < _RULE_MIN_SIDE:
+        return mask, ()
+    rules = [Rule(box, horizontal=True) for box in _erase_rules(mask)]
+    turned = np.ascontiguousarray(mask.T)
+    upright = _erase_rules(turned)
+    rules += [Rule(Box(box.y, box.x, box.height, box.width), horizontal=False) for box in upright]
+    return (np.ascontiguousarray(turned.T) if upright else mask), tuple(rules)
+
+
+def _erase_rules(mask: Mask) -> list[Box]:
+    """Erase the horizontal rules from the mask, in place, and return where they were."""
+    boxes = [_erase_rule(mask, strip) for strip in _rule_strips(mask)]
+    return [box for box in boxes if box]
+
+
+def _rule_strips(mask: Mask) -> list[_Strip]:
+    """Return where long horizontal lines run."""
+    small = cv2.resize(
+        mask, None, fx=1 / _RULE_SHRINK, fy=1 / _RULE_SHRINK, interpolation=cv2.INTER_AREA
+    )
+    # A rule one page pixel thick fills a quarter of a cell.
+    thin = np.asarray(cv2.compare(small, 255 // (_RULE_SHRINK + 1), cv2.CMP_GT), np.uint8)
+    length = max(1, round(thin.shape[1] * _RULE_LENGTH))
+    lines = cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    strips = []
+    for contour in cv2.findContours(lines, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+        x, y, width, height = (side * _RULE_SHRINK for side in cv2.boundingRect(contour))
+        if width > 4 * height:
+            strips.append(_Strip(max(0, y - 8), y + height + 8, x, x + width))
+    return strips
+
+
+def _erase_rule(mask: Mask, strip: _Strip) -> Box | None:
+    """Erase the rule within a strip of the mask, in place, and return where it was, if any is.
+
+    In each column the rule is the run of ink at its middle height; a run much thicker than the
+    rule is a stroke that crosses it and stays.
+    """
+    part = mask[strip.top : strip.bottom, strip.left : strip.right]
+    ink = part > 0  # (h, w)
+    middle = _rule_middle(ink)  # (w,)
+    rows = np.arange(ink.shape[0])[:, None]
+    paper_above = np.where(~ink & (rows <= middle), rows, -1).max(axis=0)
+    paper_below = np.where(~ink & (rows >= middle), rows, ink.shape[0]).min(axis=0)
+    thickness = paper_below - paper_above - 1  # (w,), -1 where the middle is paper
+    usual = float(np.median(thickness[thickness > 0])) if (thickness > 0).any() else 0.0
+    if usual * _RULE_ASPECT > ink.shape[1]:
+        return None
+    rule = thickness <= max(usual * _CROSSING, usual + 1)
+    part[(rows > paper_above) & (rows < paper_below) & rule] = 0
+    top = int(middle.min())
+    return Box(strip.left, strip.top + top, part.shape[1], int(middle.max()) - top + 1)
+
+
+def _rule_middle(ink: np.ndarray) -> np.ndarray:
+    """Return the row of the rule's middle in each column: a straight line through the ink.
+
+    Fitted to the medians of a few stretches, so that strokes that cross it do not pull it.
+    """
+    width = ink.shape[1]
+    weight = ink.sum(axis=0)
+    rows = np.arange(ink.shape[0])[:, None]
+    centre = (ink * rows).sum(axis=0) / np.maximum(weight, 1)
+    thin = (weight > 0) & (weight <= max(1.0, float(np.median(weight[weight > 0])) * _CROSSING))
+    x = np.flatnonzero(thin)
+    stretches = [s for s in np.array_split(x, 16) if len(s)]
+    at = [float(np.median(s)) for s in stretches]
+    line = np.polyfit(at, [float(np.median(centre[s])) for s in stretches], min(1, len(at) - 1))
+    return np.clip(np.round(np.polyval(line, np.arange(width))), 0, ink.shape[0] - 1).astype(int)

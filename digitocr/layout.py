@@ -1,0 +1,111 @@
+"""Digits → numbers → lines, in reading order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.records import Digit, Number, around
+
+# All lengths are parts of the page's digit height.
+# Digits stand on one line when they share this part of the lower one's height.
+_SAME_LINE = 0.5
+# Narrower digits (a 1) leave room on both sides in type and in careful writing; gaps are measured
+# as if they were this wide.
+_DIGIT_WIDTH = 0.45
+# Where the gaps on a page fall into two kinds, numbers are parted between the kinds; it must lie
+# within these bounds, and be this wide. Else they are parted at the usual gap.
+_PARTING = (0.3, 1.2)
+_LEAST_PARTING = 0.2
+_USUAL_PARTING = 0.8
+
+
+def into_numbers(digits: Sequence[Digit], min_confidence: float) -> tuple[Number, ...]:
+    """Return the numbers on a page in reading order; none where there are no digits.
+
+    Args:
+        digits: in any order, boxes in level pixels.
+        min_confidence: numbers below it get status "review".
+    """
+    if not digits:
+        return ()
+    height = float(np.median([digit.box.height for digit in digits]))
+    lines = _lines(digits)
+    gaps = [_gaps(line, height) for line in lines]
+    parting = _parting(np.concatenate(gaps))
+    return tuple(
+        _number(group, line, item, min_confidence)
+        for line, (row, row_gaps) in enumerate(zip(lines, gaps, strict=True), 1)
+        for item, group in enumerate(_split(row, row_gaps > parting), 1)
+    )
+
+
+def _lines(digits: Sequence[Digit]) -> list[list[Digit]]:
+    """Return digits by line, top to bottom, each line left to right.
+
+    Lines grow from left to right, each digit joining the line whose last digit it shares most
+    height with, so that a line may rise and fall.
+    """
+    lines: list[list[Digit]] = []
+    spans = np.empty((0, 2))  # top and bottom of each line's last digit
+    for digit in sorted(digits, key=lambda digit: digit.box.middle):
+        span = np.array([[digit.box.y, digit.box.bottom]], float)
+        shared = np.minimum(spans[:, 1], span[0, 1]) - np.maximum(spans[:, 0], span[0, 0])
+        lower = np.minimum(spans[:, 1] - spans[:, 0], digit.box.height)
+        fit = shared / lower
+        if len(fit) and fit.max() >= _SAME_LINE:
+            home = int(fit.argmax())
+            lines[home].append(digit)
+            spans[home] = span
+        else:
+            lines.append([digit])
+            spans = np.concatenate([spans, span])
+    return sorted(lines, key=lambda line: float(np.median([d.box.middle[1] for d in line])))
+
+
+def _gaps(line: Sequence[Digit], height: float) -> NDArray[np.float64]:
+    """Return the (N - 1) gaps between the N digits of a line, as parts of the digit height."""
+    return np.array(
+        [
+            (right.box.x - left.box.right - _room(left, height) - _room(right, height)) / height
+            for left, right in zip(line, line[1:], strict=False)
+        ]
+    )
+
+
+def _room(digit: Digit, height: float) -> float:
+    """Return the room that a narrow digit leaves on each side, in pixels."""
+    return max(0.0, _DIGIT_WIDTH * height - digit.box.width) / 2
+
+
+def _parting(gaps: NDArray[np.float64]) -> float:
+    """Return the gap beyond which a new number begins: the middle of the widest step in gaps."""
+    ordered = np.sort(np.clip(gaps, 0, _PARTING[1] + _LEAST_PARTING))
+    middles, widths = (ordered[1:] + ordered[:-1]) / 2, np.diff(ordered)
+    widths[(middles < _PARTING[0]) | (middles > _PARTING[1])] = 0
+    if len(widths) == 0 or widths.max() < _LEAST_PARTING:
+        return _USUAL_PARTING
+    return float(middles[widths.argmax()])
+
+
+def _split(line: Sequence[Digit], parted: NDArray[np.bool_]) -> list[Sequence[Digit]]:
+    """Return a line's digits in groups, parted after each digit whose flag is set."""
+    ends = [*(np.flatnonzero(parted) + 1).tolist(), len(line)]
+    return [line[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def _number(digits: Sequence[Digit], line: int, item: int, min_confidence: float) -> Number:
+    """Return neighbouring digits as one number; its confidence is that all are right."""
+    confidence = prod(digit.confidence for digit in digits)
+    return Number(
+        text="".join(digit.digit for digit in digits),
+        confidence=confidence,
+        status="ok" if confidence >= min_confidence else "review",
+        line=line,
+        item=item,
+        box=around([digit.box for digit in digits]),
+        digits=tuple(digits),
+    )

@@ -1,0 +1,186 @@
+"""Frozen records that stages hand on, with units; names for arrays with their shapes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Gray: TypeAlias = NDArray[np.uint8]  # (H, W), 0 black .. 255 white
+Mask: TypeAlias = NDArray[np.uint8]  # (H, W), 255 ink, 0 paper
+Crops: TypeAlias = NDArray[np.float32]  # (N, 28, 28), ink 1.0 on paper 0.0
+Scores: TypeAlias = NDArray[np.float32]  # (N, 10), every row sums to 1
+Labels: TypeAlias = NDArray[np.int64]  # (N,), 0..9
+Transform: TypeAlias = NDArray[np.float64]  # (3, 3), homogeneous, acts on (x, y, 1) columns
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle in pixels, origin top left; right and bottom are exclusive."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """The first column to the right of the box."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row below the box."""
+        return self.y + self.height
+
+    @property
+    def middle(self) -> tuple[float, float]:
+        """The middle of the box, (x, y)."""
+        return self.x + self.width / 2, self.y + self.height / 2
+
+
+def around(boxes: list[Box]) -> Box:
+    """Return the smallest box that holds all boxes; `boxes` may not be empty."""
+    x, y = min(box.x for box in boxes), min(box.y for box in boxes)
+    right, bottom = max(box.right for box in boxes), max(box.bottom for box in boxes)
+    return Box(x, y, right - x, bottom - y)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input to read. Exactly one of `path` and `data` is set."""
+
+    name: str  # relative to the INPUT it was found under, "/" between folders; names its results
+    path: Path | None = None
+    data: bytes | None = None  # what came on stdin
+
+
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """One input that could not be read, and the sentence that says why."""
+
+    file: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One decoded page, as a viewer shows it (EXIF orientation applied)."""
+
+    number: int  # from 1
+    gray: Gray
+    dpi: float | None  # None where the file does not say
+
+
+@dataclass(frozen=True, slots=True)
+class Straight:
+    """A page set upright and level."""
+
+    gray: Gray
+    to_page: Transform  # straightened pixels → pixels of the page as given
+    rotation: int  # clockwise turn that sets the page upright: 0, 90, 180, 270 degrees
+    skew: float  # the rest, in degrees; positive where lines fall to the right
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A ruled line that was taken out of the ink."""
+
+    box: Box
+    horizontal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What was written on a page, and the ruled lines kept aside."""
+
+    mask: Mask
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A mark that may be a digit: its box and its ink alone, without its neighbours'."""
+
+    box: Box
+    ink: Mask  # (box.height, box.width)
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """One digit as read."""
+
+    digit: str  # "0".."9"
+    confidence: float  # 0..1, the calibrated chance of being right
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """Neighbouring digits read as one. `text` keeps leading zeros: "007" stays "007"."""
+
+    text: str
+    confidence: float  # 0..1, the chance that every digit is right
+    status: str  # "ok" or "review"
+    line: int  # from 1, top to bottom
+    item: int  # from 1, left to right in its line
+    box: Box
+    digits: tuple[Digit, ...]
+    table: int | None = None  # table, row and column count from 1, None outside a table
+    row: int | None = None
+    column: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Numbers that stand in rows and columns."""
+
+    box: Box
+    rows: tuple[tuple[str, ...], ...]  # one text a cell, "" for a blank one
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """What was read on one page; a blank page has no numbers. Boxes are page pixels."""
+
+    page: int  # from 1
+    width: int
+    height: int
+    dpi: float | None
+    rotation: int  # as in `Straight`
+    skew: float
+    numbers: tuple[Number, ...]
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelId:
+    """Which network read a file."""
+
+    name: str
+    sha256: str  # of the weights file
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """What was read in one file."""
+
+    file: str  # the name of its Source
+    model: ModelId
+    pages: tuple[PageResult, ...]
+
+    @property
+    def numbers(self) -> list[Number]:
+        """The numbers of all pages in reading order."""
+        return [number for page in self.pages for number in page.numbers]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to read; the same settings, model and file give the same result."""
+
+    model: str | Path = "digits"  # a name out of `digitocr models`, or a path
+    min_confidence: float | None = None  # 0..1, below it "review"; None takes the model's own

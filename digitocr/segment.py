@@ -1,0 +1,106 @@
+"""Ink → candidates: marks of a digit's size, broken digits put together again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.records import Box, Candidate, Mask, around
+
+# All sizes are parts of the page's digit height, the usual height of its marks.
+_LEAST_MARK_PX = 8  # lower marks say nothing of the digit height
+_SPECK = 0.25  # smaller both ways: dust and points
+_LEAST_HEIGHT = 0.45  # lower: dots, commas and dashes
+_MOST_HEIGHT = 2.2  # higher: stains, boxes, brackets
+_MOST_WIDTH = 3.0  # wider: strokes drawn under or through numbers
+_WHOLE = 0.75  # lower: perhaps a piece of a broken digit
+# Pieces of one digit lie over each other by this part of the narrower one's width, as the bar of
+# a 5 does, with no wider a gap between them than this.
+_OVERLAP = 0.5
+_GAP = 0.22
+_MOST_WHOLE = 1.35  # and together are no higher than this
+
+
+def find_candidates(mask: Mask) -> list[Candidate]:
+    """Return the marks that may be digits, in no particular order; none for an empty mask."""
+    contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
+    height = digit_height(boxes)
+    kept = [i for i, box in enumerate(boxes) if max(box.width, box.height) > _SPECK * height]
+    groups = _pieces([boxes[i] for i in kept], height)
+    candidates = []
+    for group in groups:
+        box = around([boxes[kept[i]] for i in group])
+        if _may_be_digit(box, height):
+            candidates.append(_cut_out(mask, [contours[kept[i]] for i in group], box))
+    return candidates
+
+
+def digit_height(boxes: Sequence[Box]) -> float:
+    """Return the usual height of the marks on a page, in pixels; 0 where there are none.
+
+    The median by height, so that any number of specks weighs less than the digits.
+    """
+    heights = np.sort([box.height for box in boxes if box.height >= _LEAST_MARK_PX])
+    if len(heights) == 0:
+        return 0.0
+    share = np.cumsum(heights) / heights.sum()
+    return float(heights[np.searchsorted(share, 0.5)])
+
+
+def _may_be_digit(box: Box, height: float) -> bool:
+    """Tell whether a mark has the size of a digit."""
+    return (
+        _LEAST_HEIGHT * height <= box.height <= _MOST_HEIGHT * height
+        and box.width <= _MOST_WIDTH * height
+    )
+
+
+def _pieces(boxes: Sequence[Box], height: float) -> list[list[int]]:
+    """Return groups of indices, each the pieces of one mark; most have one piece."""
+    groups = [[i] for i, box in enumerate(boxes) if box.height >= _WHOLE * height]
+    wholes = _corners([boxes[i] for (i,) in groups])  # (G, 4), grows as marks are joined
+    pieces = [i for i, box in enumerate(boxes) if box.height < _WHOLE * height]
+    for i in sorted(pieces, key=lambda i: -boxes[i].height):
+        corners = _corners([boxes[i]])
+        homes = np.flatnonzero(_belongs(corners[0], wholes, height))
+        if len(homes):
+            home = homes[0]
+            groups[home].append(i)
+            wholes[home, :2] = np.minimum(wholes[home, :2], corners[0, :2])
+            wholes[home, 2:] = np.maximum(wholes[home, 2:], corners[0, 2:])
+        else:
+            groups.append([i])
+            wholes = np.concatenate([wholes, corners])
+    return groups
+
+
+def _corners(boxes: Sequence[Box]) -> NDArray[np.int64]:
+    """Return (N, 4): left, top, right and bottom of each box."""
+    corners = [(box.x, box.y, box.right, box.bottom) for box in boxes]
+    return np.array(corners, np.int64).reshape(-1, 4)
+
+
+def _belongs(
+    piece: NDArray[np.int64], wholes: NDArray[np.int64], height: float
+) -> NDArray[np.bool_]:
+    """Tell for each mark, (G, 4), whether a lower piece, (4,), is a part of it."""
+    overlap = np.minimum(piece[2], wholes[:, 2]) - np.maximum(piece[0], wholes[:, 0])
+    narrower = np.minimum(piece[2] - piece[0], wholes[:, 2] - wholes[:, 0])
+    gap = np.maximum(piece[1], wholes[:, 1]) - np.minimum(piece[3], wholes[:, 3])
+    together = np.maximum(piece[3], wholes[:, 3]) - np.minimum(piece[1], wholes[:, 1])
+    return np.asarray(
+        (overlap >= _OVERLAP * narrower)
+        & (gap <= _GAP * height)
+        & (together <= _MOST_WHOLE * height)
+    )
+
+
+def _cut_out(mask: Mask, contours: Sequence[np.ndarray], box: Box) -> Candidate:
+    """Return a mark with the ink inside its outlines and nothing of its neighbours."""
+    inside = np.zeros((box.height, box.width), np.uint8)
+    cv2.drawContours(inside, list(contours), -1, 255, cv2.FILLED, offset=(-box.x, -box.y))
+    return Candidate(box, inside & mask[box.y : box.bottom, box.x : box.right])

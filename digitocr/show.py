@@ -1,0 +1,96 @@
+"""What a person sees on stderr: progress, summaries, model cards. Rich is imported only here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from digitocr.batch import Done, Report
+
+_ROWS = 3  # of the slowest and of the least certain files
+
+
+def stderr() -> Console:
+    """Return the console for everything that is no result."""
+    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+
+
+def printable(text: str) -> str:
+    """Return a text in which control characters and broken bytes are escaped."""
+    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+    return safe.encode("utf-8", "backslashreplace").decode()
+
+
+def tracked(done: Iterable[Done], total: int, quiet: bool) -> Iterator[Done]:
+    """Yield what was done, with a progress bar where stderr is a terminal."""
+    console = stderr()
+    if quiet or not console.is_terminal:
+        yield from done
+        return
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("files, {task.fields[numbers]} numbers, {task.fields[failed]} failed,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    numbers = failed = 0
+    with Progress(*columns, console=console, transient=True) as progress:
+        task = progress.add_task("", total=total, numbers=0, failed=0)
+        for one in done:
+            numbers, failed = numbers + one.n_numbers, failed + bool(one.error)
+            progress.update(task, advance=1, numbers=numbers, failed=failed)
+            yield one
+
+
+def summary(report: Report, min_confidence: float, where: str) -> None:
+    """Print what a run came to, with its slowest and least certain files."""
+    console, counts = stderr(), report.counts
+    console.print(
+        f"{counts['read']} files read, {counts['failed']} failed: {counts['pages']} pages, "
+        f"{counts['numbers']} numbers in {report.seconds:.1f} s. "
+        f"{counts['review']} to review (confidence below {min_confidence:.2f})."
+    )
+    if len(report.read) > 1:
+        console.print(_file_table(report.read))
+    if report.interrupted:
+        console.print("Interrupted: what was read is written. Run the same command again.")
+    console.print(f"Results: {printable(where)}")
+
+
+def _file_table(read: Sequence[Done]) -> Table:
+    """Return the least certain and the slowest files, a row each."""
+    table = Table("", "file", "pages", "numbers", "to review", "least", "seconds")
+    by_doubt = sorted((one for one in read if one.least is not None), key=lambda one: one.least)
+    by_time = sorted(read, key=lambda one: -one.seconds)
+    for heading, files in (("least certain", by_doubt), ("slowest", by_time)):
+        for one in files[:_ROWS]:
+            table.add_row(heading, *_cells(one))
+            heading = ""
+        table.add_section()
+    return table
+
+
+def _cells(one: Done) -> list[Text]:
+    least = "" if one.least is None else f"{one.least:.2f}"
+    counts = (str(one.n_pages), str(one.n_numbers), str(one.n_review))
+    return [Text(printable(one.file)), *map(Text, counts), Text(least), Text(f"{one.seconds:.2f}")]
+
+
+def card(name: str, facts: Mapping[str, Any]) -> Table:
+    """Return a model's card as a table."""
+    table = Table(show_header=False, title=name, title_justify="left")
+    for key, value in facts.items():
+        table.add_row(key.replace("_", " "), Text(_plain(value)))
+    return table
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
+    return str(value)

@@ -1,0 +1,133 @@
+"""Results → CSV and JSON, written beside the target and renamed onto it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from digitocr import __version__
+from digitocr.records import Box, FileResult, Number, PageResult, Table, Unread
+
+SCHEMA = 1
+COLUMNS = (
+    "file,page,line,item,table,row,column,number,confidence,status,x,y,width,height"
+).split(",")
+# A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Return rows as CSV (RFC 4180, but lines end in a bare newline)."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def header_row() -> str:
+    """Return the header line of every numbers CSV."""
+    return csv_text([COLUMNS])
+
+
+def number_rows(result: FileResult) -> str:
+    """Return a file's numbers as CSV lines without the header; "" for a blank file."""
+    name = safe_cell(utf8_name(result.file))
+    return csv_text(
+        _number_row(name, page.page, number) for page in result.pages for number in page.numbers
+    )
+
+
+def _number_row(name: str, page: int, number: Number) -> list[object]:
+    confidence = f"{number.confidence:.4f}"
+    place = [number.line, number.item, number.table, number.row, number.column]
+    return [name, page, *place, number.text, confidence, number.status, *_box(number.box)]
+
+
+def error_rows(unread: Iterable[Unread]) -> str:
+    """Return errors.csv: one row for each input that could not be read."""
+    rows = ((safe_cell(utf8_name(one.file)), safe_cell(utf8_name(one.error))) for one in unread)
+    return csv_text([("file", "error"), *rows])
+
+
+def utf8_name(name: str) -> str:
+    r"""Return a file name as text that UTF-8 can hold; other bytes become \xNN."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def safe_cell(text: str) -> str:
+    """Return a text that no spreadsheet runs as a formula: with an apostrophe before it."""
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def json_text(result: FileResult) -> str:
+    """Return a file's result as one line of JSON (DESIGN.md section 2, schema 1)."""
+    return json.dumps(_json(result), ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _json(result: FileResult) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "file": utf8_name(result.file),
+        "digitocr": __version__,
+        "model": {"name": result.model.name, "sha256": result.model.sha256},
+        "pages": [_page_json(page) for page in result.pages],
+    }
+
+
+def _page_json(page: PageResult) -> dict[str, Any]:
+    return {
+        "page": page.page,
+        "width": page.width,
+        "height": page.height,
+        "dpi": page.dpi,
+        "rotation": page.rotation,
+        "skew": page.skew,
+        "numbers": [_number_json(number) for number in page.numbers],
+        "tables": [_table_json(table) for table in page.tables],
+    }
+
+
+def _number_json(number: Number) -> dict[str, Any]:
+    return {
+        "text": number.text,
+        "confidence": round(number.confidence, 4),
+        "status": number.status,
+        "line": number.line,
+        "item": number.item,
+        "table": number.table,
+        "row": number.row,
+        "column": number.column,
+        "box": _box(number.box),
+        "digits": [
+            {"digit": d.digit, "confidence": round(d.confidence, 4), "box": _box(d.box)}
+            for d in number.digits
+        ],
+    }
+
+
+def _table_json(table: Table) -> dict[str, Any]:
+    return {"box": _box(table.box), "rows": [list(row) for row in table.rows]}
+
+
+def _box(box: Box) -> list[int]:
+    return [box.x, box.y, box.width, box.height]
+
+
+def write(path: Path, content: bytes | Iterator[bytes]) -> None:
+    """Write a file whole or not at all, making its folder.
+
+    Raises:
+        OSError: it can't be written; what stood there before is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.writelines([content] if isinstance(content, bytes) else content)
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
