@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 
 from digitocr import __version__, writers
-from digitocr.draw import annotated
+from digitocr.draw import annotated, encoded
 from digitocr.errors import DigitocrError, ExitCode, OutputUnwritable
 from digitocr.model import Model
 from digitocr.records import FileResult, Page, PageResult, Settings, Source, Unread
@@ -153,8 +153,7 @@ def _target(folder: Path, source: Source, ending: str) -> Path:
 def _write_picture(folder: Path, source: Source, page: Page, result: PageResult) -> None:
     """Write the annotated copy of a page; the pages of a longer file are told apart by number."""
     ending = "annotated.jpg" if page.number == 1 else f"page{page.number}.annotated.jpg"
-    encoded = cv2.imencode(".jpg", annotated(page.gray, result), [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-    _write(_target(folder, source, ending), encoded.tobytes())
+    _write(_target(folder, source, ending), encoded(annotated(page.gray, result)))
 
 
 def _write(path: Path, content: bytes | Iterator[bytes]) -> None:

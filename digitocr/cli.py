@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shlex
 import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from digitocr import __version__
-from digitocr.errors import DigitocrError, ExitCode, NothingToRead, WrongUsage
+from digitocr.errors import DigitocrError, ExitCode, ExtraMissing, NothingToRead, WrongUsage
 
 if TYPE_CHECKING:
-    from digitocr.batch import Done, Output, Report
-    from digitocr.model import Model
-    from digitocr.records import Settings, Source, Unread
+    from digitocr.batch import Output, Report
+    from digitocr.records import Source, Unread
+    from digitocr.train import Recipe
 
 app = typer.Typer(
     help="Read the numbers on scanned and photographed pages into CSV and JSON.",
@@ -108,9 +110,7 @@ def scan(
     ] = "digitocr-results",
     formats: Annotated[
         str | None,
-        typer.Option(
-            "--format", help="csv, json or both.", show_default="csv,json; on stdout csv"
-        ),
+        typer.Option("--format", help="csv, json or both.", show_default="csv,json; on stdout csv"),
     ] = None,
     model: Annotated[str, typer.Option(help="Name (see: digitocr models) or path.")] = "digits",
     min_confidence: Annotated[
@@ -129,9 +129,7 @@ def scan(
         bool, typer.Option("--dry-run", help="Only say what would be read.")
     ] = False,
     verbose: Verbose = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")
-    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
 ) -> None:
     """Read the numbers in page images.
 
@@ -143,7 +141,7 @@ def scan(
         if dry_run:
             _show_plan(found)
             return
-        report = _scan(inputs, found, model, min_confidence, target, verbose, quiet)
+        report = _scan(inputs, found, model, min_confidence, target, quiet)
         raise typer.Exit(report.exit_code)
 
 
@@ -193,7 +191,6 @@ def _scan(
     model_name: str,
     min_confidence: float | None,
     target: Output,
-    verbose: bool,
     quiet: bool,
 ) -> Report:
     """Read all inputs, write all results, show how it went."""
@@ -222,3 +219,143 @@ def _scan(
         where = "stdout" if target.folder is None else str(target.folder)
         show.summary(report, batch.min_confidence(settings, model), where)
     return report
+
+
+@app.command()
+def train(
+    recipe: Annotated[
+        str, typer.Option(help="scan (the supplied model's) or seed (the first project's).")
+    ] = "scan",
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder with MNIST/raw.", show_default="downloaded into the cache"),
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Rounds.", show_default="the recipe's")
+    ] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="Digits a step.", show_default="the recipe's")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0, help="Adam's.", show_default="the recipe's")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The weights file to write.")
+    ] = Path("digits.safetensors"),
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    seed: Annotated[int, typer.Option(help="Of every random choice.")] = 0,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for curves, confusions and predictions.")
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train a network that reads digits, and write its weights.
+
+    Example: digitocr train -o mine.safetensors && digitocr scan scans --model mine.safetensors
+    """
+    with _reported(verbose), _extra("train"):
+        from digitocr import train
+
+        wanted = train.recipe(recipe, epochs, batch_size, learning_rate, seed)
+        _train(wanted, data, output, train.pick_device(device), report)
+
+
+@contextmanager
+def _extra(name: str) -> Iterator[None]:
+    """Say which install brings a package that is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise ExtraMissing(
+            f"{error.name} is not installed", f"Install it with: pip install 'digitocr[{name}]'"
+        ) from error
+
+
+def _train(
+    recipe: Recipe, data: Path | None, output: Path, device: str, report: Path | None
+) -> None:
+    """Train, print a line an epoch, save the weights with their card."""
+    from digitocr import show, train
+    from digitocr.dataset import joined, load_mnist
+    from digitocr.model import check_target, save_model
+
+    check_target(output)
+    digits, official_test = load_mnist(data)
+    test = None if recipe.pooled else official_test
+    if recipe.pooled:
+        digits = joined(digits, official_test)
+    run, history = train.Training(recipe, digits, device), []
+    with suppress(KeyboardInterrupt):
+        for epoch in run.epochs():
+            history.append(epoch)
+            _say(show.epoch_line(epoch))
+    if not history:
+        raise KeyboardInterrupt
+    card = train.card(run, test, "MNIST (CC BY-SA 3.0)", _command_line())
+    save_model(output, run.weights, card)
+    _say(show.trained(history[-1], card, str(output)))
+    if report:
+        train.write_report(run, history, report)
+    if not run.finished:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _command_line() -> str:
+    """Return the command that is being run, for the card."""
+    return shlex.join(["digitocr", *sys.argv[1:]])
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="Name (see: digitocr models) or path.")] = "digits",
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with MNIST/raw, or with pictures and a truth.csv (file,truth).",
+            show_default="MNIST, downloaded into the cache",
+        ),
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Folder for pictures of what was read wrong.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure a model: accuracy, confusions, calibration.
+
+    Example: digitocr evaluate --data ../scans-with-truth
+    """
+    with _reported(verbose), _extra("train"):
+        _evaluate(model, data, report, as_json)
+
+
+def _evaluate(name: str, data: Path | None, pictures: Path | None, as_json: bool) -> None:
+    """Measure and print."""
+    from digitocr import evaluate, show
+    from digitocr.dataset import mnist_folder
+    from digitocr.model import load_model
+
+    model, folder = load_model(name), data or mnist_folder()
+    report: evaluate.DigitReport | evaluate.PageReport
+    if evaluate.holds_digits(folder):
+        report, answered = evaluate.evaluate_digits(model, folder)
+        if pictures:
+            evaluate.write_digit_report(answered, pictures)
+    else:
+        report = evaluate.evaluate_pages(model, folder, pictures)
+    if as_json:
+        print(json.dumps(evaluate.as_json(report)))
+    else:
+        show.stdout().print(show.report(report))
+
+
+@app.command()
+def models() -> None:
+    """Show the supplied models and their cards."""
+    with _reported():
+        from digitocr import show
+        from digitocr.model import load_model, supplied_models
+
+        for path in supplied_models():
+            model = load_model(path)
+            show.stdout().print(show.card(model.id.name, {"sha256": model.id.sha256, **model.card}))

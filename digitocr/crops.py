@@ -1,4 +1,4 @@
-"""Candidates → (N, 28, 28) MNIST-style crops; the one normalisation, shared by scanning and training."""
+"""Candidates → (N, 28, 28) MNIST-style crops: the one normalisation of scanning and training."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from digitocr.records import Crops, Gray
 
@@ -16,7 +17,7 @@ BOX = 20
 CANVAS = 2 * BOX
 # Ink fainter than this part of the darkest counts as paper when the box is measured.
 _FAINT = 0.25
-# Slants beyond this (pixels of x for one of y, about 39°) are a shape and not a hand's slant: a "/".
+# Slants beyond this (pixels of x for one of y, about 39°) are a shape, not a hand's.
 _MOST_SLANT = 0.8
 
 
@@ -39,7 +40,7 @@ def normalise(patches: Sequence[Gray]) -> Crops:
     crops = np.zeros((len(patches), SIDE, SIDE), np.uint8)
     for crop, canvas, to_crop in zip(crops, canvases, _to_crops(canvases), strict=True):
         cv2.warpAffine(canvas, to_crop, (SIDE, SIDE), dst=crop, flags=cv2.INTER_LINEAR)
-    return crops.astype(np.float32) / 255
+    return crops.astype(np.float32) / np.float32(255)
 
 
 def _shrunk(patch: Gray) -> Gray:
@@ -49,22 +50,23 @@ def _shrunk(patch: Gray) -> Gray:
     if longer <= CANVAS:
         return patch
     size = (max(1, round(width * CANVAS / longer)), max(1, round(height * CANVAS / longer)))
-    return cv2.resize(patch, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 _Y, _X = (axis.ravel().astype(np.float32) for axis in np.mgrid[:CANVAS, :CANVAS])
-_POWERS = np.stack([np.ones_like(_X), _X, _Y, _X * _Y, _Y * _Y], axis=1)  # (1600, 5)
+_POWERS = np.stack([np.ones_like(_X), _X, _Y, _X * _Y, _Y * _Y], axis=1)  # (CANVAS², 5)
 
-def _to_crops(canvases: Gray):
+
+def _to_crops(canvases: Gray) -> NDArray[np.float64]:
     """Return the (N, 2, 3) affine maps from canvas to crop pixels."""
     ink = canvases.reshape(len(canvases), -1)
-    mass, x, y, xy, yy = ((ink.astype(np.float32) @ _POWERS) / np.float32(255)).T
-    mass = np.maximum(mass, 1e-6)
+    # Divided, because float32 holds sums of ink times y² no better than to 1 in 10^7.
+    mass, x, y, xy, yy = ((ink.astype(np.float32) / 255) @ _POWERS).astype(np.float64).T
+    mass = np.maximum(mass, 1e-6)  # an empty patch has none
     x, y = x / mass, y / mass
     slant = (xy / mass - x * y) / np.maximum(yy / mass - y * y, 1e-6)
     slant = np.clip(slant, -_MOST_SLANT, _MOST_SLANT)
-    inked = ink > _FAINT * ink.max(axis=1, keepdims=True)  # (N, 1600)
-    scale = BOX / np.maximum(_spans(inked, slant), 1)
+    scale = BOX / _longer_sides(ink > _FAINT * ink.max(axis=1, keepdims=True), slant)
     middle = (SIDE - 1) / 2
     maps = np.zeros((len(ink), 2, 3))
     maps[:, 0, 0] = maps[:, 1, 1] = scale
@@ -73,10 +75,13 @@ def _to_crops(canvases: Gray):
     maps[:, 1, 2] = middle - scale * y
     return maps
 
-def _spans(inked, slant):
-    """Return the longer side, in canvas pixels, of each mark once its slant is taken out."""
-    upright = _X - slant[:, None] * _Y  # (N, 1600)
-    w = np.where(inked, upright, -np.inf).max(axis=1) - np.where(inked, upright, np.inf).min(axis=1)
-    rows = inked.reshape(-1, CANVAS, CANVAS).any(axis=2)
-    h = np.where(rows, np.arange(CANVAS), -1).max(axis=1) - np.argmax(rows, axis=1)
-    return np.maximum(w, h) + 1
+
+def _longer_sides(inked: NDArray[np.bool_], slant: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the longer side, in canvas pixels, of (N, CANVAS²) marks once upright; at least 1."""
+    upright = _X - slant[:, None].astype(np.float32) * _Y  # (N, CANVAS²)
+    right = np.where(inked, upright, -np.inf).max(axis=1)
+    left = np.where(inked, upright, np.inf).min(axis=1)
+    rows = np.asarray(inked.reshape(-1, CANVAS, CANVAS).any(axis=2))
+    height = CANVAS - np.argmax(rows[:, ::-1], axis=1) - np.argmax(rows, axis=1)
+    width = np.where(inked.any(axis=1), right - left + 1, 1)
+    return np.asarray(np.maximum(width, height), np.float64)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Gray, Number, PageResult
+from digitocr.records import Box, Gray, Labels, Number, PageResult
 
 Picture = NDArray[np.uint8]  # (H, W, 3), blue green red
 
 _OK, _REVIEW = (60, 140, 0), (0, 80, 230)  # green and orange-red, told apart by lightness too
+GRID = 48  # pictures of digits on one sheet
+_GRID_COLUMNS = 8
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
@@ -25,6 +30,11 @@ def annotated(gray: Gray, result: PageResult) -> Picture:
     for number in result.numbers:
         _draw_number(picture, number)
     return picture
+
+
+def encoded(picture: Picture) -> bytes:
+    """Return a picture as the bytes of a JPEG file."""
+    return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
 
 def _draw_number(picture: Picture, number: Number) -> None:
@@ -46,3 +56,52 @@ def _draw_number(picture: Picture, number: Number) -> None:
 
 def _rectangle(picture: Picture, box: Box, colour: tuple[int, int, int], pen: int) -> None:
     cv2.rectangle(picture, (box.x, box.y), (box.right - 1, box.bottom - 1), colour, pen)
+
+
+def write_curves(
+    path: Path, losses: Mapping[str, Sequence[float]], accuracies: Mapping[str, Sequence[float]]
+) -> None:
+    """Write a picture of losses and accuracies (0..1), one value an epoch, by name."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    for axes, name, curves in zip(
+        figure.subplots(1, 2), ("loss", "accuracy"), (losses, accuracies), strict=True
+    ):
+        for label, values in curves.items():
+            axes.plot(range(1, len(values) + 1), values, label=label)
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.grid(alpha=0.3)
+        axes.legend()
+    figure.savefig(path)
+
+
+def write_confusion(path: Path, matrix: NDArray[np.int64]) -> None:
+    """Write a picture of (10, 10) counts: row the truth, column the reading."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 6), layout="constrained")
+    axes = figure.subplots()
+    # Readings that are right would drown the others: each row's share, root-scaled.
+    axes.imshow((matrix / np.maximum(1, matrix.sum(axis=1, keepdims=True))) ** 0.5, cmap="Blues")
+    for (truth, read), n in np.ndenumerate(matrix):
+        axes.text(
+            read, truth, str(n), ha="center", va="center", color="w" if truth == read else "k"
+        )
+    axes.set(xticks=range(10), yticks=range(10), xlabel="read as", ylabel="truth")
+    figure.savefig(path)
+
+
+def write_digits(path: Path, crops: NDArray[np.generic], truth: Labels, read: Labels) -> None:
+    """Write a grid of up to `GRID` crops, (N, 28, 28), with truth and reading; wrong ones red."""
+    from matplotlib.figure import Figure
+
+    rows = max(1, -(-min(len(crops), GRID) // _GRID_COLUMNS))
+    figure = Figure(figsize=(_GRID_COLUMNS * 1.2, rows * 1.5), layout="constrained")
+    grid = figure.subplots(rows, _GRID_COLUMNS, squeeze=False).ravel()
+    for axes in grid:
+        axes.set_axis_off()
+    for axes, crop, label, digit in zip(grid, crops, truth, read, strict=False):
+        axes.imshow(crop, cmap="gray_r")
+        axes.set_title(f"{label} read {digit}", fontsize=9, color="k" if label == digit else "r")
+    figure.savefig(path)

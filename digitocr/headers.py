@@ -11,9 +11,11 @@ import struct
 from dataclasses import dataclass, replace
 
 # TIFF 6.0 tags, also used by EXIF 2.32
-_WIDTH, _HEIGHT, _ORIENTATION, _X_RESOLUTION, _UNIT = 256, 257, 274, 282, 296
-_UNITS_PER_INCH = {2: 1.0, 3: 2.54}  # TIFF ResolutionUnit: 2 inch, 3 centimetre
-_MAX_PAGES = 100_000  # a chain of TIFF directories longer than this is a trap
+_WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT = 256, 257, 274, 277, 282, 296
+_TAGS = {_WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT}
+_MAX_PAGES = 100_000  # counted no further
+# Dots per metre, as PNG and BMP give them, or per unit of JFIF (1, 2) or TIFF (2, 3) → per inch.
+_METRE, _INCH, _CENTIMETRE = 0.0254, 1.0, 2.54
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Header:
     orientation: int = 1  # EXIF 1..8
     n_pages: int = 1
     largest: int = 0  # pixels of the largest page
+    gray_alpha: bool = False  # a TIFF page with grey and transparency, which OpenCV drops
 
 
 def read_header(data: bytes) -> Header | None:
@@ -64,12 +67,13 @@ def _png(data: bytes) -> Header:
     place = 8
     while place + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, place)
+        body, end = place + 8, place + 8 + length
         if kind == b"pHYs":
-            per_metre, _, unit = struct.unpack_from(">IIB", data, place + 8)
-            header = replace(header, dpi=round(per_metre * 0.0254, 1) if unit == 1 else None)
+            dots, _, unit = struct.unpack_from(">IIB", data, body)
+            header = replace(header, dpi=_dpi(dots, {1: _METRE}.get(unit)))
         elif kind == b"eXIf":
-            header = replace(header, orientation=_exif_orientation(data[place + 8 :][:length]))
-        place += 12 + length
+            header = replace(header, orientation=_exif_orientation(data[body:end]))
+        place = end + 4
     return header
 
 
@@ -78,18 +82,19 @@ def _jpeg(data: bytes) -> Header:
     dpi, orientation, place = None, 1, 2
     while True:
         marker, length = struct.unpack_from(">HH", data, place)
-        body = place + 4
+        body, end = place + 4, place + 2 + length
         if marker == 0xFFE0 and data[body : body + 5] == b"JFIF\0":
-            unit, density = struct.unpack_from(">BH", data, body + 7)
-            dpi = density * {1: 1.0, 2: 2.54}[unit] if unit in (1, 2) and density > 1 else None
+            unit, dots = struct.unpack_from(">BH", data, body + 7)
+            # 1 is what writers put that know of no resolution
+            dpi = _dpi(dots, {1: _INCH, 2: _CENTIMETRE}.get(unit)) if dots > 1 else None
         elif marker == 0xFFE1 and data[body : body + 6] == b"Exif\0\0":
-            orientation = _exif_orientation(data[body + 6 : body + length - 2])
+            orientation = _exif_orientation(data[body + 6 : end])
         elif 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
             height, width = struct.unpack_from(">HH", data, body + 1)
             return Header("JPEG", width, height, dpi, orientation)
-        elif marker < 0xFF01:
-            raise struct.error("no marker where one must stand")
-        place += 1 if marker == 0xFFFF else 2 + length  # 0xFF may be repeated as filling
+        elif marker < 0xFFC0 or 0xFFD0 <= marker <= 0xFFDA:
+            raise ValueError("its picture begins before its header")
+        place = place + 1 if marker == 0xFFFF else end  # 0xFF may be repeated as filling
 
 
 def _bmp(data: bytes) -> Header:
@@ -97,8 +102,8 @@ def _bmp(data: bytes) -> Header:
     if struct.unpack_from("<I", data, 14)[0] == 12:
         return Header("BMP", *struct.unpack_from("<HH", data, 18))
     width, height = struct.unpack_from("<ii", data, 18)
-    per_metre = struct.unpack_from("<i", data, 38)[0]
-    return Header("BMP", abs(width), abs(height), round(per_metre * 0.0254, 1) or None)
+    dots = struct.unpack_from("<i", data, 38)[0]
+    return Header("BMP", abs(width), abs(height), _dpi(dots, _METRE))
 
 
 def _webp(data: bytes) -> Header:
@@ -126,50 +131,70 @@ def _webp_orientation(data: bytes) -> int:
 
 def _tiff(data: bytes) -> Header:
     """TIFF 6.0: one directory a page, chained."""
-    order = "<" if data[:2] == b"II" else ">"
+    order = _byte_order(data)
     pages: list[dict[int, float]] = []
-    place, seen = struct.unpack_from(order + "I", data, 4)[0], set[int]()
-    while place and place not in seen and len(pages) < _MAX_PAGES:
-        seen.add(place)
-        tags, place = _directory(data, place, order)
+    place, unread = struct.unpack_from(order + "I", data, 4)[0], len(data)
+    while place and len(pages) < _MAX_PAGES:
+        tags, end = _directory(data, place, order)
         pages.append(tags)
-    first = pages[0]
-    per_unit, unit = first.get(_X_RESOLUTION, 0), _UNITS_PER_INCH.get(int(first.get(_UNIT, 2)), 0)
+        unread -= end - place
+        if unread < 0:  # made to be read for ever
+            raise ValueError("its pages overlap")
+        place = struct.unpack_from(order + "I", data, end)[0]
+    first, units = pages[0], {2.0: _INCH, 3.0: _CENTIMETRE}
     return Header(
         "TIFF",
         int(first[_WIDTH]),
         int(first[_HEIGHT]),
-        dpi=round(per_unit * unit, 1) or None,
-        orientation=int(first.get(_ORIENTATION, 1)),
+        dpi=_dpi(first.get(_X_RESOLUTION, 0), units.get(first.get(_UNIT, 2))),
+        orientation=_orientation(first),
         n_pages=len(pages),
         largest=int(max(page[_WIDTH] * page[_HEIGHT] for page in pages)),
+        gray_alpha=any(page.get(_SAMPLES) == 2 for page in pages),
     )
 
 
+def _byte_order(data: bytes) -> str:
+    return "<" if data.startswith(b"II") else ">"
+
+
 def _directory(data: bytes, place: int, order: str) -> tuple[dict[int, float], int]:
-    """Return the numeric tags of one TIFF directory, and where the next one is (0: none)."""
+    """Return the numbers among `_TAGS` of one TIFF directory, and where its entries end."""
     count = struct.unpack_from(order + "H", data, place)[0]
+    end = place + 2 + 12 * count
     tags = {}
-    for entry in range(place + 2, place + 2 + 12 * count, 12):
-        tag, kind, _ = struct.unpack_from(order + "HHI", data, entry)
+    for tag, kind, _, value in struct.iter_unpack(order + "HHI4s", data[place + 2 : end]):
+        if tag not in _TAGS:
+            continue
         if kind == 3:  # SHORT
-            tags[tag] = struct.unpack_from(order + "H", data, entry + 8)[0]
+            tags[tag] = struct.unpack(order + "H", value[:2])[0]
         elif kind == 4:  # LONG
-            tags[tag] = struct.unpack_from(order + "I", data, entry + 8)[0]
-        elif kind == 5 and tag == _X_RESOLUTION:  # RATIONAL, stored elsewhere
-            over, under = struct.unpack_from(
-                order + "II", data, struct.unpack_from(order + "I", data, entry + 8)[0]
-            )
-            tags[tag] = over / under if under else 0
-    return tags, struct.unpack_from(order + "I", data, place + 2 + 12 * count)[0]
+            tags[tag] = struct.unpack(order + "I", value)[0]
+        elif kind == 5:  # RATIONAL, stored elsewhere
+            tags[tag] = _ratio(data, struct.unpack(order + "I", value)[0], order)
+    return tags, end
+
+
+def _ratio(data: bytes, place: int, order: str) -> float:
+    """Return a TIFF fraction, 0 where it lies outside of the file or is none."""
+    over, under = struct.unpack(order + "II", data[place : place + 8].ljust(8, b"\0"))
+    return float(over / under) if under else 0.0
 
 
 def _exif_orientation(exif: bytes) -> int:
     """Return the orientation, 1..8, that an EXIF block gives; 1 where it gives none."""
+    order = _byte_order(exif)
     try:
-        order = "<" if exif[:2] == b"II" else ">"
-        tags, _ = _directory(exif, struct.unpack_from(order + "I", exif, 4)[0], order)
+        return _orientation(_directory(exif, struct.unpack_from(order + "I", exif, 4)[0], order)[0])
     except struct.error:
         return 1
+
+
+def _orientation(tags: dict[int, float]) -> int:
     orientation = int(tags.get(_ORIENTATION, 1))
     return orientation if 1 <= orientation <= 8 else 1
+
+
+def _dpi(dots: float, units_per_inch: float | None) -> float | None:
+    """Return a resolution in dots per inch; None where it or its unit is not given."""
+    return round(max(0.0, dots * (units_per_inch or 0)), 1) or None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from digitocr.records import Box, Gray, Ink, Mask, Rule
 
@@ -25,7 +26,7 @@ _LEAST_CONTRAST = 16
 _LEAST_SIGMAS = 5.0
 # A stroke's edge is where it has this part of the ink's darkness: lower than half, so that
 # thin and faint strokes hold together.
-_EDGE = 0.42
+_EDGE = 0.25
 # Rules are looked for on a mask shrunk this much; they are this long (part of the page's width or
 # height), and at the most this thick in page pixels.
 _RULE_SHRINK = 4
@@ -46,12 +47,30 @@ def find_ink(gray: Gray) -> Ink:
     if _light_on_dark(gray):
         gray = np.asarray(cv2.bitwise_not(gray), np.uint8)
     paper = _paper(gray)
-    level = _ink_level(gray, paper)
-    if level is None:
+    depths = _depths(gray, paper)
+    if depths is None:
         return Ink(np.zeros_like(gray), ())
-    threshold = cv2.resize(paper * (level / _PAPER), gray.shape[::-1])
-    mask = np.asarray(cv2.compare(gray, threshold.astype(np.uint8), cv2.CMP_LT), np.uint8)
+    threshold = cv2.resize(_threshold(gray, paper, depths), gray.shape[::-1])
+    mask = np.asarray(cv2.compare(gray, np.asarray(threshold, np.uint8), cv2.CMP_LT), np.uint8)
     return Ink(*_without_rules(mask))
+
+
+def _threshold(gray: Gray, paper: NDArray[np.float32], depths: _Depths) -> NDArray[np.uint8]:
+    """Return the grey below which a pixel is ink, as large as `paper`.
+
+    It lies `_EDGE`-way from paper to the darkest ink in the neighbourhood, so that pencil that
+    fades along the page keeps its strokes, but no nearer to paper than its noise allows.
+    """
+    if paper.size == 1:
+        depth = np.full_like(paper, depths.ink)
+    else:
+        darkest = cv2.erode(gray[::2, ::2], np.ones((_SHRINK // 2, _SHRINK // 2), np.uint8))
+        darkest = cv2.resize(darkest, paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
+        depth = _PAPER * (1 - darkest / paper)
+        reach = np.ones((_reach(paper), _reach(paper)), np.uint8)
+        depth = cv2.blur(cv2.dilate(depth.astype(np.float32), reach), reach.shape)
+    edge = np.clip(_EDGE * depth, depths.noise, max(depths.noise, _EDGE * depths.ink))
+    return np.asarray(paper * (1 - edge / _PAPER), np.uint8)
 
 
 def _light_on_dark(gray: Gray) -> bool:
@@ -71,27 +90,38 @@ def _shrunk(gray: Gray) -> Gray:
     """Return the page smaller by `_SHRINK`, pictures of a digit or two as they are."""
     if min(gray.shape) < _EVEN_MIN_SIDE:
         return gray
-    shrunk = cv2.resize(
-        gray, None, fx=1 / _SHRINK, fy=1 / _SHRINK, interpolation=cv2.INTER_AREA
-    )
+    shrunk = cv2.resize(gray, None, fx=1 / _SHRINK, fy=1 / _SHRINK, interpolation=cv2.INTER_AREA)
     return np.asarray(shrunk, np.uint8)
 
 
-def _paper(gray: Gray) -> np.ndarray:
+def _reach(small: NDArray[np.generic]) -> int:
+    """Return the side of the neighbourhood in which paper and ink are looked for, in cells."""
+    return max(3, round(max(small.shape) * _PAPER_REACH))
+
+
+def _paper(gray: Gray) -> NDArray[np.float32]:
     """Return the light that bare paper would show everywhere, float32, at `_SHRINK` size."""
     small = _shrunk(gray)
     if small is gray:
-        return np.full((1, 1), max(1.0, float(np.percentile(gray, 95))), np.float32)
-    reach = max(3, round(max(small.shape) * _PAPER_REACH))
+        return np.full((1, 1), max(1.0, float(np.percentile(gray, 95))), np.float32)  # one light
+    reach = _reach(small)
     lightest = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
     return cv2.blur(np.maximum(lightest, 1).astype(np.float32), (reach, reach))
 
 
-def _ink_level(gray: Gray, paper: np.ndarray) -> float | None:
-    """Return the evened grey (paper is `_PAPER`) below which a pixel is ink; None for no ink.
+@dataclass(frozen=True, slots=True)
+class _Depths:
+    """How much darker than evened paper, of `_PAPER`, things are."""
 
-    Half-way, or rather `_EDGE`-way, from paper to the ink's darkness, which unlike Otsu's
-    threshold does not depend on how little is written.
+    ink: float  # a quarter of the ink on the page is darker
+    noise: float  # paper at its darkest
+
+
+def _depths(gray: Gray, paper: NDArray[np.float32]) -> _Depths | None:
+    """Return how dark ink and noise are; None where nothing is darker than the noise.
+
+    Taken from what is darker than noise, which unlike Otsu's threshold does not depend on how
+    little is written.
     """
     step = max(1, round((gray.size / 500_000) ** 0.5))
     sample = gray[::step, ::step]
@@ -99,12 +129,11 @@ def _ink_level(gray: Gray, paper: np.ndarray) -> float | None:
     even = np.clip(sample * (_PAPER / light), 0, 255).astype(np.uint8)
     histogram = np.bincount(even.ravel(), minlength=256)
     peak = int(np.argmax(histogram))
-    sigma = _paper_sigma(histogram, peak)
-    least = peak - max(_LEAST_CONTRAST, _LEAST_SIGMAS * sigma)
-    dark = even[even < least]
+    noise = max(_LEAST_CONTRAST, _LEAST_SIGMAS * _paper_sigma(histogram, peak))
+    dark = even[even < peak - noise]
     if len(dark) == 0:
         return None
-    return float(peak - _EDGE * (peak - np.percentile(dark, 25)))
+    return _Depths(ink=float(peak - np.percentile(dark, 25)), noise=noise + _PAPER - peak)
 
 
 def _paper_sigma(histogram: np.ndarray, peak: int) -> float:
@@ -148,7 +177,7 @@ def _rule_strips(mask: Mask) -> list[_Strip]:
         mask, None, fx=1 / _RULE_SHRINK, fy=1 / _RULE_SHRINK, interpolation=cv2.INTER_AREA
     )
     # A rule one page pixel thick fills a quarter of a cell.
-    thin = np.asarray(cv2.compare(small, 255 // (_RULE_SHRINK + 1), cv2.CMP_GT), np.uint8)
+    thin = (np.asarray(small) > 255 // (_RULE_SHRINK + 1)).astype(np.uint8)
     length = max(1, round(thin.shape[1] * _RULE_LENGTH))
     lines = cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     strips = []
@@ -181,7 +210,7 @@ def _erase_rule(mask: Mask, strip: _Strip) -> Box | None:
     return Box(strip.left, strip.top + top, part.shape[1], int(middle.max()) - top + 1)
 
 
-def _rule_middle(ink: np.ndarray) -> np.ndarray:
+def _rule_middle(ink: np.ndarray) -> NDArray[np.float32]:
     """Return the row of the rule's middle in each column: a straight line through the ink.
 
     Fitted to the medians of a few stretches, so that strokes that cross it do not pull it.

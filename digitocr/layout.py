@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -71,7 +72,7 @@ def _gaps(line: Sequence[Digit], height: float) -> NDArray[np.float64]:
     return np.array(
         [
             (right.box.x - left.box.right - _room(left, height) - _room(right, height)) / height
-            for left, right in zip(line, line[1:], strict=False)
+            for left, right in pairwise(line)
         ]
     )
 

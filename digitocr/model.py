@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from digitocr.errors import ModelUnreadable
-from digitocr.records import Crops, ModelId, Scores
+from digitocr.errors import ModelUnreadable, OutputUnwritable
+from digitocr.records import Answers, Crops, ModelId, Scores
 
 PIXELS, CLASSES = 784, 10
 _MOST_BYTES = 100_000_000  # the supplied network has 1.6 MB
 _SUFFIX = ".safetensors"
+
+_OTHER_FILE = "Choose another file with -o."
 
 Weights = NDArray[np.float32]
 
@@ -60,14 +62,14 @@ def scores(model: Model, crops: Crops) -> Scores:
     return softmax(logits(model, crops) / np.float32(model.temperature))
 
 
-def logits(model: Model, crops: Crops) -> NDArray[np.float32]:
+def logits(model: Model, crops: Crops) -> Answers:
     """Return the network's raw answers, (N, 10) float32, for (N, 28, 28) crops."""
     hidden = np.maximum(crops.reshape(-1, PIXELS) @ model.w1 + model.b1, 0)  # (N, H)
-    return hidden @ model.w2 + model.b2
+    return np.asarray(hidden @ model.w2 + model.b2, np.float32)
 
 
-def softmax(answers: NDArray[np.float32]) -> Scores:
-    """Return (N, 10) answers as probabilities."""
+def softmax(answers: Answers) -> Scores:
+    """Return (N, 10) logits as probabilities."""
     powers = np.exp(answers - answers.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(powers / powers.sum(axis=1, keepdims=True), np.float32)
 
@@ -133,6 +135,21 @@ def _check(path: Path, arrays: dict[str, Weights], card: object) -> None:
             raise ModelUnreadable(f"{path}: has weights that are no finite 32-bit numbers")
     if not isinstance(card, dict):
         raise ModelUnreadable(f"{path}: has a card that can't be read")
+
+
+def check_target(path: Path) -> None:
+    """Raise OutputUnwritable where a model can't be written, before hours of training."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise OutputUnwritable(f"{path}: is a folder, not a file", _OTHER_FILE)
+        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        beside.touch()
+        beside.unlink()
+    except OSError as error:
+        raise OutputUnwritable(
+            f"{path}: can't be written: {error.strerror}", _OTHER_FILE
+        ) from error
 
 
 def save_model(path: Path, arrays: dict[str, Weights], card: dict[str, Any]) -> None:

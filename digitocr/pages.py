@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -18,6 +20,8 @@ from digitocr.records import Gray, Page, Source
 MAX_PIXELS = 200_000_000
 MAX_PAGES = 10_000
 MAX_BYTES = 2_000_000_000
+
+Pixels: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]  # (H, W) or (H, W, channels)
 
 # What turns a picture upright for each EXIF orientation: (mirror left-right first, then turn).
 _TURNS: dict[int, tuple[bool, int | None]] = {
@@ -45,18 +49,22 @@ def read_pages(source: Source) -> Iterator[Page]:
         image = _decode(buffer, header, index)
         if image is None:
             where = f" on page {index + 1} of {header.n_pages}" if header.n_pages > 1 else ""
-            raise InputUnreadable(f"is damaged or ends early{where} ({header.format})")
+            rare = f"or is a kind of {header.format} that can't be read"
+            raise InputUnreadable(f"is damaged, ends early{where} {rare}")
+        if header.gray_alpha and image.min() == image.max():
+            raise InputUnreadable("may hold its ink in its transparency; save it as PNG")
         yield Page(index + 1, _to_gray(image), header.dpi)
 
 
 def _read_bytes(source: Source) -> bytes:
     """Return the bytes of a source."""
-    if source.path is None:
-        return source.data or b""
     try:
-        if source.path.stat().st_size > MAX_BYTES:
+        if source.path and not stat.S_ISREG(source.path.stat().st_mode):
+            raise InputUnreadable("is not a file")  # a pipe or a device may never end
+        size = source.path.stat().st_size if source.path else len(source.data or b"")
+        if size > MAX_BYTES:
             raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB", "Split it.")
-        return source.path.read_bytes()
+        return source.path.read_bytes() if source.path else source.data or b""
     except OSError as error:
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
 
@@ -70,16 +78,16 @@ def _checked_header(data: bytes) -> Header:
     except ValueError as error:
         raise InputUnreadable(f"is damaged: {error}") from error
     if header is None:
-        raise InputUnreadable("is not an image, whatever its name says")
+        raise InputUnreadable("is no PNG, JPEG, BMP, WebP or TIFF image, whatever its name says")
     if header.largest > MAX_PIXELS:
-        size = f"{header.width} x {header.height} pixels"
-        raise InputUnreadable(f"has {size}, more than {MAX_PIXELS // 10**6} million", "Shrink it.")
+        size = f"{header.largest // 10**6} million pixels"
+        raise InputUnreadable(f"has {size}, more than {MAX_PIXELS // 10**6}", "Shrink it.")
     if header.n_pages > MAX_PAGES:
         raise InputUnreadable(f"has more than {MAX_PAGES} pages", "Split it.")
     return header
 
 
-def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> NDArray[np.generic] | None:
+def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> Pixels | None:
     """Return one page as stored but upright, or None where it can't be decoded."""
     with _quiet():
         try:
@@ -97,7 +105,12 @@ def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> NDArray[np
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep libpng and libtiff, which write to the process's stderr, from doing so."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
         os.dup2(nowhere, 2)
         yield
@@ -107,7 +120,7 @@ def _quiet() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _turned(image: NDArray[np.generic], orientation: int) -> NDArray[np.generic]:
+def _turned(image: Pixels, orientation: int) -> Pixels:
     """Return the image turned as its EXIF orientation asks."""
     mirror, turn = _TURNS[orientation]
     if mirror:
@@ -115,20 +128,28 @@ def _turned(image: NDArray[np.generic], orientation: int) -> NDArray[np.generic]
     return image if turn is None else cv2.rotate(image, turn)
 
 
-def _to_gray(image: NDArray[np.generic]) -> Gray:
+def _to_gray(image: Pixels) -> Gray:
     """Return an image of any depth and number of channels as grey, transparent parts white."""
     if image.dtype != np.uint8:
         image = _to_8_bit(image)
     if image.ndim == 2:
         return np.ascontiguousarray(image, np.uint8)
+    gray = cv2.cvtColor(np.asarray(image, np.uint8), cv2.COLOR_BGR2GRAY)
     if image.shape[2] == 4:
-        opaque = image[:, :, 3:].astype(np.uint16)
-        image = (image[:, :, :3] * opaque + 255 * (255 - opaque)) // 255
-    return np.asarray(cv2.cvtColor(image.astype(np.uint8), cv2.COLOR_BGR2GRAY), np.uint8)
+        opaque = np.asarray(image[:, :, 3], np.uint8)
+        gray = cv2.bitwise_not(cv2.multiply(cv2.bitwise_not(gray), opaque, scale=1 / 255))
+    return np.asarray(gray, np.uint8)
 
 
-def _to_8_bit(image: NDArray[np.generic]) -> NDArray[np.uint8]:
+def _to_8_bit(image: Pixels) -> NDArray[np.uint8]:
     """Return a deeper image in 8 bits, its brightest value white (12-bit scans fill 1/16)."""
-    values = np.nan_to_num(image.astype(np.float32), nan=0.0, posinf=0.0, neginf=0.0)
-    brightest = float(values.max(initial=0))
-    return np.clip(values * (255 / brightest if brightest > 0 else 0), 0, 255).astype(np.uint8)
+    if image.dtype != np.uint16:
+        image = _finite(image.astype(np.float32))
+    brightest = float(image.max(initial=0))
+    return np.asarray(cv2.convertScaleAbs(image, alpha=255 / (brightest or 1)), np.uint8)
+
+
+def _finite(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the image without negative values; what has no value (NaN) is as bright as paper."""
+    brightest = float(image.max(initial=0, where=np.isfinite(image)))
+    return np.nan_to_num(image, nan=brightest, posinf=brightest, neginf=0).clip(0)

@@ -13,6 +13,7 @@ Gray: TypeAlias = NDArray[np.uint8]  # (H, W), 0 black .. 255 white
 Mask: TypeAlias = NDArray[np.uint8]  # (H, W), 255 ink, 0 paper
 Crops: TypeAlias = NDArray[np.float32]  # (N, 28, 28), ink 1.0 on paper 0.0
 Scores: TypeAlias = NDArray[np.float32]  # (N, 10), every row sums to 1
+Answers: TypeAlias = NDArray[np.float32]  # (N, 10), logits: the higher, the likelier
 Labels: TypeAlias = NDArray[np.int64]  # (N,), 0..9
 Transform: TypeAlias = NDArray[np.float64]  # (3, 3), homogeneous, acts on (x, y, 1) columns
 

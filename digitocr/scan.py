@@ -70,8 +70,7 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     least = model.min_confidence if least is None else least
     height, width = page.gray.shape
     numbers = tuple(
-        _on_page(number, straight.to_page, width, height)
-        for number in into_numbers(digits, least)
+        _on_page(number, straight.to_page, width, height) for number in into_numbers(digits, least)
     )
     return PageResult(
         page.number, width, height, page.dpi, straight.rotation, straight.skew, numbers

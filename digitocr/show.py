@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
-from digitocr.batch import Done, Report
+if TYPE_CHECKING:
+    from digitocr.batch import Done, Report
+    from digitocr.calibration import Level
+    from digitocr.evaluate import DigitReport, PageReport
+    from digitocr.train import Epoch
 
 _ROWS = 3  # of the slowest and of the least certain files
 
@@ -66,7 +70,7 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
 def _file_table(read: Sequence[Done]) -> Table:
     """Return the least certain and the slowest files, a row each."""
     table = Table("", "file", "pages", "numbers", "to review", "least", "seconds")
-    by_doubt = sorted((one for one in read if one.least is not None), key=lambda one: one.least)
+    by_doubt = sorted((one for one in read if one.n_numbers), key=lambda one: one.least or 0.0)
     by_time = sorted(read, key=lambda one: -one.seconds)
     for heading, files in (("least certain", by_doubt), ("slowest", by_time)):
         for one in files[:_ROWS]:
@@ -80,6 +84,73 @@ def _cells(one: Done) -> list[Text]:
     least = "" if one.least is None else f"{one.least:.2f}"
     counts = (str(one.n_pages), str(one.n_numbers), str(one.n_review))
     return [Text(printable(one.file)), *map(Text, counts), Text(least), Text(f"{one.seconds:.2f}")]
+
+
+def stdout() -> Console:
+    """Return the console for what a command was asked to show."""
+    return Console(highlight=False, markup=False, soft_wrap=True)
+
+
+def epoch_line(epoch: Epoch) -> str:
+    """Return how training stands, in a line."""
+    minutes, seconds = divmod(round(epoch.seconds_left), 60)
+    return (
+        f"epoch {epoch.number}/{epoch.epochs}: loss {epoch.loss:.4f}, "
+        f"training {100 * epoch.training_accuracy:.2f} %, "
+        f"held out {100 * epoch.accuracy:.2f} %, {minutes}:{seconds:02} left"
+    )
+
+
+def trained(last: Epoch, card: Mapping[str, Any], where: str) -> str:
+    """Return what training came to, in a line."""
+    measured = [
+        f"{100 * card[key]:.2f} % on {name}"
+        for key, name in (
+            ("accuracy_training", f"the {card['digits']['training']} training digits"),
+            ("accuracy_held_out", f"the {card['digits']['held_out']} held out"),
+            ("accuracy_mnist_test", "MNIST's test digits"),
+        )
+        if key in card
+    ]
+    return f"final training loss {last.loss:.4f}; {', '.join(measured)}. Written: {where}"
+
+
+def report(found: DigitReport | PageReport) -> Group:
+    """Return a report of `digitocr evaluate` as text and tables."""
+    from digitocr.evaluate import DigitReport
+
+    if isinstance(found, DigitReport):
+        facts, what = _digit_facts(found), "digits"
+    else:
+        facts, what = _page_facts(found), "numbers"
+    missing = [Text(f"not read: {printable(one)}") for one in found.unreadable]
+    return Group(*(Text(fact) for fact in facts), _level_table(found.levels, what), *missing)
+
+
+def _digit_facts(found: DigitReport) -> list[str]:
+    worst = ", ".join(f"{truth} read as {read}: {n}" for truth, read, n in found.confusions[:10])
+    return [
+        f"{found.n} digits, {100 * found.accuracy:.2f} % right",
+        f"expected calibration error {found.calibration_error:.4f}",
+        f"most often confused: {worst or 'none'}",
+    ]
+
+
+def _page_facts(found: PageReport) -> list[str]:
+    return [
+        f"{found.n_pages} pages, {found.n_numbers} numbers: "
+        f"digits {100 * found.digit_accuracy:.2f} %, pages without a fault "
+        f"{100 * found.exact_pages:.2f} %, number F1 {100 * found.number_f1:.2f} %",
+        f"expected calibration error of numbers {found.calibration_error:.4f}",
+    ]
+
+
+def _level_table(levels: Sequence[Level], what: str) -> Table:
+    table = Table("confidence at least", f"share of {what}", "of those right")
+    for level in levels:
+        right = "" if level.right is None else f"{100 * level.right:.2f} %"
+        table.add_row(f"{level.confidence:g}", f"{100 * level.share:.2f} %", right)
+    return table
 
 
 def card(name: str, facts: Mapping[str, Any]) -> Table:

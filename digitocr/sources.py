@@ -1,5 +1,7 @@
 """Inputs as typed → an ordered list of `Source`s: files, folders, globs and stdin."""
 
+# Unlike Path's, isdir and islink of os.path don't raise where a name is too long or barred.
+# ruff: noqa: PTH112, PTH114
 from __future__ import annotations
 
 import glob
@@ -16,6 +18,9 @@ from digitocr.records import Source, Unread
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff"})
 STDIN = "-"
+_MOST_STDIN = 2_000_000_001  # bytes, one more than pages.py accepts: the rest is not waited for
+_DRAWN = ".annotated.jpg"  # what --annotate adds to an input's name; batch.py writes it
+_NO_FILE = "is neither a file nor a folder"
 
 
 def find_sources(inputs: Sequence[str], output: Path | None = None) -> list[Source | Unread]:
@@ -34,35 +39,35 @@ def find_sources(inputs: Sequence[str], output: Path | None = None) -> list[Sour
     return _distinct(_each_once(found))
 
 
-def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
-    """Return a sort key that puts page2 before page10."""
-    parts = re.split("([0-9]+)", name.casefold())
-    return tuple((1, 0, part) if i % 2 == 0 else (0, int(part), "") for i, part in enumerate(parts))
+def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
+    """Return a sort key that puts page2 before page10; equal only for equal names."""
+    parts = re.split("([0-9]+)", name.casefold())  # text, digits, text, ...
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
 
 def _from_input(text: str, skip: str | None) -> Iterator[Source | Unread]:
     """Yield what one INPUT stands for."""
-    path = Path(text)
     if text == STDIN:
-        yield Source("stdin", data=sys.stdin.buffer.read())
-    elif path.is_dir():
-        yield from _from_folder(path, path, skip)
-    elif not os.path.lexists(path) and glob.has_magic(text):
+        yield Source("stdin", data=sys.stdin.buffer.read(_MOST_STDIN) if sys.stdin else b"")
+    elif os.path.isdir(text):
+        yield from _walk(Path(text), Path(text), skip)
+    elif glob.has_magic(text) and not os.path.lexists(text):
         yield from _from_glob(text, skip)
     else:
-        yield _from_file(path)
+        yield _from_file(text)
 
 
-def _from_file(path: Path) -> Source | Unread:
+def _from_file(text: str) -> Source | Unread:
     """Return the file that was named, or why it can't be read."""
-    if path.is_symlink() and not path.exists():
-        return Unread(str(path), _broken(path))
-    if not path.exists():
-        return Unread(str(path), "there is no such file")
-    if not path.is_file():
-        return Unread(str(path), "is neither a file nor a folder")
+    path, shown = Path(text), text or '""'
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        return Unread(shown, _unreachable(path, error))
+    if not stat.S_ISREG(mode):
+        return Unread(shown, _NO_FILE)
     if path.suffix.lower() not in EXTENSIONS:
-        return Unread(str(path), f"is of no type that digitocr reads ({_type_list()})")
+        return Unread(text, f"is of no type that digitocr reads ({_type_list()})")
     return Source(path.name, path)
 
 
@@ -71,37 +76,52 @@ def _type_list() -> str:
 
 
 def _from_glob(pattern: str, skip: str | None) -> Iterator[Source | Unread]:
-    """Yield the matches of a glob, named relative to its fixed first folders."""
+    """Yield the matches of a glob, named relative to its fixed first folders.
+
+    By `Path.glob`, because `**` of `glob.glob` follows links, round in circles too.
+    """
     fixed = Path(pattern)
     while glob.has_magic(str(fixed)):
         fixed = fixed.parent
-    matches = sorted(glob.glob(pattern, recursive=True), key=natural_key)
+    rest = Path(pattern).relative_to(fixed)
+    if ".." in rest.parts:  # results would be written that far outside the output folder
+        yield Unread(pattern, "has .. after a wildcard")
+        return
+    try:
+        found = [str(path.relative_to(fixed)) for path in fixed.glob(str(rest))]
+    except (OSError, ValueError) as error:
+        yield Unread(pattern, f"is no pattern to look for: {error}")
+        return
+    matches = [fixed / name for name in sorted(found, key=natural_key) if not _hidden(name)]
     if not matches:
         yield Unread(pattern, "matches no file")
-    for match in map(Path, matches):
-        if match.is_dir():
-            yield from _from_folder(match, fixed, skip)
-        elif match.suffix.lower() in EXTENSIONS:
-            yield from _from_entry(match, fixed)
+    for match in matches:
+        yield from _walk(match, fixed, skip)
 
 
-def _from_folder(folder: Path, root: Path, skip: str | None) -> Iterator[Source | Unread]:
-    """Yield the images below a folder in natural order; hidden names are passed over."""
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: natural_key(entry.name))
-    except OSError as error:
-        yield Unread(str(folder), f"the folder can't be listed: {error.strerror}")
-        return
-    for entry in entries:
-        path = folder / entry.name
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir(follow_symlinks=False):
-            if skip is None or os.path.realpath(path) != skip:
-                yield from _from_folder(path, root, skip)
-        elif entry.is_symlink() or path.suffix.lower() in EXTENSIONS:
+def _hidden(name: str) -> bool:
+    return any(part.startswith(".") for part in PurePath(name).parts)
+
+
+def _walk(top: Path, root: Path, skip: str | None) -> Iterator[Source | Unread]:
+    """Yield the images at or below `top` in natural order.
+
+    Hidden names, the results folder and pictures that --annotate drew are passed over. A list
+    instead of recursion, because folders may be nested deeper than Python's stack.
+    """
+    waiting = [top]  # the next one is the last
+    while waiting:
+        path = waiting.pop()
+        if not os.path.isdir(path) or (path != root and os.path.islink(path)):
             yield from _from_entry(path, root)
+        elif path == root or os.path.realpath(path) != skip:
+            try:
+                names = [child.name for child in path.iterdir() if not _hidden(child.name)]
+            except OSError as error:
+                yield Unread(str(path), f"the folder can't be listed: {error.strerror}")
+            else:
+                names.sort(key=natural_key, reverse=True)
+                waiting += [path / name for name in names]
 
 
 def _from_entry(path: Path, root: Path) -> Iterator[Source | Unread]:
@@ -110,30 +130,34 @@ def _from_entry(path: Path, root: Path) -> Iterator[Source | Unread]:
     A link is followed only where it stays below `root`: a folder of scans handed over by
     somebody else must not make digitocr read files elsewhere.
     """
-    name = path.relative_to(root).as_posix()
-    if path.is_symlink():
-        inside = Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
-        if not path.exists():
-            yield Unread(name, _broken(path))
-            return
-        if not inside:
-            yield Unread(name, "is a link that leads out of the folder; name its target as an INPUT")
-            return
-        if path.is_dir() or path.suffix.lower() not in EXTENSIONS:
-            return  # what it points to is found at its own place
-    if stat.S_ISREG(path.stat().st_mode):
-        yield Source(name, path)
-
-
-def _broken(path: Path) -> str:
-    """Return why a link leads nowhere."""
+    name, link = path.relative_to(root).as_posix(), os.path.islink(path)
+    image = path.suffix.lower() in EXTENSIONS and not name.endswith(_DRAWN)
+    if not image and not link:
+        return
     try:
-        path.stat()
-    except FileNotFoundError:
-        return "is a link to a file that is not there"
+        mode = path.stat().st_mode
     except OSError as error:
+        yield Unread(name, _unreachable(path, error))
+        return
+    if not image and not stat.S_ISDIR(mode):
+        return
+    if link and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
+        yield Unread(name, "is a link that leads out of the folder; name its target as an INPUT")
+    elif stat.S_ISREG(mode):
+        yield Source(name, path)
+    elif not stat.S_ISDIR(mode):  # a folder that is linked to is found at its own place
+        yield Unread(name, _NO_FILE)
+
+
+def _unreachable(path: Path, error: OSError) -> str:
+    """Return why there is nothing to be found at a path."""
+    if os.path.islink(path):
+        if isinstance(error, FileNotFoundError):
+            return "is a link to a file that is not there"
         return f"is a link that can't be followed: {error.strerror}"
-    return "is a broken link"
+    if isinstance(error, FileNotFoundError):
+        return "there is no such file"
+    return f"can't be reached: {error.strerror}"
 
 
 def _each_once(found: Sequence[Source | Unread]) -> list[Source | Unread]:
@@ -168,8 +192,8 @@ def _free_name(source: Source, count: Counter[str], taken: set[str]) -> str:
     name = source.name
     if source.path is None:
         return name
-    place = Path(os.path.abspath(source.path))
+    place = source.path.parent.resolve() / source.path.name
     parents = list(place.parts[1 : -len(PurePath(name).parts)])
-    while (count[name] > 1 or name in taken) and parents:
-        name = f"{parents.pop()}/{name}"
+    while (count[name] > 1 and parents) or name in taken:
+        name = f"{parents.pop() if parents else '_'}/{name}"
     return name

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-import os
+import re
+import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,37 @@ from digitocr import __version__
 from digitocr.records import Box, FileResult, Number, PageResult, Table, Unread
 
 SCHEMA = 1
-COLUMNS = (
-    "file,page,line,item,table,row,column,number,confidence,status,x,y,width,height"
-).split(",")
+COLUMNS = [
+    "file",
+    "page",
+    "line",
+    "item",
+    "table",
+    "row",
+    "column",
+    "number",
+    "confidence",
+    "status",
+    "x",
+    "y",
+    "width",
+    "height",
+]
 # A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+# Where a comma is the decimal mark, spreadsheets split at semicolons; the csv module quotes
+# neither these nor, before Python 3.13, a lone carriage return.
+_QUOTED = re.compile('[",;\t\r\n]')
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
     """Return rows as CSV (RFC 4180, but lines end in a bare newline)."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
+    return "".join(",".join(map(_cell, row)) + "\n" for row in rows)
+
+
+def _cell(value: object) -> str:
+    text = "" if value is None else str(value)
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def header_row() -> str:
@@ -55,7 +73,7 @@ def error_rows(unread: Iterable[Unread]) -> str:
 
 def utf8_name(name: str) -> str:
     r"""Return a file name as text that UTF-8 can hold; other bytes become \xNN."""
-    return os.fsencode(name).decode("utf-8", "backslashreplace")
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def safe_cell(text: str) -> str:
@@ -124,9 +142,11 @@ def write(path: Path, content: bytes | Iterator[bytes]) -> None:
         OSError: it can't be written; what stood there before is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{os.getpid()}.tmp")
+    # Short, because the target's name may be as long as names can be; new, because workers on
+    # other machines write here too.
+    beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        with beside.open("wb") as file:
+        with beside.open("xb") as file:
             file.writelines([content] if isinstance(content, bytes) else content)
         beside.replace(path)
     finally:
