@@ -53,15 +53,16 @@ def _shrunk(patch: Gray) -> Gray:
     return np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-_Y, _X = (axis.ravel().astype(np.float32) for axis in np.mgrid[:CANVAS, :CANVAS])
+_Y, _X = (axis.ravel().astype(np.float64) for axis in np.mgrid[:CANVAS, :CANVAS])
 _POWERS = np.stack([np.ones_like(_X), _X, _Y, _X * _Y, _Y * _Y], axis=1)  # (CANVAS², 5)
 
 
 def _to_crops(canvases: Gray) -> NDArray[np.float64]:
     """Return the (N, 2, 3) affine maps from canvas to crop pixels."""
-    ink = canvases.reshape(len(canvases), -1)
-    # Divided, because float32 holds sums of ink times y² no better than to 1 in 10^7.
-    mass, x, y, xy, yy = ((ink.astype(np.float32) / 255) @ _POWERS).astype(np.float64).T
+    ink = canvases.reshape(len(canvases), CANVAS * CANVAS)
+    # Whole numbers below 2^53 add up exactly, in whatever order BLAS takes them: a crop must not
+    # depend on the others in its batch.
+    mass, x, y, xy, yy = (ink.astype(np.float64) @ _POWERS).T
     mass = np.maximum(mass, 1e-6)  # an empty patch has none
     x, y = x / mass, y / mass
     slant = (xy / mass - x * y) / np.maximum(yy / mass - y * y, 1e-6)
@@ -78,10 +79,10 @@ def _to_crops(canvases: Gray) -> NDArray[np.float64]:
 
 def _longer_sides(inked: NDArray[np.bool_], slant: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the longer side, in canvas pixels, of (N, CANVAS²) marks once upright; at least 1."""
-    upright = _X - slant[:, None].astype(np.float32) * _Y  # (N, CANVAS²)
+    upright = _X - slant[:, None] * _Y  # (N, CANVAS²)
     right = np.where(inked, upright, -np.inf).max(axis=1)
     left = np.where(inked, upright, np.inf).min(axis=1)
-    rows = np.asarray(inked.reshape(-1, CANVAS, CANVAS).any(axis=2))
+    rows = np.asarray(inked.reshape(len(inked), CANVAS, CANVAS).any(axis=2))
     height = CANVAS - np.argmax(rows[:, ::-1], axis=1) - np.argmax(rows, axis=1)
     width = np.where(inked.any(axis=1), right - left + 1, 1)
     return np.asarray(np.maximum(width, height), np.float64)

@@ -166,11 +166,11 @@ def _rewritten(images: Gray, rng: np.random.Generator) -> Gray:
     y, x = np.mgrid[:CANVAS, :CANVAS].astype(np.float32) - (CANVAS - 1) / 2
     from_middle = np.stack([x, y], axis=-1)  # (CANVAS, CANVAS, 2)
     canvases = np.empty((n, CANVAS, CANVAS), np.uint8)
-    nothing = np.empty(0, np.float32)  # cv2.remap wants no second map where the first holds both
     for i, canvas in enumerate(canvases):
         places = cv2.transform(from_middle, affine[i]) + np.float32((images.shape[1] - 1) / 2)
         places += cv2.resize(bends[i], (CANVAS, CANVAS), interpolation=cv2.INTER_CUBIC)
-        cv2.remap(images[i], places, nothing, cv2.INTER_LINEAR, dst=canvas)
+        # The stubs do not know that there is no second map where the first holds x and y.
+        cv2.remap(images[i], places, None, cv2.INTER_LINEAR, dst=canvas)  # type: ignore[call-overload]
     return canvases
 
 

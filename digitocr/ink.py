@@ -24,6 +24,9 @@ _PAPER = 200
 # noise, or the page is blank.
 _LEAST_CONTRAST = 16
 _LEAST_SIGMAS = 5.0
+_MOST_SIGMA = 8.0  # noisier pages than this are covered with ink
+# Paper darker than this is evened no further: its noise would pass for ink.
+_DARKEST_PAPER = 40
 # A stroke's edge is where it has this part of the ink's darkness: lower than half, so that
 # thin and faint strokes hold together.
 _EDGE = 0.25
@@ -44,9 +47,10 @@ def find_ink(gray: Gray) -> Ink:
     Args:
         gray: the level page. One that shows nothing but paper gives an empty mask.
     """
-    if _light_on_dark(gray):
-        gray = np.asarray(cv2.bitwise_not(gray), np.uint8)
-    paper = _paper(gray)
+    small = _shrunk(gray)
+    if _light_on_dark(gray, small):
+        gray, small = ~gray, ~small
+    paper = _paper(gray, small)
     depths = _depths(gray, paper)
     if depths is None:
         return Ink(np.zeros_like(gray), ())
@@ -61,25 +65,28 @@ def _threshold(gray: Gray, paper: NDArray[np.float32], depths: _Depths) -> NDArr
     It lies `_EDGE`-way from paper to the darkest ink in the neighbourhood, so that pencil that
     fades along the page keeps its strokes, but no nearer to paper than its noise allows.
     """
-    if paper.size == 1:
-        depth = np.full_like(paper, depths.ink)
-    else:
-        darkest = cv2.erode(gray[::2, ::2], np.ones((_SHRINK // 2, _SHRINK // 2), np.uint8))
-        darkest = cv2.resize(darkest, paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        depth = _PAPER * (1 - darkest / paper)
-        reach = np.ones((_reach(paper), _reach(paper)), np.uint8)
-        depth = cv2.blur(cv2.dilate(depth.astype(np.float32), reach), reach.shape)
+    depth = np.float32(depths.ink) if paper.size == 1 else _local_depth(gray, paper)
     edge = np.clip(_EDGE * depth, depths.noise, max(depths.noise, _EDGE * depths.ink))
     return np.asarray(paper * (1 - edge / _PAPER), np.uint8)
 
 
-def _light_on_dark(gray: Gray) -> bool:
+def _local_depth(gray: Gray, paper: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return how much darker than paper the darkest ink near each cell is, of `_PAPER`."""
+    # Every second pixel is enough: strokes that are read are wider than one.
+    darkest = cv2.erode(gray[::2, ::2], np.ones((_SHRINK // 2, _SHRINK // 2), np.uint8))
+    darkest = cv2.resize(darkest, paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
+    depth = (_PAPER * (1 - darkest / paper)).astype(np.float32)
+    reach = _reach(paper)
+    near = cv2.dilate(depth, np.ones((reach, reach), np.uint8))
+    return np.asarray(cv2.blur(near, (reach, reach)), np.float32)
+
+
+def _light_on_dark(gray: Gray, small: Gray) -> bool:
     """Tell whether paper, which fills most of a page, is darker than what is written on it.
 
     On a small picture a thick digit may fill more than the paper: there the border tells.
     """
-    small = _shrunk(gray)
-    if min(gray.shape) < _EVEN_MIN_SIDE:
+    if small.shape == gray.shape:
         paper = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
     else:
         paper = np.median(small)
@@ -90,23 +97,35 @@ def _shrunk(gray: Gray) -> Gray:
     """Return the page smaller by `_SHRINK`, pictures of a digit or two as they are."""
     if min(gray.shape) < _EVEN_MIN_SIDE:
         return gray
-    shrunk = cv2.resize(gray, None, fx=1 / _SHRINK, fy=1 / _SHRINK, interpolation=cv2.INTER_AREA)
-    return np.asarray(shrunk, np.uint8)
+    return _smaller(gray, _SHRINK)
 
 
-def _reach(small: NDArray[np.generic]) -> int:
+def _smaller(picture: Gray, times: int) -> Gray:
+    """Return a picture smaller by a power of two, by area: halves are what OpenCV does fastest."""
+    while times > 1:
+        halved = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        picture, times = np.asarray(halved, np.uint8), times // 2
+    return picture
+
+
+def _reach(small: NDArray[np.float32] | Gray) -> int:
     """Return the side of the neighbourhood in which paper and ink are looked for, in cells."""
-    return max(3, round(max(small.shape) * _PAPER_REACH))
+    longer: int = max(small.shape)
+    return max(3, round(longer * _PAPER_REACH))
 
 
-def _paper(gray: Gray) -> NDArray[np.float32]:
-    """Return the light that bare paper would show everywhere, float32, at `_SHRINK` size."""
-    small = _shrunk(gray)
-    if small is gray:
-        return np.full((1, 1), max(1.0, float(np.percentile(gray, 95))), np.float32)  # one light
+def _paper(gray: Gray, small: Gray) -> NDArray[np.float32]:
+    """Return the light that bare paper would show everywhere, as large as the shrunk page.
+
+    One value, (1, 1), for pictures of a digit or two.
+    """
+    if small.shape == gray.shape:
+        light = max(_DARKEST_PAPER, float(np.percentile(small, 95)))
+        return np.full((1, 1), light, np.float32)
     reach = _reach(small)
     lightest = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    return cv2.blur(np.maximum(lightest, 1).astype(np.float32), (reach, reach))
+    lightest = np.maximum(lightest, _DARKEST_PAPER).astype(np.float32)
+    return np.asarray(cv2.blur(lightest, (reach, reach)), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,12 +155,18 @@ def _depths(gray: Gray, paper: NDArray[np.float32]) -> _Depths | None:
     return _Depths(ink=float(peak - np.percentile(dark, 25)), noise=noise + _PAPER - peak)
 
 
-def _paper_sigma(histogram: np.ndarray, peak: int) -> float:
-    """Return the deviation of the paper's noise, from its lighter half, which holds no ink."""
+def _paper_sigma(histogram: NDArray[np.int64], peak: int) -> float:
+    """Return the deviation of the paper's noise.
+
+    Taken from its lighter half, which holds no ink. Where scanners cut that off at white it is
+    taken from the darkest 30 % of the page instead, for the most part paper.
+    """
     lighter = histogram[peak:].astype(np.float64)
     lighter[0] /= 2
     distance = np.arange(len(lighter))
-    return float(np.sqrt((lighter * distance**2).sum() / max(lighter.sum(), 1)))
+    sigma = float(np.sqrt((lighter * distance**2).sum() / lighter.sum()))
+    darkest = int(np.searchsorted(np.cumsum(histogram), 0.3 * histogram.sum()))
+    return max(sigma, min((peak - darkest) / 0.52, _MOST_SIGMA))  # 30 % lie 0.52 sigmas below
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,26 +183,21 @@ def _without_rules(mask: Mask) -> tuple[Mask, tuple[Rule, ...]]:
     """Return the mask without ruled lines, and these; digits that cross a rule stay whole."""
     if min(mask.shape) < _RULE_MIN_SIDE:
         return mask, ()
-    rules = [Rule(box, horizontal=True) for box in _erase_rules(mask)]
-    turned = np.ascontiguousarray(mask.T)
-    upright = _erase_rules(turned)
-    rules += [Rule(Box(box.y, box.x, box.height, box.width), horizontal=False) for box in upright]
-    return (np.ascontiguousarray(turned.T) if upright else mask), tuple(rules)
+    small = _smaller(mask, _RULE_SHRINK)
+    rules = [Rule(box, horizontal=True) for box in _erase_rules(mask, _rule_strips(small))]
+    upright = _rule_strips(np.ascontiguousarray(small.T))
+    if upright:
+        turned = np.asarray(cv2.transpose(mask), np.uint8)
+        boxes = _erase_rules(turned, upright)
+        rules += [Rule(Box(box.y, box.x, box.height, box.width), False) for box in boxes]
+        mask = np.asarray(cv2.transpose(turned), np.uint8)
+    return mask, tuple(rules)
 
 
-def _erase_rules(mask: Mask) -> list[Box]:
-    """Erase the horizontal rules from the mask, in place, and return where they were."""
-    boxes = [_erase_rule(mask, strip) for strip in _rule_strips(mask)]
-    return [box for box in boxes if box]
-
-
-def _rule_strips(mask: Mask) -> list[_Strip]:
-    """Return where long horizontal lines run."""
-    small = cv2.resize(
-        mask, None, fx=1 / _RULE_SHRINK, fy=1 / _RULE_SHRINK, interpolation=cv2.INTER_AREA
-    )
+def _rule_strips(small: Mask) -> list[_Strip]:
+    """Return where long horizontal lines run on a shrunk mask."""
     # A rule one page pixel thick fills a quarter of a cell.
-    thin = (np.asarray(small) > 255 // (_RULE_SHRINK + 1)).astype(np.uint8)
+    thin = (small > 255 // (_RULE_SHRINK + 1)).astype(np.uint8)
     length = max(1, round(thin.shape[1] * _RULE_LENGTH))
     lines = cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
     strips = []
@@ -186,6 +206,12 @@ def _rule_strips(mask: Mask) -> list[_Strip]:
         if width > 4 * height:
             strips.append(_Strip(max(0, y - 8), y + height + 8, x, x + width))
     return strips
+
+
+def _erase_rules(mask: Mask, strips: list[_Strip]) -> list[Box]:
+    """Erase the horizontal rules from the mask, in place, and return where they were."""
+    boxes = [_erase_rule(mask, strip) for strip in strips]
+    return [box for box in boxes if box]
 
 
 def _erase_rule(mask: Mask, strip: _Strip) -> Box | None:

@@ -17,11 +17,15 @@ _SAME_LINE = 0.5
 # Narrower digits (a 1) leave room on both sides in type and in careful writing; gaps are measured
 # as if they were this wide.
 _DIGIT_WIDTH = 0.45
-# Where the gaps on a page fall into two kinds, numbers are parted between the kinds; it must lie
-# within these bounds, and be this wide. Else they are parted at the usual gap.
-_PARTING = (0.3, 1.2)
-_LEAST_PARTING = 0.2
-_USUAL_PARTING = 0.8
+# Where the gaps on a page fall into two kinds, numbers are parted in the middle between them: the
+# step between the kinds must be this wide and its middle within these bounds, and there must be
+# several wide gaps or at least one beyond doubt.
+_LEAST_STEP = 0.2
+_STEP_MIDDLE = (0.3, 1.2)
+_WIDE_BEYOND_DOUBT = 0.7
+# Else they are parted at this many times the usual gap, within these bounds.
+_TIMES_USUAL = 4
+_PARTING = (0.4, 0.8)
 
 
 def into_numbers(digits: Sequence[Digit], min_confidence: float) -> tuple[Number, ...]:
@@ -83,13 +87,17 @@ def _room(digit: Digit, height: float) -> float:
 
 
 def _parting(gaps: NDArray[np.float64]) -> float:
-    """Return the gap beyond which a new number begins: the middle of the widest step in gaps."""
-    ordered = np.sort(np.clip(gaps, 0, _PARTING[1] + _LEAST_PARTING))
-    middles, widths = (ordered[1:] + ordered[:-1]) / 2, np.diff(ordered)
-    widths[(middles < _PARTING[0]) | (middles > _PARTING[1])] = 0
-    if len(widths) == 0 or widths.max() < _LEAST_PARTING:
-        return _USUAL_PARTING
-    return float(middles[widths.argmax()])
+    """Return the gap beyond which a new number begins, from all gaps on a page."""
+    if len(gaps) == 0:
+        return _PARTING[1]
+    ordered = np.sort(np.clip(gaps, 0, _STEP_MIDDLE[1] + _LEAST_STEP))
+    middles, steps = (ordered[1:] + ordered[:-1]) / 2, np.diff(ordered)
+    several = np.arange(len(steps)) < len(steps) - 1  # gaps beyond the step
+    fit = (middles >= _STEP_MIDDLE[0]) & (middles <= _STEP_MIDDLE[1]) & (steps >= _LEAST_STEP)
+    fit &= several | (ordered[1:] >= _WIDE_BEYOND_DOUBT)
+    if fit.any():
+        return float(middles[np.where(fit, steps, 0).argmax()])
+    return float(np.clip(_TIMES_USUAL * np.median(ordered), *_PARTING))
 
 
 def _split(line: Sequence[Digit], parted: NDArray[np.bool_]) -> list[Sequence[Digit]]:

@@ -12,6 +12,7 @@ from digitocr.records import Box, Candidate, Mask, around
 
 # All sizes are parts of the page's digit height, the usual height of its marks.
 _LEAST_MARK_PX = 8  # lower marks say nothing of the digit height
+_LEAST_ASPECT, _MOST_ASPECT = 0.15, 1.6  # width / height of digits, but for the thinnest 1
 _SPECK = 0.25  # smaller both ways: dust and points
 _LEAST_HEIGHT = 0.45  # lower: dots, commas and dashes
 _MOST_HEIGHT = 2.2  # higher: stains, boxes, brackets
@@ -22,6 +23,9 @@ _WHOLE = 0.75  # lower: perhaps a piece of a broken digit
 _OVERLAP = 0.5
 _GAP = 0.22
 _MOST_WHOLE = 1.35  # and together are no higher than this
+# The bar of a 5 may also fly off: beside the top of the rest, to its right, no farther than this.
+_BAR_HEIGHT = 0.4
+_BAR_AWAY = 0.2
 
 
 def find_candidates(mask: Mask) -> list[Candidate]:
@@ -42,9 +46,12 @@ def find_candidates(mask: Mask) -> list[Candidate]:
 def digit_height(boxes: Sequence[Box]) -> float:
     """Return the usual height of the marks on a page, in pixels; 0 where there are none.
 
-    The median by height, so that any number of specks weighs less than the digits.
+    The median by height, so that any number of specks weighs less than the digits, of the marks
+    that are as wide as digits are, where there are any: a bracket is not.
     """
-    heights = np.sort([box.height for box in boxes if box.height >= _LEAST_MARK_PX])
+    marks = [box for box in boxes if box.height >= _LEAST_MARK_PX]
+    usual = [box for box in marks if _LEAST_ASPECT < box.width / box.height < _MOST_ASPECT]
+    heights = np.sort([box.height for box in usual or marks])
     if len(heights) == 0:
         return 0.0
     share = np.cumsum(heights) / heights.sum()
@@ -92,11 +99,12 @@ def _belongs(
     narrower = np.minimum(piece[2] - piece[0], wholes[:, 2] - wholes[:, 0])
     gap = np.maximum(piece[1], wholes[:, 1]) - np.minimum(piece[3], wholes[:, 3])
     together = np.maximum(piece[3], wholes[:, 3]) - np.minimum(piece[1], wholes[:, 1])
-    return np.asarray(
-        (overlap >= _OVERLAP * narrower)
-        & (gap <= _GAP * height)
-        & (together <= _MOST_WHOLE * height)
-    )
+    lies_over = (overlap >= _OVERLAP * narrower) & (gap <= _GAP * height)
+    low = piece[3] - piece[1] < _BAR_HEIGHT * height
+    beside_top = np.abs((piece[1] + piece[3]) / 2 - wholes[:, 1]) < _BAR_AWAY * height
+    to_the_right = piece[0] > (wholes[:, 0] + wholes[:, 2]) / 2
+    flies_off = low & beside_top & to_the_right & (-overlap < _BAR_AWAY * height)
+    return np.asarray((lies_over | flies_off) & (together <= _MOST_WHOLE * height))
 
 
 def _cut_out(mask: Mask, contours: Sequence[np.ndarray], box: Box) -> Candidate:

@@ -13,8 +13,11 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
+from typing import TypeAlias
 
 from digitocr.records import Source, Unread
+
+Identity: TypeAlias = tuple[int, int]  # device, inode
 
 EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff"})
 STDIN = "-"
@@ -34,7 +37,7 @@ def find_sources(inputs: Sequence[str], output: Path | None = None) -> list[Sour
         Sources with distinct names, each file once, and an `Unread` for each input that can't
         be one: missing, of an unknown type, a broken link. Empty where folders hold no images.
     """
-    skip = os.path.realpath(output) if output else None
+    skip = _identity(output) if output else None
     found = [source for text in inputs for source in _from_input(text, skip)]
     return _distinct(_each_once(found))
 
@@ -45,7 +48,7 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
 
-def _from_input(text: str, skip: str | None) -> Iterator[Source | Unread]:
+def _from_input(text: str, skip: Identity | None) -> Iterator[Source | Unread]:
     """Yield what one INPUT stands for."""
     if text == STDIN:
         yield Source("stdin", data=sys.stdin.buffer.read(_MOST_STDIN) if sys.stdin else b"")
@@ -75,7 +78,7 @@ def _type_list() -> str:
     return ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
 
 
-def _from_glob(pattern: str, skip: str | None) -> Iterator[Source | Unread]:
+def _from_glob(pattern: str, skip: Identity | None) -> Iterator[Source | Unread]:
     """Yield the matches of a glob, named relative to its fixed first folders.
 
     By `Path.glob`, because `**` of `glob.glob` follows links, round in circles too.
@@ -103,7 +106,7 @@ def _hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePath(name).parts)
 
 
-def _walk(top: Path, root: Path, skip: str | None) -> Iterator[Source | Unread]:
+def _walk(top: Path, root: Path, skip: Identity | None) -> Iterator[Source | Unread]:
     """Yield the images at or below `top` in natural order.
 
     Hidden names, the results folder and pictures that --annotate drew are passed over. A list
@@ -114,7 +117,7 @@ def _walk(top: Path, root: Path, skip: str | None) -> Iterator[Source | Unread]:
         path = waiting.pop()
         if not os.path.isdir(path) or (path != root and os.path.islink(path)):
             yield from _from_entry(path, root)
-        elif path == root or os.path.realpath(path) != skip:
+        elif path == root or skip is None or _identity(path) != skip:
             try:
                 names = [child.name for child in path.iterdir() if not _hidden(child.name)]
             except OSError as error:
@@ -122,6 +125,15 @@ def _walk(top: Path, root: Path, skip: str | None) -> Iterator[Source | Unread]:
             else:
                 names.sort(key=natural_key, reverse=True)
                 waiting += [path / name for name in names]
+
+
+def _identity(path: Path) -> Identity | None:
+    """Return what tells a file or folder from all others, None where nothing is found."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _from_entry(path: Path, root: Path) -> Iterator[Source | Unread]:

@@ -11,8 +11,9 @@ from digitocr.records import Gray, Straight, Transform
 # Pictures of single digits may have 28 rows or fewer; strokes must span several pixels to be cut.
 _MIN_SIDE = 84
 _MAX_ENLARGEMENT = 8
-# The skew is measured on a picture of this size: at 1000 px a line 0.1° off drifts by 1.7 px.
-_LOOK = 1000
+# The skew is measured on a picture halved to below this size: at 1000 px a line 0.1° off drifts
+# by 1.7 px.
+_LOOK = 1200
 _MOST_SKEW = 8.0  # degrees
 _LEAST_SKEW = 0.15  # degrees; less does not disturb lines or rules and isn't worth resampling
 # Level lines make the row profile this much sharper than the given ones, or nothing is turned:
@@ -89,10 +90,9 @@ def _marks(gray: Gray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
 
     Edges, because rows of digits begin and end sharply, while the ink between is even.
     """
-    scale = min(1.0, _LOOK / max(gray.shape))
-    small = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    paper = cv2.blur(small, (31, 31))
-    ink = (small < paper * 0.85).astype(np.int8)
-    edges = np.diff(ink, axis=0) != 0
-    y, x = np.nonzero(edges)
+    small = gray
+    while max(small.shape) > _LOOK:  # by halves, which OpenCV does ten times faster than thirds
+        small = np.asarray(cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    ink = small < cv2.convertScaleAbs(cv2.blur(small, (31, 31)), alpha=0.85)
+    y, x = np.nonzero(ink[1:] != ink[:-1])
     return x.astype(np.float64), y.astype(np.float64)

@@ -126,6 +126,8 @@ class Training:
             device: torch's name of where to train.
         """
         torch.manual_seed(recipe.seed)
+        if recipe.distort:  # one core makes the next epoch meanwhile
+            torch.set_num_threads(max(1, torch.get_num_threads() - 1))
         self.recipe = recipe
         self.device = torch.device(device)
         self.training, self.held_out = split(digits, recipe.held_out, recipe.seed)

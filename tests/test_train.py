@@ -1,0 +1,221 @@
+"""Training through the real command, on a small MNIST that the test draws."""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from conftest import COMMAND, Run
+from numpy.typing import NDArray
+
+from digitocr.dataset import Digits, distorted, distorted_epochs, load_mnist, read_truth, split
+from digitocr.errors import DataMissing
+from digitocr.model import load_model
+
+pytest.importorskip("torch")
+FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
+
+
+def drawn(n: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return n pictures of digits and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 10, n, dtype=np.uint8)
+    images = np.zeros((n, 28, 28), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        font = FONTS[rng.integers(len(FONTS))]
+        size = 1.4 if font == cv2.FONT_HERSHEY_PLAIN else 0.75
+        place = (int(rng.integers(5, 9)), int(rng.integers(20, 24)))
+        cv2.putText(image, str(label), place, font, size, 255, int(rng.integers(1, 3)), cv2.LINE_AA)
+    return images, labels
+
+
+def write_mnist(folder: Path, n: int, n_test: int) -> Path:
+    """Write the four IDX files of an MNIST."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, size, seed in (("train", n, 0), ("t10k", n_test, 1)):
+        images, labels = drawn(size, seed)
+        head = struct.pack(">IIII", 2051, size, 28, 28)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(head + images.tobytes())
+        head = struct.pack(">II", 2049, size)
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small MNIST."""
+    return write_mnist(tmp_path_factory.mktemp("data"), 1500, 300)
+
+
+def test_the_scan_recipe_learns_to_read(run: Run, mnist: Path, tmp_path: Path) -> None:
+    done = run(
+        "train", "--data", mnist, "--epochs", "12", "--batch-size", "50", "-o", "m.safetensors",
+        "--report", "report",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("epoch ") == 12
+    model = load_model(tmp_path / "m.safetensors")
+    assert model.w1.shape == (784, 512)
+    assert model.card["accuracy_mnist_test"] > 0.9
+    assert model.card["digits"] == {"training": 1375, "held_out": 125}
+    assert model.card["command"].endswith("-o m.safetensors --report report")
+    assert model.temperature > 0
+    assert 0.5 <= model.min_confidence <= 1
+    for picture in ("curves.png", "confusion.png", "predictions.png"):
+        assert cv2.imread(str(tmp_path / "report" / picture)) is not None
+    shown = run("evaluate", "m.safetensors", "--data", mnist)
+    assert f"{100 * model.card['accuracy_mnist_test']:.2f} % right" in shown.stdout
+
+
+def test_the_seed_recipe_pools_and_splits_as_the_seed_project_did(
+    run: Run, mnist: Path, tmp_path: Path
+) -> None:
+    done = run(
+        "train", "--recipe", "seed", "--data", mnist, "--epochs", "8", "-o", "s.safetensors"
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert "final training loss" in last
+    assert "on the 1440 training digits" in last
+    assert "on the 360 held out" in last
+    recipe = load_model(tmp_path / "s.safetensors").card["recipe"]
+    assert (recipe["batch_size"], recipe["learning_rate"]) == (100, 0.001)
+    assert recipe["epochs"] == 8
+
+
+@pytest.mark.parametrize("recipe", ["scan", "seed"])
+def test_training_again_gives_the_same_weights(
+    recipe: str, run: Run, mnist: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        run(
+            "train", "--recipe", recipe, "--data", mnist, "--epochs", "2", "--device", "cpu",
+            "-o", f"{name}.safetensors",
+        )  # fmt: skip
+    first, second = (load_model(tmp_path / f"{name}.safetensors") for name in ("a", "b"))
+    np.testing.assert_array_equal(first.w1, second.w1)
+    np.testing.assert_array_equal(first.w2, second.w2)
+
+
+def test_ctrl_c_keeps_the_best_so_far(mnist: Path, tmp_path: Path) -> None:
+    target = tmp_path / "m.safetensors"
+    command = [*COMMAND, "train", "--data", str(mnist), "--epochs", "5000", "-o", str(target)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
+        assert training.stderr is not None
+        for line in training.stderr:
+            if line.startswith("epoch 3/"):
+                break
+        training.send_signal(signal.SIGINT)
+        said = training.stderr.read()
+    assert training.returncode == 130, said
+    assert "Traceback" not in said
+    assert load_model(target).card["stopped_early"] is True
+    assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_no_data_and_no_network_says_both_ways_out(tmp_path: Path) -> None:
+    environment = {
+        **os.environ,
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        # Nothing listens on port 9 of this machine.
+        **{f"{scheme}_proxy": "http://127.0.0.1:9" for scheme in ("http", "https")},
+    }
+    done = subprocess.run(
+        [*COMMAND, "train", "-o", str(tmp_path / "m.safetensors")],
+        env=environment, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 3
+    last = done.stderr.strip().splitlines()[-1]
+    assert "network" in last
+    assert "--data" in last
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_without_mnist_says_what_it_must_hold(run: Run, tmp_path: Path) -> None:
+    done = run("train", "--data", tmp_path, "-o", "m.safetensors")
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert "MNIST/raw" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["--recipe", "best"], 2),
+        (["--device", "abacus"], 2),
+        (["--epochs", "0"], 2),
+        (["-o", "."], 5),
+        (["-o", "/proc/none/m.safetensors"], 5),
+    ],
+)
+def test_what_can_not_work_is_refused_before_training(
+    arguments: list[str], code: int, run: Run, mnist: Path
+) -> None:
+    done = run("train", "--data", mnist, *arguments)
+    assert done.returncode == code
+    assert "epoch 1/" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_damaged_mnist_is_named(tmp_path: Path) -> None:
+    folder = write_mnist(tmp_path, 20, 20)
+    images = folder / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    images.write_bytes(images.read_bytes()[:-100])
+    with pytest.raises(DataMissing, match="train-images"):
+        load_mnist(folder)
+
+
+def test_splitting_loses_and_doubles_nothing() -> None:
+    digits = Digits(np.arange(100).reshape(100, 1, 1).astype(np.uint8), np.arange(100))
+    first, second = split(digits, 0.2, seed=3)
+    assert (len(first), len(second)) == (80, 20)
+    assert sorted([*first.labels, *second.labels]) == list(range(100))
+    again, _ = split(digits, 0.2, seed=3)
+    np.testing.assert_array_equal(first.labels, again.labels)
+
+
+def test_distortion_changes_digits_but_not_beyond_recognition() -> None:
+    images, labels = drawn(200, 5)
+    crops = distorted(images, np.random.default_rng(0))
+    other = distorted(images, np.random.default_rng(1))
+    assert np.abs(crops - other).mean() > 0.02
+    assert all(crop.max() > 0.5 for crop in crops)
+    means = np.stack([crops[labels == label].mean(axis=0) for label in range(10)])
+    nearest = ((crops[:, None] - means) ** 2).sum(axis=(2, 3)).argmin(axis=1)
+    assert (nearest == labels).mean() > 0.7
+
+
+def test_epochs_are_shuffled_distorted_and_repeatable() -> None:
+    digits = Digits(*drawn(50, 0))
+    first, second = distorted_epochs(digits, 2, seed=1)
+    again = next(iter(distorted_epochs(digits, 2, seed=1)))
+    np.testing.assert_array_equal(first[0], again[0])
+    assert sorted(first[1]) == sorted(second[1]) == sorted(digits.labels)
+    assert not np.array_equal(first[1], second[1])
+
+
+@pytest.mark.parametrize("text", ["", "a,b\n1,2\n", "file\n1.png\n", "\xff\xfe"])
+def test_a_truth_file_without_its_columns_is_named(text: str, tmp_path: Path) -> None:
+    (tmp_path / "truth.csv").write_bytes(text.encode("latin-1"))
+    try:
+        assert read_truth(tmp_path) == []
+    except DataMissing as error:
+        assert "truth.csv" in str(error)
+
+
+def test_without_the_extra_the_sentence_says_which_install_brings_it() -> None:
+    program = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from digitocr.cli import main; sys.argv = ['digitocr', 'train']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 6
+    assert "pip install 'digitocr[train]'" in done.stderr
