@@ -8,7 +8,9 @@ import platform
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +25,14 @@ from digitocr.records import FileResult, Page, PageResult, Settings, Source, Unr
 from digitocr.scan import scan_pages
 
 # What the name of one file can bring about; any other failure to write ends the run.
-_NAME_TROUBLE = {errno.ENAMETOOLONG, errno.EISDIR, errno.ENOTDIR, errno.EILSEQ, errno.EINVAL}
+_NAME_TROUBLE = {
+    errno.ENAMETOOLONG,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EILSEQ,
+    errno.EINVAL,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +109,11 @@ def run(
             continue
         try:
             result = _read(one, settings, model, output)
-        except OutputUnwritable:
+        except (OutputUnwritable, BrokenPipeError):
             raise
         except DigitocrError as error:
             _forget(one, output)
-            yield Done(one.name, str(error), seconds=time.perf_counter() - start)
+            yield Done(one.name, str(error))
         except Exception as error:  # a bug met on one file must not cost the others
             _forget(one, output)
             yield Done(one.name, f"unexpected {type(error).__name__}: {error}")
@@ -156,14 +165,22 @@ def _write_picture(folder: Path, source: Source, page: Page, result: PageResult)
     _write(_target(folder, source, ending), encoded(annotated(page.gray, result)))
 
 
-def _write(path: Path, content: bytes | Iterator[bytes]) -> None:
-    """Write a file, telling trouble with its name from trouble with the output folder."""
+def _write(path: Path, content: bytes) -> None:
+    """Write results of one file, telling trouble with its name from trouble with the folder."""
     try:
         writers.write(path, content)
     except OSError as error:
         sentence = f"its results can't be written: {error.strerror}"
         if error.errno in _NAME_TROUBLE:
             raise DigitocrError(sentence, "Rename it.") from error
+        raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
+
+
+def _write_view(path: Path, content: bytes | Iterator[bytes]) -> None:
+    """Write a file that covers the whole run."""
+    try:
+        writers.write(path, content)
+    except OSError as error:
         raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
 
 
@@ -175,9 +192,14 @@ def _print(text: str) -> None:
 
 def _forget(source: Source, output: Output) -> None:
     """Remove results that an earlier run left for a file that now can't be read."""
-    if output.folder:
-        for kind in output.formats:
-            _target(output.folder, source, kind).unlink(missing_ok=True)
+    if output.folder is None:
+        return
+    for ending in ("csv", "json", "annotated.jpg"):
+        with suppress(OSError):  # there is none, or its name is too long or that of a folder
+            _target(output.folder, source, ending).unlink()
+    with suppress(OSError):
+        for page in count(2):
+            _target(output.folder, source, f"page{page}.annotated.jpg").unlink()
 
 
 def check_folder(folder: Path) -> None:
@@ -200,11 +222,11 @@ def write_views(
     if folder is None:
         return
     if "csv" in output.formats:
-        _write(folder / "numbers.csv", _all_numbers(folder, report))
+        _write_view(folder / "numbers.csv", _all_numbers(folder, report))
     failed = (Unread(one.file, one.error or "") for one in report.failed)
-    _write(folder / "errors.csv", writers.error_rows(failed).encode())
+    _write_view(folder / "errors.csv", writers.error_rows(failed).encode())
     about = _about_run(report, inputs, settings, model, output)
-    _write(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
+    _write_view(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
 
 
 def _all_numbers(folder: Path, report: Report) -> Iterator[bytes]:

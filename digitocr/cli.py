@@ -78,7 +78,8 @@ def _say(text: str) -> None:
     """Print a line to stderr, whatever characters file names put into it."""
     from digitocr.show import printable
 
-    print(printable(text), file=sys.stderr)
+    if sys.stderr:  # closed by `2>&-`; print would write into the results on stdout
+        print(printable(text), file=sys.stderr)
 
 
 def _show_version(wanted: bool) -> None:

@@ -12,8 +12,7 @@ from digitocr.records import Crops, Gray
 
 SIDE = 28  # MNIST: LeCun et al. 1998, a 20×20 box centred by mass in 28×28
 BOX = 20
-# Ink is shrunk to this size first: area averaging keeps thin strokes, which bilinear sampling
-# at less than half size would skip.
+# Ink is shrunk to this size first, by area, which keeps thin strokes.
 CANVAS = 2 * BOX
 # Ink fainter than this part of the darkest counts as paper when the box is measured.
 _FAINT = 0.25
@@ -37,10 +36,15 @@ def normalise(patches: Sequence[Gray]) -> Crops:
     for canvas, patch in zip(canvases, patches, strict=True):
         small = _shrunk(patch)
         canvas[: small.shape[0], : small.shape[1]] = small
-    crops = np.zeros((len(patches), SIDE, SIDE), np.uint8)
-    for crop, canvas, to_crop in zip(crops, canvases, _to_crops(canvases), strict=True):
-        cv2.warpAffine(canvas, to_crop, (SIDE, SIDE), dst=crop, flags=cv2.INTER_LINEAR)
-    return crops.astype(np.float32) / np.float32(255)
+    if len(patches) == 0:
+        return np.zeros((0, SIDE, SIDE), np.float32)
+    # Drawn twice as large and halved by area, so that no thin stroke falls between two samples.
+    large = np.zeros((len(patches), 2 * SIDE, 2 * SIDE), np.uint8)
+    for crop, canvas, to_crop in zip(large, canvases, _to_crops(canvases, 2), strict=True):
+        cv2.warpAffine(canvas, to_crop, (2 * SIDE, 2 * SIDE), dst=crop, flags=cv2.INTER_LINEAR)
+    column = large.reshape(-1, 2 * SIDE).astype(np.float32)  # all crops one above the other
+    halved = cv2.resize(column, (SIDE, len(patches) * SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(halved, np.float32).reshape(-1, SIDE, SIDE) / np.float32(255)
 
 
 def _shrunk(patch: Gray) -> Gray:
@@ -57,8 +61,8 @@ _Y, _X = (axis.ravel().astype(np.float64) for axis in np.mgrid[:CANVAS, :CANVAS]
 _POWERS = np.stack([np.ones_like(_X), _X, _Y, _X * _Y, _Y * _Y], axis=1)  # (CANVAS², 5)
 
 
-def _to_crops(canvases: Gray) -> NDArray[np.float64]:
-    """Return the (N, 2, 3) affine maps from canvas to crop pixels."""
+def _to_crops(canvases: Gray, times: int) -> NDArray[np.float64]:
+    """Return the (N, 2, 3) affine maps from canvas pixels to those of crops `times` as large."""
     ink = canvases.reshape(len(canvases), CANVAS * CANVAS)
     # Whole numbers below 2^53 add up exactly, in whatever order BLAS takes them: a crop must not
     # depend on the others in its batch.
@@ -67,8 +71,8 @@ def _to_crops(canvases: Gray) -> NDArray[np.float64]:
     x, y = x / mass, y / mass
     slant = (xy / mass - x * y) / np.maximum(yy / mass - y * y, 1e-6)
     slant = np.clip(slant, -_MOST_SLANT, _MOST_SLANT)
-    scale = BOX / _longer_sides(ink > _FAINT * ink.max(axis=1, keepdims=True), slant)
-    middle = (SIDE - 1) / 2
+    scale = times * BOX / _longer_sides(ink > _FAINT * ink.max(axis=1, keepdims=True), slant)
+    middle = (times * SIDE - 1) / 2
     maps = np.zeros((len(ink), 2, 3))
     maps[:, 0, 0] = maps[:, 1, 1] = scale
     maps[:, 0, 1] = -scale * slant

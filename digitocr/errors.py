@@ -86,4 +86,3 @@ class InputUnreadable(DigitocrError):
     """One input is missing, damaged or too large; the others are read."""
 
     exit_code = ExitCode.SOME_FAILED
-    advice = "Replace it and run the same command again."

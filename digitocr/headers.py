@@ -62,12 +62,16 @@ def _by_magic(data: bytes) -> Header | None:
 
 
 def _png(data: bytes) -> Header:
-    """PNG (ISO/IEC 15948): IHDR first; pHYs and eXIf anywhere before the end."""
-    header = Header("PNG", *struct.unpack_from(">II", data, 16))
-    place = 8
-    while place + 8 <= len(data):
+    """PNG (ISO/IEC 15948): IHDR first; pHYs and eXIf anywhere before the end.
+
+    OpenCV takes memory for a chunk, up to 4 GB, before it finds that the file ends earlier.
+    """
+    header, place, kind = Header("PNG", *struct.unpack_from(">II", data, 16)), 8, b""
+    while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, place)
         body, end = place + 8, place + 8 + length
+        if end + 4 > len(data):
+            raise ValueError("its data ends early")
         if kind == b"pHYs":
             dots, _, unit = struct.unpack_from(">IIB", data, body)
             header = replace(header, dpi=_dpi(dots, {1: _METRE}.get(unit)))

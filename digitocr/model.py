@@ -41,12 +41,12 @@ class Model:
     @property
     def temperature(self) -> float:
         """What logits are divided by to calibrate confidence (Guo et al. 2017)."""
-        return float(self.card.get("temperature", 1.0))
+        return _number(self.card, "temperature")
 
     @property
     def min_confidence(self) -> float:
         """The confidence below which a number is to be reviewed, chosen from the calibration."""
-        return float(self.card.get("min_confidence", 0.9))
+        return _number(self.card, "min_confidence")
 
 
 def scores(model: Model, crops: Crops) -> Scores:
@@ -135,6 +135,16 @@ def _check(path: Path, arrays: dict[str, Weights], card: object) -> None:
             raise ModelUnreadable(f"{path}: has weights that are no finite 32-bit numbers")
     if not isinstance(card, dict):
         raise ModelUnreadable(f"{path}: has a card that can't be read")
+    if not 0 < _number(card, "temperature") < np.inf:
+        raise ModelUnreadable(f"{path}: has a temperature that is no number above 0")
+    if not 0 <= _number(card, "min_confidence") <= 1:
+        raise ModelUnreadable(f"{path}: has a min_confidence that is not within 0..1")
+
+
+def _number(card: dict[str, Any], key: str) -> float:
+    """Return a number of the card, 1 where it is left out, NaN where it is something else."""
+    value = card.get(key, 1)
+    return float(value) if isinstance(value, int | float) else np.nan
 
 
 def check_target(path: Path) -> None:

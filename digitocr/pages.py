@@ -63,7 +63,7 @@ def _read_bytes(source: Source) -> bytes:
             raise InputUnreadable("is not a file")  # a pipe or a device may never end
         size = source.path.stat().st_size if source.path else len(source.data or b"")
         if size > MAX_BYTES:
-            raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB", "Split it.")
+            raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB")
         return source.path.read_bytes() if source.path else source.data or b""
     except OSError as error:
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
@@ -81,9 +81,9 @@ def _checked_header(data: bytes) -> Header:
         raise InputUnreadable("is no PNG, JPEG, BMP, WebP or TIFF image, whatever its name says")
     if header.largest > MAX_PIXELS:
         size = f"{header.largest // 10**6} million pixels"
-        raise InputUnreadable(f"has {size}, more than {MAX_PIXELS // 10**6}", "Shrink it.")
+        raise InputUnreadable(f"has {size}, more than {MAX_PIXELS // 10**6}")
     if header.n_pages > MAX_PAGES:
-        raise InputUnreadable(f"has more than {MAX_PAGES} pages", "Split it.")
+        raise InputUnreadable(f"has more than {MAX_PAGES} pages")
     return header
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from rich import box
 from rich.console import Console, Group
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     )
     if len(report.read) > 1:
         console.print(_file_table(report.read))
+    if report.failed:
+        console.print("What failed is in errors.csv. Replace it and run the same command again.")
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")
@@ -69,7 +72,9 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
 
 def _file_table(read: Sequence[Done]) -> Table:
     """Return the least certain and the slowest files, a row each."""
-    table = Table("", "file", "pages", "numbers", "to review", "least", "seconds")
+    counts = ("pages", "numbers", "to review", "least", "seconds")
+    right = (Column(heading, justify="right") for heading in counts)
+    table = Table("", "file", *right, box=box.SIMPLE)
     by_doubt = sorted((one for one in read if one.n_numbers), key=lambda one: one.least or 0.0)
     by_time = sorted(read, key=lambda one: -one.seconds)
     for heading, files in (("least certain", by_doubt), ("slowest", by_time)):
@@ -146,7 +151,8 @@ def _page_facts(found: PageReport) -> list[str]:
 
 
 def _level_table(levels: Sequence[Level], what: str) -> Table:
-    table = Table("confidence at least", f"share of {what}", "of those right")
+    headings = ("confidence at least", f"share of {what}", "of those right")
+    table = Table(*(Column(heading, justify="right") for heading in headings), box=box.SIMPLE)
     for level in levels:
         right = "" if level.right is None else f"{100 * level.right:.2f} %"
         table.add_row(f"{level.confidence:g}", f"{100 * level.share:.2f} %", right)
@@ -155,7 +161,7 @@ def _level_table(levels: Sequence[Level], what: str) -> Table:
 
 def card(name: str, facts: Mapping[str, Any]) -> Table:
     """Return a model's card as a table."""
-    table = Table(show_header=False, title=name, title_justify="left")
+    table = Table(show_header=False, title=name, title_justify="left", box=box.SIMPLE)
     for key, value in facts.items():
         table.add_row(key.replace("_", " "), Text(_plain(value)))
     return table

@@ -191,7 +191,7 @@ def tiff(*pages: Pixels, tags: Tags | None = None, order: str = "<") -> bytes:
     """Return an uncompressed TIFF, one directory a page; `tags` are added to each or replaced."""
     data, link = bytearray((b"II*\0" if order == "<" else b"MM\0*") + bytes(4)), 4
     for page in pages:
-        pixels = page.astype(page.dtype.newbyteorder(order)).tobytes()
+        pixels = page.astype(f"{order}{page.dtype.kind}{page.itemsize}").tobytes()
         start = len(data)
         data += pixels + bytes(len(pixels) % 2)
         channels = 1 if page.ndim == 2 else page.shape[2]

@@ -34,7 +34,7 @@ def middle(crop: NDArray[np.float32]) -> tuple[float, float]:
 def test_ink_fills_the_box_and_is_centred_by_mass(digit: int) -> None:
     (crop,) = normalise([drawn(digit)])
     rows, columns = np.nonzero(crop.max(axis=1) > 0.25)[0], np.nonzero(crop.max(axis=0) > 0.25)[0]
-    assert max(np.ptp(rows), np.ptp(columns)) + 1 == pytest.approx(BOX, abs=1)
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == pytest.approx(BOX, abs=2)
     assert middle(crop) == pytest.approx(((SIDE - 1) / 2, (SIDE - 1) / 2), abs=0.35)
     assert crop.dtype == np.float32
     assert crop.max() > 0.8
@@ -79,4 +79,4 @@ def test_any_patch_gives_a_crop_of_finite_ink(height: int, width: int, seed: int
     (crop,) = normalise([patch])
     assert np.isfinite(crop).all()
     assert 0 <= crop.min() <= crop.max() <= 1
-    assert (crop.max() > 0) == (patch.max() > 1) or patch.max() <= 8
+    assert crop.max() > 0 or patch.max() <= 1

@@ -112,8 +112,11 @@ def test_weights_of_another_shape_or_type_are_refused(
         load_model(tmp_path / "bad.safetensors")
 
 
-@pytest.mark.parametrize("card", ["{", "[]", "7"])
-def test_a_card_that_is_no_object_is_refused(card: str, arrays: Arrays, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "card",
+    ["{", "[]", "7", '{"temperature": 0}', '{"temperature": "x"}', '{"min_confidence": 2}'],
+)
+def test_a_card_that_makes_no_sense_is_refused(card: str, arrays: Arrays, tmp_path: Path) -> None:
     save_file(arrays, tmp_path / "bad.safetensors", {"card": card})
     with pytest.raises(ModelUnreadable):
         load_model(tmp_path / "bad.safetensors")

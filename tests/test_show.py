@@ -1,0 +1,70 @@
+"""What a person sees while and after a run."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+from pathlib import Path
+
+from conftest import COMMAND, SAMPLES, Run
+
+
+def on_a_terminal(*arguments: str | Path, cwd: Path) -> str:
+    """Return what a command shows on a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [*COMMAND, *map(str, arguments)], cwd=cwd, stderr=theirs, stdout=subprocess.DEVNULL,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    ):  # fmt: skip
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 65536)
+            except OSError:  # the other end is closed
+                break
+            shown += part
+    os.close(ours)
+    return shown.decode()
+
+
+def test_a_terminal_shows_progress_with_counts_and_time_left(tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    shown = on_a_terminal("scan", SAMPLES, "empty.png", "-o", "out", cwd=tmp_path)
+    assert "/14 files," in shown
+    assert "failed," in shown
+    assert "left" in shown
+
+
+def test_no_terminal_no_bar(run: Run) -> None:
+    said = run("scan", SAMPLES / "digit.png", SAMPLES / "receipt.jpg", "-o", "out").stderr
+    assert "2 files read, 0 failed" in said
+    assert "\x1b" not in said
+    assert "━" not in said
+    assert "left" not in said
+
+
+def test_the_summary_names_the_slowest_and_the_least_certain(run: Run) -> None:
+    said = run("scan", SAMPLES, "-o", "out").stderr
+    assert "slowest" in said
+    assert "least certain" in said
+    assert "to review (confidence below" in said
+
+
+def test_quiet_says_nothing_but_errors(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    done = run("scan", SAMPLES / "digit.png", "empty.png", "-o", "out", "-q")
+    assert done.stderr == "error: empty.png: is empty (0 bytes).\n"
+    assert done.stdout == ""
+
+
+def test_every_command_has_help_with_an_example_or_a_sentence(run: Run) -> None:
+    for command in ("scan", "train", "evaluate", "models"):
+        done = run(command, "--help")
+        assert done.returncode == 0
+        assert command == "models" or f"Example: digitocr {command}" in done.stdout
+
+
+def test_version_is_shown(run: Run) -> None:
+    assert run("--version").stdout.startswith("digitocr 0.")
