@@ -288,15 +288,16 @@ def _train(
     run, history = train.Training(recipe, digits, device), []
     with suppress(KeyboardInterrupt):
         for epoch in run.epochs():
-            history.append(epoch)
+            if epoch.who == "epoch":
+                history.append(epoch)
             _say(show.epoch_line(epoch))
-    if not history:
+    if run.weights is None:
         raise KeyboardInterrupt
-    card = train.card(run, test, "MNIST (CC BY-SA 3.0)", _command_line())
+    card = train.card(run, run.weights, test, "MNIST (CC BY-SA 3.0)", _command_line())
     save_model(output, run.weights, card)
     _say(show.trained(history[-1], card, str(output)))
     if report:
-        train.write_report(run, history, report)
+        train.write_report(run, run.weights, history, report)
     if not run.finished:
         raise typer.Exit(ExitCode.INTERRUPTED)
 

@@ -57,23 +57,16 @@ def _shrunk(patch: Gray) -> Gray:
     return np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-_Y, _X = (axis.ravel().astype(np.float64) for axis in np.mgrid[:CANVAS, :CANVAS])
-_POWERS = np.stack([np.ones_like(_X), _X, _Y, _X * _Y, _Y * _Y], axis=1)  # (CANVAS², 5)
+_AXIS = np.arange(CANVAS, dtype=np.float64)  # x from left to right, y from top to bottom
 
 
 def _to_crops(canvases: Gray, times: int) -> NDArray[np.float64]:
     """Return the (N, 2, 3) affine maps from canvas pixels to those of crops `times` as large."""
-    ink = canvases.reshape(len(canvases), CANVAS * CANVAS)
-    # Whole numbers below 2^53 add up exactly, in whatever order BLAS takes them: a crop must not
-    # depend on the others in its batch.
-    mass, x, y, xy, yy = (ink.astype(np.float64) @ _POWERS).T
-    mass = np.maximum(mass, 1e-6)  # an empty patch has none
-    x, y = x / mass, y / mass
-    slant = (xy / mass - x * y) / np.maximum(yy / mass - y * y, 1e-6)
-    slant = np.clip(slant, -_MOST_SLANT, _MOST_SLANT)
-    scale = times * BOX / _longer_sides(ink > _FAINT * ink.max(axis=1, keepdims=True), slant)
+    x, y, slant = _middles(canvases)
+    inked = canvases > _FAINT * canvases.max(axis=(1, 2), keepdims=True)
+    scale = times * BOX / _longer_sides(inked, slant)
     middle = (times * SIDE - 1) / 2
-    maps = np.zeros((len(ink), 2, 3))
+    maps = np.zeros((len(canvases), 2, 3))
     maps[:, 0, 0] = maps[:, 1, 1] = scale
     maps[:, 0, 1] = -scale * slant
     maps[:, 0, 2] = middle - scale * (x - slant * y)
@@ -81,12 +74,26 @@ def _to_crops(canvases: Gray, times: int) -> NDArray[np.float64]:
     return maps
 
 
+def _middles(canvases: Gray) -> tuple[NDArray[np.float64], ...]:
+    """Return x and y of the centre of mass, and the slant, of each of N marks.
+
+    Sums are of whole numbers that float32 (by row, below 2^24) and float64 hold exactly: a crop
+    must not depend on the others in its batch.
+    """
+    by_row = canvases.astype(np.float32) @ np.stack([np.ones(CANVAS), _AXIS], 1).astype(np.float32)
+    rows, rows_x = by_row[:, :, 0].astype(np.float64), by_row[:, :, 1].astype(np.float64)
+    mass = np.maximum(rows.sum(axis=1), 1)  # an empty patch has none
+    x, y = rows_x.sum(axis=1) / mass, rows @ _AXIS / mass
+    xy, yy = rows_x @ _AXIS / mass - x * y, rows @ _AXIS**2 / mass - y * y
+    return x, y, np.clip(xy / np.maximum(yy, 1e-6), -_MOST_SLANT, _MOST_SLANT)
+
+
 def _longer_sides(inked: NDArray[np.bool_], slant: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the longer side, in canvas pixels, of (N, CANVAS²) marks once upright; at least 1."""
-    upright = _X - slant[:, None] * _Y  # (N, CANVAS²)
-    right = np.where(inked, upright, -np.inf).max(axis=1)
-    left = np.where(inked, upright, np.inf).min(axis=1)
-    rows = np.asarray(inked.reshape(len(inked), CANVAS, CANVAS).any(axis=2))
+    """Return the longer side, in canvas pixels, of (N, CANVAS, CANVAS) marks once upright."""
+    rows = np.asarray(inked.any(axis=2))  # (N, CANVAS)
+    shift = slant[:, None] * _AXIS
+    left = np.where(rows, np.argmax(inked, axis=2) - shift, np.inf).min(axis=1)
+    last = CANVAS - 1 - np.argmax(inked[:, :, ::-1], axis=2)
+    right = np.where(rows, last - shift, -np.inf).max(axis=1)
     height = CANVAS - np.argmax(rows[:, ::-1], axis=1) - np.argmax(rows, axis=1)
-    width = np.where(inked.any(axis=1), right - left + 1, 1)
-    return np.asarray(np.maximum(width, height), np.float64)
+    return np.asarray(np.where(rows.any(axis=1), np.maximum(right - left + 1, height), 1))

@@ -13,6 +13,7 @@ from digitocr.records import Box, Candidate, Mask, around
 # All sizes are parts of the page's digit height, the usual height of its marks.
 _LEAST_MARK_PX = 8  # lower marks say nothing of the digit height
 _LEAST_ASPECT, _MOST_ASPECT = 0.15, 1.6  # width / height of digits, but for the thinnest 1
+_PAGE = 5  # a page's sides are longer than this
 _SPECK = 0.25  # smaller both ways: dust and points
 _LEAST_HEIGHT = 0.45  # lower: dots, commas and dashes
 _MOST_HEIGHT = 2.2  # higher: stains, boxes, brackets
@@ -38,7 +39,7 @@ def find_candidates(mask: Mask) -> list[Candidate]:
     candidates = []
     for group in groups:
         box = around([boxes[kept[i]] for i in group])
-        if _may_be_digit(box, height):
+        if _may_be_digit(box, height) and not _leaves_page(box, mask, height):
             candidates.append(_cut_out(mask, [contours[kept[i]] for i in group], box))
     return candidates
 
@@ -64,6 +65,16 @@ def _may_be_digit(box: Box, height: float) -> bool:
         _LEAST_HEIGHT * height <= box.height <= _MOST_HEIGHT * height
         and box.width <= _MOST_WIDTH * height
     )
+
+
+def _leaves_page(box: Box, mask: Mask, height: float) -> bool:
+    """Tell whether a mark is cut off by the edge of a page: the lid of a scanner, the desk.
+
+    Pictures that a few digits fill are no pages; there a digit may touch the edge.
+    """
+    page_height, page_width = mask.shape
+    inside = box.x > 0 and box.y > 0 and box.right < page_width and box.bottom < page_height
+    return not inside and min(mask.shape) > _PAGE * height
 
 
 def _pieces(boxes: Sequence[Box], height: float) -> list[list[int]]:

@@ -80,3 +80,12 @@ def test_holes_stay_holes() -> None:
 
 def test_no_ink_gives_no_candidates() -> None:
     assert find_candidates(page()) == []
+
+
+def test_marks_that_the_edge_of_a_page_cuts_off_are_left_out() -> None:
+    wedge = (570, 0, 30, 60)
+    assert boxes_of(page(*DIGITS, wedge)) == [Box(*box) for box in DIGITS]
+
+
+def test_a_digit_that_fills_its_picture_may_touch_the_edge() -> None:
+    assert boxes_of(np.full((60, 30), 255, np.uint8)) == [Box(0, 0, 30, 60)]
