@@ -1,0 +1,137 @@
+"""Many files in one run: views, interruptions, and bugs that cost one file only."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
+
+from digitocr import batch
+from digitocr.errors import ExitCode, OutputUnwritable
+from digitocr.model import load_model
+from digitocr.records import Settings, Source
+
+
+@pytest.fixture
+def folder(tmp_path: Path, clear: Clear) -> Path:
+    """A folder of three pages of two numbers each."""
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    for name in ("page1.png", "page2.png", "page10.png"):
+        (scans / name).write_bytes(encode(".png", clear.gray))
+    return scans
+
+
+def test_the_views_cover_the_run(run: Run, folder: Path, tmp_path: Path) -> None:
+    (folder / "bad.png").touch()
+    done = run("scan", folder, "-o", "out", "--min-confidence", "0.5")
+    assert done.returncode == ExitCode.SOME_FAILED
+    numbers = read_rows(tmp_path / "out" / "numbers.csv")
+    assert [row["file"] for row in numbers] == [
+        *("page1.png", "page1.png", "page2.png", "page2.png", "page10.png", "page10.png")
+    ]
+    assert read_rows(tmp_path / "out" / "errors.csv") == [
+        {"file": "bad.png", "error": "is empty (0 bytes)"}
+    ]
+    about = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
+    assert about.items() >= {"read": 3, "failed": 1, "pages": 3, "numbers": 6}.items()
+    assert about["settings"]["min_confidence"] == 0.5
+    assert about["model"] == {"name": "digits", "sha256": load_model("digits").id.sha256}
+    assert about["seconds"] > 0
+
+
+def test_the_same_input_gives_the_same_bytes(run: Run, folder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        run("scan", folder, "-o", name)
+    first, second = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
+    )
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] != second[name]] in (["run.json"], [])
+
+
+def test_a_higher_line_sends_more_to_review(run: Run, folder: Path, tmp_path: Path) -> None:
+    for line, status in (("0", "ok"), ("1", "review")):
+        run("scan", folder / "page1.png", "-o", "out", "--min-confidence", line)
+        assert {row["status"] for row in read_rows(tmp_path / "out" / "numbers.csv")} == {status}
+
+
+def test_ctrl_c_keeps_what_is_finished(clear: Clear, tmp_path: Path) -> None:
+    scans, out = tmp_path / "scans", tmp_path / "out"
+    scans.mkdir()
+    for i in range(3000):
+        (scans / f"{i}.png").write_bytes(encode(".png", clear.gray))
+    with subprocess.Popen(
+        [*COMMAND, "scan", str(scans), "-o", str(out)], stderr=subprocess.PIPE, text=True
+    ) as scanning:
+        while not (out / "20.png.json").exists():
+            assert scanning.poll() is None
+        scanning.send_signal(signal.SIGINT)
+        assert scanning.stderr is not None
+        said = scanning.stderr.read()
+    assert scanning.returncode == ExitCode.INTERRUPTED
+    assert "Traceback" not in said
+    assert "Interrupted" in said
+    read = {row["file"] for row in read_rows(out / "numbers.csv")}
+    assert 20 <= len(read) < 3000
+    assert json.loads((out / "run.json").read_text())["interrupted"] is True
+    assert not list(out.glob(".*"))
+
+
+def test_a_bug_met_on_one_file_costs_that_file_only(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = batch.scan_pages
+
+    def scan_pages(source: Source, *others):  # type: ignore[no-untyped-def]
+        if source.name == "page2.png":
+            raise ZeroDivisionError("of all things")
+        return read(source, *others)
+
+    monkeypatch.setattr(batch, "scan_pages", scan_pages)
+    sources = [Source(path.name, path) for path in sorted(folder.iterdir())]
+    output = batch.Output(tmp_path / "out", ("csv",))
+    report = batch.Report(list(batch.run(sources, Settings(), load_model("digits"), output)))
+    assert [one.file for one in report.read] == ["page1.png", "page10.png"]
+    assert [one.error for one in report.failed] == ["unexpected ZeroDivisionError: of all things"]
+    assert report.exit_code == ExitCode.SOME_FAILED
+
+
+@pytest.mark.parametrize("view", ["numbers.csv", "errors.csv", "run.json"])
+def test_a_view_that_can_not_be_written_is_named(
+    view: str, run: Run, folder: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out" / view / "full").mkdir(parents=True)
+    done = run("scan", folder, "-o", "out")
+    assert done.returncode == ExitCode.OUTPUT
+    assert f"error: out/{view}: can't be written" in done.stderr
+    assert (tmp_path / "out" / "page1.png.csv").exists()
+
+
+def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputUnwritable, match="file"):
+        batch.check_folder(tmp_path / "file")
+    with pytest.raises(OutputUnwritable):
+        batch.check_folder(tmp_path / "file" / "below")
+
+
+def test_results_of_formats_not_asked_for_are_not_written(run: Run, tmp_path: Path) -> None:
+    run("scan", SAMPLES / "digit.png", "-o", "out", "--format", "json")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("digit.png.json", "errors.csv", "run.json")
+    ]
+
+
+@pytest.mark.parametrize(
+    "options", [["--format", "pdf"], ["-o", "-", "--annotate"], ["-o", "-", "--format", "csv,json"]]
+)
+def test_options_that_make_no_sense_are_refused(options: list[str], run: Run) -> None:
+    done = run("scan", SAMPLES / "digit.png", *options)
+    assert done.returncode == ExitCode.USAGE
+    assert done.stderr.startswith("error: ")
+    assert done.stdout == ""
