@@ -7,6 +7,7 @@ import json
 import platform
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ import numpy as np
 
 from digitocr import __version__, writers
 from digitocr.draw import annotated, encoded
-from digitocr.errors import DigitocrError, ExitCode, OutputUnwritable
+from digitocr.errors import DigitocrError, ExitCode, InputUnreadable, OutputUnwritable
 from digitocr.model import Model
 from digitocr.records import FileResult, Page, PageResult, Settings, Source, Unread
 from digitocr.scan import scan_pages
@@ -50,6 +51,7 @@ class Done:
 
     file: str
     error: str | None = None  # None: read and written
+    trace: str = ""  # where a bug was met
     n_pages: int = 0
     n_numbers: int = 0
     n_review: int = 0
@@ -115,8 +117,8 @@ def run(
             _forget(one, output)
             yield Done(one.name, str(error))
         except Exception as error:  # a bug met on one file must not cost the others
-            _forget(one, output)
-            yield Done(one.name, f"unexpected {type(error).__name__}: {error}")
+            sentence = f"unexpected {type(error).__name__}: {error}"
+            yield Done(one.name, sentence, traceback.format_exc())
         else:
             yield _done(result, time.perf_counter() - start)
 
@@ -168,12 +170,13 @@ def _write_picture(folder: Path, source: Source, page: Page, result: PageResult)
 def _write(path: Path, content: bytes) -> None:
     """Write results of one file, telling trouble with its name from trouble with the folder."""
     try:
-        writers.write(path, content)
-    except OSError as error:
-        sentence = f"its results can't be written: {error.strerror}"
-        if error.errno in _NAME_TROUBLE:
-            raise DigitocrError(sentence, "Rename it.") from error
-        raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
+        _write_view(path, content)
+    except OutputUnwritable as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
+            sentence = f"its results can't be written: {cause.strerror}"
+            raise InputUnreadable(sentence) from error
+        raise
 
 
 def _write_view(path: Path, content: bytes | Iterator[bytes]) -> None:
@@ -205,9 +208,7 @@ def _forget(source: Source, output: Output) -> None:
 def check_folder(folder: Path) -> None:
     """Make the output folder, or raise OutputUnwritable while nothing is lost yet."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        writers.write(folder / ".writable", b"")
-        (folder / ".writable").unlink()
+        writers.check(folder)
     except FileExistsError as error:
         raise OutputUnwritable(f"{folder}: is a file, not a folder") from error
     except OSError as error:
@@ -246,7 +247,7 @@ def _about_run(
         "model": {"name": model.id.name, "sha256": model.id.sha256},
         "inputs": [writers.utf8_name(text) for text in inputs],
         "settings": {
-            "min_confidence": min_confidence(settings, model),
+            "min_confidence": model.review_line(settings),
             "formats": list(output.formats),
             "annotate": output.annotate,
         },
@@ -259,8 +260,3 @@ def _about_run(
             "opencv": cv2.__version__,
         },
     }
-
-
-def min_confidence(settings: Settings, model: Model) -> float:
-    """Return the confidence below which a number is to be reviewed."""
-    return model.min_confidence if settings.min_confidence is None else settings.min_confidence

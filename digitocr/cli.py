@@ -11,16 +11,23 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from digitocr import __version__
-from digitocr.errors import DigitocrError, ExitCode, ExtraMissing, NothingToRead, WrongUsage
+from digitocr.errors import (
+    DigitocrError,
+    ExitCode,
+    ExtraMissing,
+    NothingToRead,
+    OutputUnwritable,
+    WrongUsage,
+)
 
 if TYPE_CHECKING:
-    from digitocr.batch import Output, Report
-    from digitocr.records import Source, Unread
+    from digitocr.batch import Done, Output, Report
+    from digitocr.records import Settings, Source, Unread
     from digitocr.train import Recipe
 
 app = typer.Typer(
@@ -48,30 +55,30 @@ def _reported(verbose: bool = False) -> Iterator[None]:
     """Turn every error into one sentence on stderr and its exit code."""
     try:
         yield
-    except DigitocrError as error:
-        _say_error(error, verbose)
-        raise typer.Exit(error.exit_code) from None
-    except KeyboardInterrupt:
-        _say("interrupted.")
-        raise typer.Exit(ExitCode.INTERRUPTED) from None
-    except BrokenPipeError:
-        # The reader of stdout has gone; Python would complain once more when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(ExitCode.OUTPUT) from None
     except typer.Exit:
         raise
+    except DigitocrError as error:
+        _fail(f"{str(error).rstrip('.')}. {error.advice}".rstrip(), error.exit_code, verbose)
+    except KeyboardInterrupt:
+        _fail("interrupted.", ExitCode.INTERRUPTED, verbose=False)
+    except BrokenPipeError:
+        # The reader of stdout has gone; Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        raise typer.Exit(ExitCode.OUTPUT) from None
+    except OSError as error:  # of inputs they are caught where these are read
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _fail(f"{error.filename or 'stdout'}: {error.strerror}.", ExitCode.OUTPUT, verbose)
     except Exception as error:
-        if verbose:
-            traceback.print_exc()
-        advice = "" if verbose else " Run with --verbose to see where."
-        _say(f"error: unexpected {type(error).__name__}: {error}.{advice}")
-        raise typer.Exit(ExitCode.CRASH) from None
+        sentence = f"unexpected {type(error).__name__}: {error}. See where with --verbose."
+        _fail(sentence, ExitCode.CRASH, verbose)
 
 
-def _say_error(error: DigitocrError, verbose: bool) -> None:
-    if verbose:
+def _fail(sentence: str, code: ExitCode, verbose: bool) -> NoReturn:
+    """Say why a command ends, and end it."""
+    if verbose and sys.stderr:
         traceback.print_exc()
-    _say(f"error: {str(error).rstrip('.')}. {error.advice}".rstrip())
+    _say(f"error: {sentence}")
+    raise typer.Exit(code) from None
 
 
 def _say(text: str) -> None:
@@ -137,26 +144,40 @@ def scan(
     Example: digitocr scan scans/ -o results
     """
     with _reported(verbose):
+        from digitocr.records import Settings
+
+        settings = Settings(model, _chance(min_confidence))
         target = _output(output, formats, annotate)
         found = _found(inputs, target)
         if dry_run:
-            _show_plan(found)
-            return
-        report = _scan(inputs, found, model, min_confidence, target, quiet)
+            raise typer.Exit(_show_plan(found))
+        report = _scan(inputs, found, settings, target, verbose, quiet)
         raise typer.Exit(report.exit_code)
+
+
+def _chance(value: float | None) -> float | None:
+    """Return a value that is a chance or left open; Typer's bounds let NaN pass."""
+    if value is not None and not 0 <= value <= 1:
+        raise WrongUsage(f"--min-confidence {value}: is not within 0..1")
+    return value
 
 
 def _output(output: str, formats: str | None, annotate: bool) -> Output:
     """Return where results go."""
     from digitocr.batch import Output
 
+    if not output:
+        raise WrongUsage("-o: names no folder")
     folder = None if output == _STDOUT else Path(output)
-    kinds = tuple((formats or ("csv,json" if folder else "csv")).split(","))
+    named = (formats or ("csv,json" if folder else "csv")).split(",")
+    kinds = tuple(dict.fromkeys(kind.strip() for kind in named))
     for kind in kinds:
         if kind not in _FORMATS:
             raise WrongUsage(f"--format {kind}: is none of {', '.join(_FORMATS)}")
     if folder is None and (len(kinds) > 1 or annotate):
         raise WrongUsage("-o - takes one --format and no --annotate")
+    if folder is None and sys.stdout is None:
+        raise OutputUnwritable("stdout is closed")
     return Output(folder, kinds, annotate)
 
 
@@ -174,52 +195,70 @@ def _found(inputs: list[str], target: Output) -> list[Source | Unread]:
     return found
 
 
-def _show_plan(found: list[Source | Unread]) -> None:
-    """Print what would be read, a name a line."""
+def _show_plan(found: list[Source | Unread]) -> ExitCode:
+    """Print what would be read, a name a line; return what reading it could end with at best."""
     from digitocr.records import Unread
     from digitocr.show import printable
 
+    code = ExitCode.OK
     for one in found:
         if isinstance(one, Unread):
+            code = ExitCode.SOME_FAILED
             _say(f"error: {one.file}: {one.error}.")
         else:
             print(printable(one.name))
+    return code
 
 
 def _scan(
     inputs: list[str],
     found: list[Source | Unread],
-    model_name: str,
-    min_confidence: float | None,
+    settings: Settings,
     target: Output,
+    verbose: bool,
     quiet: bool,
 ) -> Report:
     """Read all inputs, write all results, show how it went."""
     from digitocr import batch, show, writers
     from digitocr.model import load_model
-    from digitocr.records import Settings
 
-    settings = Settings(model_name, min_confidence)
-    model = load_model(model_name)
+    model = load_model(settings.model)
     if target.folder:
         batch.check_folder(target.folder)
     elif target.formats == ("csv",):
         sys.stdout.write(writers.header_row())
         sys.stdout.flush()
     report, start = batch.Report(), time.perf_counter()
-    try:
+    with _interruptible(report):
         for done in show.tracked(batch.run(found, settings, model, target), len(found), quiet):
             report.done.append(done)
-            if done.error:
-                _say(f"error: {done.file}: {done.error}.")
-    except KeyboardInterrupt:
-        report.interrupted = True
+            _say_done(done, verbose)
     report.seconds = time.perf_counter() - start
     batch.write_views(report, inputs, settings, model, target)
     if not quiet:
         where = "stdout" if target.folder is None else str(target.folder)
-        show.summary(report, batch.min_confidence(settings, model), where)
+        show.summary(report, model.review_line(settings), where)
     return report
+
+
+@contextmanager
+def _interruptible(report: Report) -> Iterator[None]:
+    """Let Ctrl-C end the reading, but not the writing of what was read."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        report.interrupted = True
+
+
+def _say_done(done: Done, verbose: bool) -> None:
+    """Say how one file ended: always that it failed, else only when asked to say more."""
+    if done.error:
+        _say(f"error: {done.file}: {done.error}.")
+        if verbose and done.trace and sys.stderr:
+            sys.stderr.write(done.trace)
+    elif verbose:
+        counts = f"{done.n_pages} pages, {done.n_numbers} numbers, {done.n_review} to review"
+        _say(f"{done.file}: {counts}, {done.seconds:.2f} s")
 
 
 @app.command()
@@ -238,7 +277,7 @@ def train(
         int | None, typer.Option(min=1, help="Digits a step.", show_default="the recipe's")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0, help="Adam's.", show_default="the recipe's")
+        float | None, typer.Option(min=1e-9, help="Adam's.", show_default="the recipe's")
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The weights file to write.")
@@ -276,12 +315,16 @@ def _train(
     recipe: Recipe, data: Path | None, output: Path, device: str, report: Path | None
 ) -> None:
     """Train, print a line an epoch, save the weights with their card."""
-    from digitocr import show, train
-    from digitocr.dataset import joined, load_mnist
-    from digitocr.model import check_target, save_model
+    from digitocr import batch, show, train, writers
+    from digitocr.dataset import joined, load_mnist, mnist_folder
+    from digitocr.model import model_file
 
-    check_target(output)
-    digits, official_test = load_mnist(data)
+    for target in (output.parent, report):
+        if target:
+            batch.check_folder(target)  # before minutes of training
+    if output.is_dir():
+        raise OutputUnwritable(f"{output}: is a folder, not a file", "Name a file with -o.")
+    digits, official_test = load_mnist(data or mnist_folder())
     test = None if recipe.pooled else official_test
     if recipe.pooled:
         digits = joined(digits, official_test)
@@ -294,7 +337,7 @@ def _train(
     if run.weights is None:
         raise KeyboardInterrupt
     card = train.card(run, run.weights, test, "MNIST (CC BY-SA 3.0)", _command_line())
-    save_model(output, run.weights, card)
+    writers.write(output, model_file(run.weights, card))
     _say(show.trained(history[-1], card, str(output)))
     if report:
         train.write_report(run, run.weights, history, report)

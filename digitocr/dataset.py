@@ -50,18 +50,21 @@ class Digits:
         return Digits(self.images[which], self.labels[which])
 
 
-def load_mnist(folder: Path | None) -> tuple[Digits, Digits]:
+def load_mnist(folder: Path) -> tuple[Digits, Digits]:
     """Return MNIST's official training and test digits.
 
     Args:
-        folder: holds MNIST/raw/*-ubyte, as torchvision lays it out; None downloads it, once,
-            into the user's cache.
+        folder: holds MNIST/raw/*-ubyte, as torchvision lays it out.
 
     Raises:
-        DataMissing: the files are not there and can't be downloaded, or are damaged.
+        DataMissing: the files are not there or are damaged.
     """
-    folder = folder or mnist_folder()
-    return _read_pair(folder, "train"), _read_pair(folder, "t10k")
+    return _read_pair(folder, "train"), load_mnist_test(folder)
+
+
+def load_mnist_test(folder: Path) -> Digits:
+    """Return MNIST's official test digits alone; as `load_mnist`."""
+    return _read_pair(folder, "t10k")
 
 
 def mnist_folder() -> Path:
@@ -203,14 +206,19 @@ def read_truth(folder: Path) -> list[Truth]:
     """Return the rows of a folder's truth.csv (file,truth; numbers separated by spaces).
 
     Raises:
-        DataMissing: the folder has no truth.csv, or it has no such columns.
+        DataMissing: the folder has no truth.csv, or it has no such columns, or it names a file
+            outside of the folder.
     """
     try:
-        with (folder / TRUTH).open(encoding="utf-8", newline="") as file:
+        with (folder / TRUTH).open(encoding="utf-8-sig", newline="") as file:  # Excel adds a BOM
             rows = [(row["file"], row["truth"]) for row in csv.DictReader(file)]
-        return [Truth(name, tuple(truth.split())) for name, truth in rows]
+        found = [Truth(name, tuple(truth.split())) for name, truth in rows]
     except FileNotFoundError as error:
         advice = "It must hold MNIST/raw, or a truth.csv with the columns file,truth."
         raise DataMissing(f"{folder}: holds neither MNIST nor {TRUTH}", advice) from error
     except (OSError, KeyError, UnicodeDecodeError, AttributeError, csv.Error) as error:
         raise DataMissing(f"{folder / TRUTH}: can't be read as file,truth: {error}") from error
+    for row in found:
+        if Path(row.file).is_absolute() or ".." in Path(row.file).parts:
+            raise DataMissing(f"{folder / TRUTH}: {row.file} leads out of the folder")
+    return found

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr import draw
+from digitocr import draw, writers
 from digitocr.calibration import Level, calibration_error, confusion_matrix, levels
 from digitocr.crops import normalise
-from digitocr.dataset import Truth, is_mnist, load_mnist, read_truth
+from digitocr.dataset import Truth, is_mnist, load_mnist_test, read_truth
 from digitocr.errors import DataMissing, InputUnreadable
 from digitocr.ink import find_ink
 from digitocr.model import Model, scores
@@ -23,6 +24,8 @@ from digitocr.pages import read_pages
 from digitocr.records import Crops, Labels, Mask, Number, Scores, Settings, Source
 from digitocr.scan import scan_pages
 from digitocr.straighten import straighten
+
+_DIGITS = frozenset("0123456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class DigitReport:
     n: int
     accuracy: float  # 0..1
     calibration_error: float  # expected, 0..1
-    confusions: list[tuple[int, int, int]]  # truth, reading, how often; most often first
+    confusions: list[tuple[str, str, int]]  # truth, reading, how often; most often first
     levels: list[Level]
     unreadable: list[str]
 
@@ -41,12 +44,13 @@ class DigitReport:
 class PageReport:
     """How a model reads pages of numbers."""
 
-    n_pages: int
+    n: int
     n_numbers: int  # in the truth
     digit_accuracy: float  # 1 - edit distance / length, the page's digits joined
     exact_pages: float  # the share of pages read without any fault
     number_f1: float  # whole numbers, whatever their order
     calibration_error: float  # of numbers
+    confusions: list[tuple[str, str, int]]  # digit, reading, how often; most often first
     levels: list[Level]
     unreadable: list[str]
 
@@ -68,7 +72,7 @@ def evaluate_digits(model: Model, folder: Path) -> tuple[DigitReport, Answered]:
     """
     unreadable: list[str] = []
     if is_mnist(folder):
-        _, test = load_mnist(folder)
+        test = load_mnist_test(folder)
         crops, labels = normalise(list(test.images)), test.labels
     else:
         crops, labels, unreadable = _pictured_digits(folder, read_truth(folder))
@@ -79,7 +83,7 @@ def evaluate_digits(model: Model, folder: Path) -> tuple[DigitReport, Answered]:
 def holds_digits(folder: Path) -> bool:
     """Tell whether a folder holds MNIST or pictures of single digits; else it holds pages."""
     return is_mnist(folder) or all(
-        len(row.numbers) == 1 and len(row.numbers[0]) == 1 for row in read_truth(folder)
+        len(row.numbers) == 1 and row.numbers[0] in _DIGITS for row in read_truth(folder)
     )
 
 
@@ -108,12 +112,13 @@ def _inked(mask: Mask) -> Mask:
 def _digit_report(answered: Answered, unreadable: list[str]) -> DigitReport:
     best, sure = answered.scores.argmax(axis=1), answered.scores.max(axis=1)
     right = best == answered.labels
-    wrong = Counter(zip(answered.labels[~right].tolist(), best[~right].tolist(), strict=True))
+    pairs = zip(answered.labels[~right], best[~right], strict=True)
+    wrong = Counter((str(truth), str(read)) for truth, read in pairs)
     return DigitReport(
         n=len(right),
         accuracy=float(right.mean()),
         calibration_error=calibration_error(sure, right),
-        confusions=[(truth, read, n) for (truth, read), n in wrong.most_common()],
+        confusions=_most_common(wrong),
         levels=levels(sure, right),
         unreadable=unreadable,
     )
@@ -145,6 +150,7 @@ class _Tally:
     common: int = 0
     found: int = 0
     wanted: int = 0
+    confused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
 def evaluate_pages(model: Model, folder: Path, pictures: Path | None = None) -> PageReport:
@@ -182,9 +188,8 @@ def _read(model: Model, folder: Path, row: Truth, pictures: Path | None) -> list
     numbers = [number for _, result in pages for number in result.numbers]
     if pictures and list(row.numbers) != [number.text for number in numbers]:
         for page, result in pages:
-            path = pictures / f"{row.file}.page{page.number}.jpg"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(draw.encoded(draw.annotated(page.gray, result)))
+            picture = draw.encoded(draw.annotated(page.gray, result))
+            writers.write(pictures / f"{row.file}.page{page.number}.jpg", picture)
     return numbers
 
 
@@ -193,10 +198,26 @@ def _count(tally: _Tally, wanted: Sequence[str], found: Sequence[str]) -> None:
     want, got = "".join(wanted), "".join(found)
     tally.edits += edit_distance(want, got)
     tally.digits += len(want)
+    tally.confused += _confused(want, got)
     tally.exact += list(wanted) == list(found)
     tally.common += (Counter(wanted) & Counter(found)).total()
     tally.found += len(found)
     tally.wanted += len(wanted)
+
+
+def _confused(want: str, got: str) -> Counter[tuple[str, str]]:
+    """Return which digits stand in place of which, where as many were read as are missing."""
+    parts = SequenceMatcher(None, want, got, autojunk=False).get_opcodes()
+    return Counter(
+        pair
+        for kind, i, j, k, m in parts
+        if kind == "replace" and j - i == m - k
+        for pair in zip(want[i:j], got[k:m], strict=True)
+    )
+
+
+def _most_common(confused: Counter[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    return [(truth, read, n) for (truth, read), n in confused.most_common()]
 
 
 def _hits(numbers: Sequence[Number], wanted: Sequence[str]) -> list[bool]:
@@ -217,12 +238,13 @@ def _page_report(
     unreadable: list[str],
 ) -> PageReport:
     return PageReport(
-        n_pages=n_pages,
+        n=n_pages,
         n_numbers=tally.wanted,
         digit_accuracy=max(0.0, 1 - tally.edits / max(1, tally.digits)),
         exact_pages=tally.exact / n_pages,
         number_f1=2 * tally.common / max(1, tally.found + tally.wanted),
         calibration_error=calibration_error(confidence, right),
+        confusions=_most_common(tally.confused),
         levels=levels(confidence, right),
         unreadable=unreadable,
     )

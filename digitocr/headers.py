@@ -27,9 +27,15 @@ class Header:
     height: int
     dpi: float | None = None
     orientation: int = 1  # EXIF 1..8
-    n_pages: int = 1
+    # Of a TIFF: for each page the four bytes that link to its directory, as they stand in the file.
+    links: tuple[bytes, ...] = ()
     largest: int = 0  # pixels of the largest page
     gray_alpha: bool = False  # a TIFF page with grey and transparency, which OpenCV drops
+
+    @property
+    def n_pages(self) -> int:
+        """The number of pages; 1 but for TIFF."""
+        return max(1, len(self.links))
 
 
 def read_header(data: bytes) -> Header | None:
@@ -137,14 +143,15 @@ def _tiff(data: bytes) -> Header:
     """TIFF 6.0: one directory a page, chained."""
     order = _byte_order(data)
     pages: list[dict[int, float]] = []
-    place, unread = struct.unpack_from(order + "I", data, 4)[0], len(data)
-    while place and len(pages) < _MAX_PAGES:
+    links, unread = [data[4:8]], len(data)
+    while any(links[-1]) and len(pages) < _MAX_PAGES:
+        place = struct.unpack(order + "I", links[-1])[0]
         tags, end = _directory(data, place, order)
         pages.append(tags)
         unread -= end - place
         if unread < 0:  # made to be read for ever
             raise ValueError("its pages overlap")
-        place = struct.unpack_from(order + "I", data, end)[0]
+        links.append(struct.unpack_from("4s", data, end)[0])
     first, units = pages[0], {2.0: _INCH, 3.0: _CENTIMETRE}
     return Header(
         "TIFF",
@@ -152,7 +159,7 @@ def _tiff(data: bytes) -> Header:
         int(first[_HEIGHT]),
         dpi=_dpi(first.get(_X_RESOLUTION, 0), units.get(first.get(_UNIT, 2))),
         orientation=_orientation(first),
-        n_pages=len(pages),
+        links=tuple(links[: len(pages)]),
         largest=int(max(page[_WIDTH] * page[_HEIGHT] for page in pages)),
         gray_alpha=any(page.get(_SAMPLES) == 2 for page in pages),
     )

@@ -35,8 +35,10 @@ _EDGE = 0.25
 _RULE_SHRINK = 4
 _RULE_LENGTH = 1 / 12
 _RULE_MIN_SIDE = 400
-# A rule is this many times longer than thick; the longest strokes of digits reach 20 times.
+# A rule is this many times longer than thick; the longest strokes of digits reach 20 times,
 _RULE_ASPECT = 40
+# and covers this part of the strip it was seen in.
+_RULE_COVERS = 0.5
 # A column of ink thicker than this many times the rule is a stroke that crosses it.
 _CROSSING = 1.7
 
@@ -204,31 +206,36 @@ def _rule_strips(small: Mask) -> list[_Strip]:
     for contour in cv2.findContours(lines, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
         x, y, width, height = (side * _RULE_SHRINK for side in cv2.boundingRect(contour))
         if width > 4 * height:
-            strips.append(_Strip(max(0, y - 8), y + height + 8, x, x + width))
+            strips.append(_Strip(max(0, y - 3), y + height + 3, x, x + width))
     return strips
 
 
 def _erase_rules(mask: Mask, strips: list[_Strip]) -> list[Box]:
     """Erase the horizontal rules from the mask, in place, and return where they were."""
-    boxes = [_erase_rule(mask, strip) for strip in strips]
-    return [box for box in boxes if box]
+    boxes = []
+    for strip in strips:  # a strip may hold several, as under a total
+        while box := _erase_rule(mask, strip):
+            boxes.append(box)
+    return boxes
 
 
 def _erase_rule(mask: Mask, strip: _Strip) -> Box | None:
-    """Erase the rule within a strip of the mask, in place, and return where it was, if any is.
+    """Erase the topmost rule in a strip of the mask, in place, and return where it was, if any is.
 
     In each column the rule is the run of ink at its middle height; a run much thicker than the
     rule is a stroke that crosses it and stays.
     """
     part = mask[strip.top : strip.bottom, strip.left : strip.right]
     ink = part > 0  # (h, w)
+    if ink.any(axis=0).mean() < _RULE_COVERS:
+        return None
     middle = _rule_middle(ink)  # (w,)
     rows = np.arange(ink.shape[0])[:, None]
     paper_above = np.where(~ink & (rows <= middle), rows, -1).max(axis=0)
     paper_below = np.where(~ink & (rows >= middle), rows, ink.shape[0]).min(axis=0)
     thickness = paper_below - paper_above - 1  # (w,), -1 where the middle is paper
     usual = float(np.median(thickness[thickness > 0])) if (thickness > 0).any() else 0.0
-    if usual * _RULE_ASPECT > ink.shape[1]:
+    if usual == 0 or usual * _RULE_ASPECT > ink.shape[1]:
         return None
     rule = thickness <= max(usual * _CROSSING, usual + 1)
     part[(rows > paper_above) & (rows < paper_below) & rule] = 0
@@ -236,18 +243,19 @@ def _erase_rule(mask: Mask, strip: _Strip) -> Box | None:
     return Box(strip.left, strip.top + top, part.shape[1], int(middle.max()) - top + 1)
 
 
-def _rule_middle(ink: np.ndarray) -> NDArray[np.float32]:
-    """Return the row of the rule's middle in each column: a straight line through the ink.
+def _rule_middle(ink: NDArray[np.bool_]) -> NDArray[np.intp]:
+    """Return the row of the topmost rule's middle in each column: a straight line through ink.
 
     Fitted to the medians of a few stretches, so that strokes that cross it do not pull it.
     """
-    width = ink.shape[1]
-    weight = ink.sum(axis=0)
-    rows = np.arange(ink.shape[0])[:, None]
-    centre = (ink * rows).sum(axis=0) / np.maximum(weight, 1)
-    thin = (weight > 0) & (weight <= max(1.0, float(np.median(weight[weight > 0])) * _CROSSING))
-    x = np.flatnonzero(thin)
+    height, width = ink.shape
+    first = np.argmax(ink, axis=0)  # (w,), the top of the topmost run of ink
+    beyond = ~ink & (np.arange(height)[:, None] > first)
+    thickness = np.where(beyond.any(axis=0), np.argmax(beyond, axis=0), height) - first
+    centre = first + (thickness - 1) / 2
+    inked = ink.any(axis=0)
+    x = np.flatnonzero(inked & (thickness <= np.median(thickness[inked]) * _CROSSING))
     stretches = [s for s in np.array_split(x, 16) if len(s)]
     at = [float(np.median(s)) for s in stretches]
     line = np.polyfit(at, [float(np.median(centre[s])) for s in stretches], min(1, len(at) - 1))
-    return np.clip(np.round(np.polyval(line, np.arange(width))), 0, ink.shape[0] - 1).astype(int)
+    return np.clip(np.round(np.polyval(line, np.arange(width))), 0, height - 1).astype(np.intp)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -15,14 +14,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from digitocr.errors import ModelUnreadable, OutputUnwritable
-from digitocr.records import Answers, Crops, ModelId, Scores
+from digitocr.errors import ModelUnreadable
+from digitocr.records import Answers, Crops, ModelId, Scores, Settings
 
 PIXELS, CLASSES = 784, 10
 _MOST_BYTES = 100_000_000  # the supplied network has 1.6 MB
 _SUFFIX = ".safetensors"
-
-_OTHER_FILE = "Choose another file with -o."
 
 Weights = NDArray[np.float32]
 
@@ -43,10 +40,13 @@ class Model:
         """What logits are divided by to calibrate confidence (Guo et al. 2017)."""
         return _number(self.card, "temperature")
 
-    @property
-    def min_confidence(self) -> float:
-        """The confidence below which a number is to be reviewed, chosen from the calibration."""
-        return _number(self.card, "min_confidence")
+    def review_line(self, settings: Settings) -> float:
+        """Return the confidence below which a number is to be reviewed, 0..1.
+
+        Chosen from the calibration where the settings leave it open.
+        """
+        chosen = settings.min_confidence
+        return _number(self.card, "min_confidence") if chosen is None else chosen
 
 
 def scores(model: Model, crops: Crops) -> Scores:
@@ -92,7 +92,7 @@ def load_model(name: str | Path) -> Model:
     Raises:
         ModelUnreadable: there is none, or the file is damaged or of another shape.
     """
-    path = Path(name)
+    path = Path(name or "?")
     if path.suffix != _SUFFIX and len(path.parts) == 1 and not path.is_file():
         path = models_folder() / f"{name}{_SUFFIX}"
     try:
@@ -147,36 +147,12 @@ def _number(card: dict[str, Any], key: str) -> float:
     return float(value) if isinstance(value, int | float) else np.nan
 
 
-def check_target(path: Path) -> None:
-    """Raise OutputUnwritable where a model can't be written, before hours of training."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.is_dir():
-            raise OutputUnwritable(f"{path}: is a folder, not a file", _OTHER_FILE)
-        beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        beside.touch()
-        beside.unlink()
-    except OSError as error:
-        raise OutputUnwritable(
-            f"{path}: can't be written: {error.strerror}", _OTHER_FILE
-        ) from error
-
-
-def save_model(path: Path, arrays: dict[str, Weights], card: dict[str, Any]) -> None:
-    """Write a weights file beside its target and rename it onto it.
+def model_file(arrays: dict[str, Weights], card: dict[str, Any]) -> bytes:
+    """Return a model as the bytes of its file.
 
     Args:
-        path: the target.
         arrays: w1 (784, H), b1 (H,), w2 (H, 10), b2 (10,), float32.
         card: what `digitocr models` shows; JSON types only.
-
-    Raises:
-        OSError: the file can't be written; the old one is untouched.
     """
     contiguous = {key: np.ascontiguousarray(array, np.float32) for key, array in arrays.items()}
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        beside.write_bytes(save(contiguous, {"card": json.dumps(card, ensure_ascii=False)}))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    return save(contiguous, {"card": json.dumps(card, ensure_ascii=False)})

@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any, TypeAlias
 
 import cv2
@@ -16,10 +17,12 @@ from digitocr.errors import InputUnreadable
 from digitocr.headers import Header, read_header
 from digitocr.records import Gray, Page, Source
 
-# 200 megapixels: A3 at 600 dpi is 70; a page this large takes about 1 GB to decode in colour.
+# 200 megapixels: A3 at 600 dpi is 70. Such a page takes 1 GB to decode in colour, 3 GB in 16 bit.
 MAX_PIXELS = 200_000_000
 MAX_PAGES = 10_000
 MAX_BYTES = 2_000_000_000
+# File descriptor 2 is the whole process's: one thread at a time may turn it away.
+_STDERR = Lock()
 
 Pixels: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]  # (H, W) or (H, W, channels)
 
@@ -44,7 +47,7 @@ def read_pages(source: Source) -> Iterator[Page]:
     """
     data = _read_bytes(source)
     header = _checked_header(data)
-    buffer = np.frombuffer(data, np.uint8)
+    buffer = np.frombuffer(bytearray(data), np.uint8)
     for index in range(header.n_pages):
         image = _decode(buffer, header, index)
         if image is None:
@@ -94,7 +97,9 @@ def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> Pixels | N
             if header.format == "JPEG":  # libjpeg gives grey at a third of the cost of colour
                 return cv2.imdecode(buffer, cv2.IMREAD_GRAYSCALE)
             if header.format == "TIFF":  # decoded upright in any mode
-                pages = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED, range=(index, index + 1))[1]
+                # Made the first page: OpenCV would go through all pages before it, each time.
+                buffer[4:8] = np.frombuffer(header.links[index], np.uint8)
+                pages = cv2.imdecodemulti(buffer, cv2.IMREAD_UNCHANGED, range=(0, 1))[1]
                 return pages[0] if pages else None
             image = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
         except cv2.error:
@@ -105,19 +110,20 @@ def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> Pixels | N
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep libpng and libtiff, which write to the process's stderr, from doing so."""
-    try:
-        kept = os.dup(2)
-    except OSError:  # stderr is closed
-        yield
-        return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
+    with _STDERR:
+        try:
+            kept = os.dup(2)
+        except OSError:  # stderr is closed
+            yield
+            return
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, 2)
+            yield
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+            os.close(nowhere)
 
 
 def _turned(image: Pixels, orientation: int) -> Pixels:

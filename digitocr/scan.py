@@ -66,11 +66,10 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     candidates = find_candidates(ink.mask)
     crops = normalise([candidate.ink for candidate in candidates])  # (N, 28, 28)
     digits = decide(candidates, scores(model, crops))
-    least = settings.min_confidence
-    least = model.min_confidence if least is None else least
     height, width = page.gray.shape
     numbers = tuple(
-        _on_page(number, straight.to_page, width, height) for number in into_numbers(digits, least)
+        _on_page(number, straight.to_page, width, height)
+        for number in into_numbers(digits, model.review_line(settings))
     )
     return PageResult(
         page.number, width, height, page.dpi, straight.rotation, straight.skew, numbers

@@ -1,4 +1,4 @@
-"""What a person sees on stderr: progress, summaries, model cards. Rich is imported only here."""
+"""What a person sees: progress, summaries, reports, model cards. Rich is imported only here."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     """Print what a run came to, with its slowest and least certain files."""
     console, counts = stderr(), report.counts
     console.print(
-        f"{counts['read']} files read, {counts['failed']} failed: {counts['pages']} pages, "
-        f"{counts['numbers']} numbers in {report.seconds:.1f} s. "
-        f"{counts['review']} to review (confidence below {min_confidence:.2f})."
+        f"files: {counts['read']} read, {counts['failed']} failed; pages: {counts['pages']}; "
+        f"numbers: {counts['numbers']}, {counts['review']} to review "
+        f"(confidence below {min_confidence:.2f}); {report.seconds:.1f} s"
     )
     if len(report.read) > 1:
         console.print(_file_table(report.read))
     if report.failed:
-        console.print("What failed is in errors.csv. Replace it and run the same command again.")
+        console.print("Replace what failed and run the same command again.")
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")
@@ -122,36 +122,30 @@ def trained(last: Epoch, card: Mapping[str, Any], where: str) -> str:
 
 def report(found: DigitReport | PageReport) -> Group:
     """Return a report of `digitocr evaluate` as text and tables."""
+    worst = ", ".join(f"{truth} read as {read}: {n}" for truth, read, n in found.confusions[:10])
+    facts = [
+        _measures(found),
+        f"expected calibration error {found.calibration_error:.4f}",
+        f"most often confused: {worst or 'none'}",
+        *(f"not read: {printable(one)}" for one in found.unreadable),
+    ]
+    return Group(*map(Text, facts), _level_table(found.levels))
+
+
+def _measures(found: DigitReport | PageReport) -> str:
     from digitocr.evaluate import DigitReport
 
     if isinstance(found, DigitReport):
-        facts, what = _digit_facts(found), "digits"
-    else:
-        facts, what = _page_facts(found), "numbers"
-    missing = [Text(f"not read: {printable(one)}") for one in found.unreadable]
-    return Group(*(Text(fact) for fact in facts), _level_table(found.levels, what), *missing)
-
-
-def _digit_facts(found: DigitReport) -> list[str]:
-    worst = ", ".join(f"{truth} read as {read}: {n}" for truth, read, n in found.confusions[:10])
-    return [
-        f"{found.n} digits, {100 * found.accuracy:.2f} % right",
-        f"expected calibration error {found.calibration_error:.4f}",
-        f"most often confused: {worst or 'none'}",
-    ]
-
-
-def _page_facts(found: PageReport) -> list[str]:
-    return [
-        f"{found.n_pages} pages, {found.n_numbers} numbers: "
+        return f"{found.n} digits, {100 * found.accuracy:.2f} % right"
+    return (
+        f"{found.n} pages, {found.n_numbers} numbers: "
         f"digits {100 * found.digit_accuracy:.2f} %, pages without a fault "
-        f"{100 * found.exact_pages:.2f} %, number F1 {100 * found.number_f1:.2f} %",
-        f"expected calibration error of numbers {found.calibration_error:.4f}",
-    ]
+        f"{100 * found.exact_pages:.2f} %, number F1 {100 * found.number_f1:.2f} %"
+    )
 
 
-def _level_table(levels: Sequence[Level], what: str) -> Table:
-    headings = ("confidence at least", f"share of {what}", "of those right")
+def _level_table(levels: Sequence[Level]) -> Table:
+    headings = ("confidence at least", "share of answers", "of those right")
     table = Table(*(Column(heading, justify="right") for heading in headings), box=box.SIMPLE)
     for level in levels:
         right = "" if level.right is None else f"{100 * level.right:.2f} %"
@@ -161,7 +155,8 @@ def _level_table(levels: Sequence[Level], what: str) -> Table:
 
 def card(name: str, facts: Mapping[str, Any]) -> Table:
     """Return a model's card as a table."""
-    table = Table(show_header=False, title=name, title_justify="left", box=box.SIMPLE)
+    columns = (Column(), Column(overflow="fold"))
+    table = Table(*columns, show_header=False, title=name, title_justify="left", box=box.SIMPLE)
     for key, value in facts.items():
         table.add_row(key.replace("_", " "), Text(_plain(value)))
     return table

@@ -16,6 +16,7 @@ _MAX_ENLARGEMENT = 8
 _LOOK = 1200
 _MOST_SKEW = 8.0  # degrees
 _LEAST_SKEW = 0.15  # degrees; less does not disturb lines or rules and isn't worth resampling
+_LEAST_MARKS = 5  # fewer are no line to go by
 # Level lines make the row profile this much sharper than the given ones, or nothing is turned:
 # a few digits have no lines. Tuned on samples/ and 11 turns of each, tests/test_straighten.py.
 _SHARPER = 1.1
@@ -43,6 +44,8 @@ def straighten(gray: Gray) -> Straight:
 
 def _enlargement(gray: Gray) -> int:
     """Return the whole factor that makes a tiny picture large enough."""
+    if max(gray.shape) > _LOOK:
+        return 1
     return int(np.clip(-(-_MIN_SIDE // min(gray.shape)), 1, _MAX_ENLARGEMENT))
 
 
@@ -91,8 +94,15 @@ def _marks(gray: Gray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     Edges, because rows of digits begin and end sharply, while the ink between is even.
     """
     small = gray
-    while max(small.shape) > _LOOK:  # by halves, which OpenCV does ten times faster than thirds
+    while (
+        max(small.shape) > _LOOK and min(small.shape) > 1
+    ):  # by halves, which OpenCV does ten times faster than thirds
         small = np.asarray(cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA))
+    if np.median(small) < (float(small.min()) + float(small.max())) / 2:  # light on dark
+        small = ~small
     ink = small < cv2.convertScaleAbs(cv2.blur(small, (31, 31)), alpha=0.85)
+    marks = cv2.findContours(ink.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    if len(marks) < _LEAST_MARKS:
+        return np.empty(0), np.empty(0)
     y, x = np.nonzero(ink[1:] != ink[:-1])
     return x.astype(np.float64), y.astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
@@ -135,6 +136,17 @@ def _box(box: Box) -> list[int]:
     return [box.x, box.y, box.width, box.height]
 
 
+def check(folder: Path) -> None:
+    """Make a folder and a file in it, to know that results can be written there.
+
+    Raises:
+        OSError: they can't.
+    """
+    name = folder / f".{secrets.token_hex(8)}"
+    write(name, b"")
+    name.unlink()
+
+
 def write(path: Path, content: bytes | Iterator[bytes]) -> None:
     """Write a file whole or not at all, making its folder.
 
@@ -148,6 +160,8 @@ def write(path: Path, content: bytes | Iterator[bytes]) -> None:
     try:
         with beside.open("xb") as file:
             file.writelines([content] if isinstance(content, bytes) else content)
+            file.flush()
+            os.fsync(file.fileno())  # or a power cut could leave the new name with no content
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)

@@ -127,8 +127,29 @@ def test_results_of_formats_not_asked_for_are_not_written(run: Run, tmp_path: Pa
     ]
 
 
+@pytest.mark.parametrize("command", ["scan {} -o -", "models", "evaluate --data {}"])
+def test_a_full_disk_behind_stdout_is_an_output_error(command: str, tmp_path: Path) -> None:
+    (tmp_path / "truth.csv").write_text("file,truth\ndigit.png,5\n")
+    (tmp_path / "digit.png").write_bytes((SAMPLES / "digit.png").read_bytes())
+    inputs = SAMPLES / "digit.png" if command.startswith("scan") else tmp_path
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *command.format(inputs).split()], stdout=full, stderr=subprocess.PIPE,
+            text=True, check=False,
+        )  # fmt: skip
+    assert done.returncode == ExitCode.OUTPUT
+    assert done.stderr.splitlines()[-1] == "error: stdout: No space left on device."
+
+
 @pytest.mark.parametrize(
-    "options", [["--format", "pdf"], ["-o", "-", "--annotate"], ["-o", "-", "--format", "csv,json"]]
+    "options",
+    [
+        ["--format", "pdf"],
+        ["-o", ""],
+        ["--min-confidence", "nan"],
+        ["-o", "-", "--annotate"],
+        ["-o", "-", "--format", "csv,json"],
+    ],
 )
 def test_options_that_make_no_sense_are_refused(options: list[str], run: Run) -> None:
     done = run("scan", SAMPLES / "digit.png", *options)

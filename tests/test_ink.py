@@ -78,6 +78,13 @@ def test_rules_are_taken_out_and_kept_aside_and_digits_on_them_stay_whole(slope:
     assert n_marks == 4
 
 
+def test_double_rules_are_taken_out() -> None:
+    page = digits_page()
+    for y in (600, 607):
+        cv2.line(page, (0, y), (1199, y), 90, 2)
+    assert (find_ink(page).mask[590:620] > 0).mean() < 0.01
+
+
 def test_a_grid_is_taken_out() -> None:
     page = digits_page()
     for x in range(40, 1200, 160):

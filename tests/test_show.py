@@ -39,7 +39,7 @@ def test_a_terminal_shows_progress_with_counts_and_time_left(tmp_path: Path) -> 
 
 def test_no_terminal_no_bar(run: Run) -> None:
     said = run("scan", SAMPLES / "digit.png", SAMPLES / "receipt.jpg", "-o", "out").stderr
-    assert "2 files read, 0 failed" in said
+    assert "files: 2 read, 0 failed" in said
     assert "\x1b" not in said
     assert "━" not in said
     assert "left" not in said

@@ -68,7 +68,7 @@ def test_the_scan_recipe_learns_to_read(run: Run, mnist: Path, tmp_path: Path) -
     assert model.card["digits"] == {"training": 1375, "held_out": 125}
     assert model.card["command"].endswith("-o m.safetensors --report report")
     assert model.temperature > 0
-    assert 0.5 <= model.min_confidence <= 1
+    assert 0.5 <= model.card["min_confidence"] <= 1
     for picture in ("curves.png", "confusion.png", "predictions.png"):
         assert cv2.imread(str(tmp_path / "report" / picture)) is not None
     shown = run("evaluate", "m.safetensors", "--data", mnist)
@@ -154,6 +154,8 @@ def test_a_folder_without_mnist_says_what_it_must_hold(run: Run, tmp_path: Path)
         (["--epochs", "0"], 2),
         (["-o", "."], 5),
         (["-o", "/proc/none/m.safetensors"], 5),
+        (["--report", "/proc/none"], 5),
+        (["--learning-rate", "0"], 2),
     ],
 )
 def test_what_can_not_work_is_refused_before_training(
