@@ -20,7 +20,7 @@ _FAINT = 0.25
 _MOST_SLANT = 0.8
 
 
-def normalise(patches: Sequence[Gray]) -> Crops:
+def normalise(patches: Sequence[Gray], shifts: NDArray[np.float64] | None = None) -> Crops:
     """Return each patch of ink upright, in a 20×20 box, centred by its mass in 28×28.
 
     The slant is taken out by the second moments (LeCun et al. 1998, section III-A "deslanted"),
@@ -28,6 +28,8 @@ def normalise(patches: Sequence[Gray]) -> Crops:
 
     Args:
         patches: uint8 pictures of any size, ink bright (255) on paper 0, one mark each.
+        shifts: (N, 2, 3) affine maps that then act on each crop, about its centre, in crop pixels:
+            what training adds, because marks on pages are never quite as they should be.
 
     Returns:
         (N, 28, 28) float32, ink 1.0 on paper 0.0; an empty patch gives an empty crop.
@@ -40,7 +42,10 @@ def normalise(patches: Sequence[Gray]) -> Crops:
         return np.zeros((0, SIDE, SIDE), np.float32)
     # Drawn twice as large and halved by area, so that no thin stroke falls between two samples.
     large = np.zeros((len(patches), 2 * SIDE, 2 * SIDE), np.uint8)
-    for crop, canvas, to_crop in zip(large, canvases, _to_crops(canvases, 2), strict=True):
+    maps = _to_crops(canvases, 2)
+    if shifts is not None:
+        maps = _shifted(maps, shifts, 2)
+    for crop, canvas, to_crop in zip(large, canvases, maps, strict=True):
         cv2.warpAffine(canvas, to_crop, (2 * SIDE, 2 * SIDE), dst=crop, flags=cv2.INTER_LINEAR)
     column = large.reshape(-1, 2 * SIDE).astype(np.float32)  # all crops one above the other
     halved = cv2.resize(column, (SIDE, len(patches) * SIDE), interpolation=cv2.INTER_AREA)
@@ -72,6 +77,18 @@ def _to_crops(canvases: Gray, times: int) -> NDArray[np.float64]:
     maps[:, 0, 2] = middle - scale * (x - slant * y)
     maps[:, 1, 2] = middle - scale * y
     return maps
+
+
+def _shifted(
+    maps: NDArray[np.float64], shifts: NDArray[np.float64], times: int
+) -> NDArray[np.float64]:
+    """Return (N, 2, 3) maps to crops `times` as large, followed by shifts about their centre."""
+    middle = (times * SIDE - 1) / 2
+    about_centre = maps.copy()
+    about_centre[:, :, 2] -= middle
+    shifted = shifts[:, :, :2] @ about_centre
+    shifted[:, :, 2] += times * shifts[:, :, 2] + middle
+    return np.asarray(shifted, np.float64)
 
 
 def _middles(canvases: Gray) -> tuple[NDArray[np.float64], ...]:

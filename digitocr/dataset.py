@@ -26,9 +26,12 @@ _CHUNK = 2000  # crops distorted at a time: 13 MB of maps
 _TURN = np.radians(6.7)  # deviation; turns beyond `_MOST_TURN` are cut off
 _MOST_TURN = 0.5
 _ASPECT = 0.15  # deviation of log(width / height)
-_ELASTIC = 0.6  # deviation, in MNIST pixels, of a grid of displacements (Simard et al. 2003)
+_ELASTIC = 1.0  # deviation, in MNIST pixels, of a grid of displacements (Simard et al. 2003)
 _ELASTIC_GRID = 5
 _ENLARGED = 1.45  # 20 rows of digit become 29 of the 40 on the canvas: room to turn
+# And of the crop itself, because boxes are found with less care on pages: deviations of the shift
+# in crop pixels, of log(size), and of the slant.
+_SHIFT, _SIZE, _SLANT = 0.5, 0.05, 0.08
 # Stroke width and scanner threshold: ink is cut at a level between these, this sharply.
 _CUT = (70.0, 185.0)
 _SHARPNESS = (1.0, 4.0)
@@ -153,9 +156,16 @@ def _distorted_epoch(digits: Digits, seed: list[int]) -> tuple[Crops, Labels]:
 def distorted(images: Gray, rng: np.random.Generator) -> Crops:
     """Return the crops, (N, 28, 28), of N digits as other hands, pens and scanners make them."""
     chunks = range(0, len(images), _CHUNK)
-    return np.concatenate(
-        [normalise(list(_scanned(_rewritten(images[i : i + _CHUNK], rng), rng))) for i in chunks]
-    )
+    return np.concatenate([_distorted_chunk(images[i : i + _CHUNK], rng) for i in chunks])
+
+
+def _distorted_chunk(images: Gray, rng: np.random.Generator) -> Crops:
+    n = len(images)
+    shifts = np.zeros((n, 2, 3))
+    shifts[:, 0, 0] = shifts[:, 1, 1] = np.exp(rng.normal(0, _SIZE, n))
+    shifts[:, 0, 1] = rng.normal(0, _SLANT, n)
+    shifts[:, :, 2] = rng.normal(0, _SHIFT, (n, 2))
+    return normalise(list(_scanned(_rewritten(images, rng), rng)), shifts)
 
 
 def _rewritten(images: Gray, rng: np.random.Generator) -> Gray:

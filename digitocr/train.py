@@ -56,7 +56,7 @@ class Recipe:
 SEED = Recipe("seed", epochs=50, batch_size=100, learning_rate=0.001, pooled=True, keep_last=True)
 SCAN = Recipe(
     "scan",
-    epochs=240,
+    epochs=300,
     batch_size=256,
     learning_rate=0.002,
     held_out=1 / 12,
