@@ -331,8 +331,7 @@ def _train(
     run, history = train.Training(recipe, digits, device), []
     with suppress(KeyboardInterrupt):
         for epoch in run.epochs():
-            if epoch.who == "epoch":
-                history.append(epoch)
+            history.append(epoch)
             _say(show.epoch_line(epoch))
     if run.weights is None:
         raise KeyboardInterrupt

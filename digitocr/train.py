@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,13 +24,7 @@ from digitocr.errors import WrongUsage
 from digitocr.model import Model, Weights, logits
 from digitocr.records import Answers, Crops, Labels, ModelId
 
-Any_Network = TypeVar("Any_Network", bound=nn.Module)
-
 HIDDEN = 512
-# The teacher's answers count this much beside the labels, softened by this temperature; chosen on
-# held-out digits, tests/bench/README.md, "Experiments".
-TEACHERS_SHARE, SOFTNESS = 0.7, 2.0
-TEACHERS_RATE = 0.004
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +44,6 @@ class Recipe:
     distort: bool = False
     one_cycle: bool = False
     average: float = 0.0  # the part of the average that stays at each step, later on
-    teacher_epochs: int = 0  # a convolutional network is trained first, to teach (Hinton 2015)
 
 
 SEED = Recipe("seed", epochs=50, batch_size=100, learning_rate=0.001, pooled=True, keep_last=True)
@@ -63,7 +56,6 @@ SCAN = Recipe(
     distort=True,
     one_cycle=True,
     average=0.9995,
-    teacher_epochs=0,
 )
 
 
@@ -106,38 +98,15 @@ class Network(nn.Module):
         return logits
 
 
-class Teacher(nn.Module):
-    """A small convolutional network: 16, 32 and 64 maps of 3×3, 29,000 weights.
-
-    Too slow to scan with, but what it says of a distorted digit, "a 7, though it might be a 1",
-    teaches the network more than the label does (Hinton et al. 2015).
-    """
-
-    def __init__(self) -> None:
-        """Draw the weights."""
-        super().__init__()
-        layers: list[nn.Module] = []
-        for before, after in ((1, 16), (16, 32), (32, 64)):
-            convolution = nn.Conv2d(before, after, 3, padding=1, bias=False)
-            layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(), nn.MaxPool2d(2)]
-        self.layers = nn.Sequential(*layers, nn.Flatten(), nn.Linear(64 * 3 * 3, 10))
-
-    def forward(self, crops: torch.Tensor) -> torch.Tensor:
-        """Return the logits, (B, 10), of (B, 784) crops."""
-        logits: torch.Tensor = self.layers(crops.view(-1, 1, 28, 28))
-        return logits
-
-
-class Course(Generic[Any_Network]):
+class Course:
     """One network and what moves its weights."""
 
     def __init__(
         self,
-        network: Any_Network,
+        network: Network,
         learning_rate: float,
         cycle: int = 0,
         average: float = 0.0,
-        teacher: nn.Module | None = None,
     ) -> None:
         """Set out to train a network.
 
@@ -146,9 +115,8 @@ class Course(Generic[Any_Network]):
             learning_rate: Adam's.
             cycle: the steps over which the rate rises to this and falls to nothing; 0 keeps it.
             average: the part of the average weights that stays at each step; 0 averages nothing.
-            teacher: whose answers count beside the labels.
         """
-        self.network, self.teacher = network, teacher
+        self.network = network
         self.kept = copy.deepcopy(network) if average else network
         self.adam = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
         self.schedule = (
@@ -168,10 +136,9 @@ class Course(Generic[Any_Network]):
             The mean loss, and the share, 0..1, that was answered right meanwhile.
         """
         losses, right = torch.zeros((), device=crops.device), torch.zeros((), device=crops.device)
-        self.network.train()
         for batch, truth in zip(crops.split(size), labels.split(size), strict=True):
             logits = self.network(batch)  # (B, 10)
-            loss = self._loss(logits, truth, batch)
+            loss = F.cross_entropy(logits, truth)
             self.adam.zero_grad(set_to_none=True)
             loss.backward()
             self.adam.step()
@@ -180,18 +147,7 @@ class Course(Generic[Any_Network]):
             self._average()
             losses += loss.detach() * len(batch)
             right += (logits.detach().argmax(1) == truth).sum()
-        self.network.eval()
         return float(losses / len(crops)), float(right / len(crops))
-
-    def _loss(self, logits: torch.Tensor, truth: torch.Tensor, batch: torch.Tensor) -> torch.Tensor:
-        """Return how far (B, 10) logits are from the labels, and from what the teacher says."""
-        from_labels = F.cross_entropy(logits, truth)
-        if self.teacher is None:
-            return from_labels
-        with torch.no_grad():
-            taught = F.softmax(self.teacher(batch) / SOFTNESS, dim=1)
-        from_teacher = SOFTNESS**2 * F.cross_entropy(logits / SOFTNESS, taught)
-        return TEACHERS_SHARE * from_teacher + (1 - TEACHERS_SHARE) * from_labels
 
     def _average(self) -> None:
         """Move the averaged weights towards the network's.
@@ -211,13 +167,12 @@ class Course(Generic[Any_Network]):
 class Epoch:
     """How training stands after an epoch."""
 
-    who: str  # "teacher" or "epoch", of the network itself
     number: int  # from 1
     epochs: int
     loss: float  # mean over the epoch's batches
     training_accuracy: float  # 0..1, of the answers given while training
     accuracy: float  # 0..1, on the held-out digits
-    seconds: float  # since the first of these epochs began
+    seconds: float  # since training began
 
     @property
     def seconds_left(self) -> float:
@@ -248,40 +203,23 @@ class Training:
 
     def epochs(self) -> Iterator[Epoch]:
         """Train, yielding after each epoch; `weights` is up to date whenever it stops."""
-        recipe, teacher, best = self.recipe, None, -1.0
-        if recipe.teacher_epochs:
-            teacher = Teacher().to(self.device)
-            yield from self._teach(teacher)
-        network = Network().to(self.device)
-        cycle = self._steps(recipe.epochs) if recipe.one_cycle else 0
-        course = Course(network, recipe.learning_rate, cycle, recipe.average, teacher)
-        for epoch in self._epochs("epoch", course, recipe.epochs, recipe.seed):
-            self.finished = epoch.number == recipe.epochs
+        recipe, start, best = self.recipe, time.perf_counter(), -1.0
+        steps = math.ceil(len(self.training) / recipe.batch_size) * recipe.epochs
+        course = Course(
+            Network().to(self.device),
+            recipe.learning_rate,
+            cycle=steps if recipe.one_cycle else 0,
+            average=recipe.average,
+        )
+        for number, (crops, labels) in enumerate(self._data(), 1):
+            loss, right = course.epoch(crops, labels, recipe.batch_size)
+            weights = exported(course.kept)
+            score = accuracy(answers(weights, self.unseen), self.held_out.labels)
+            self.finished = number == recipe.epochs
             # The seed project kept the last weights, not the best.
-            if epoch.accuracy >= best or (self.finished and recipe.keep_last):
-                best, self.weights = epoch.accuracy, exported(course.kept)
-            yield epoch
-
-    def _teach(self, teacher: Teacher) -> Iterator[Epoch]:
-        """Train the teacher, on epochs of its own."""
-        n = min(self.recipe.teacher_epochs, self.recipe.epochs)
-        course = Course(teacher, TEACHERS_RATE, cycle=self._steps(n))
-        yield from self._epochs("teacher", course, n, self.recipe.seed + 1)
-
-    def _steps(self, epochs: int) -> int:
-        return math.ceil(len(self.training) / self.recipe.batch_size) * epochs
-
-    def _epochs(
-        self, who: str, course: Course[Any_Network], epochs: int, seed: int
-    ) -> Iterator[Epoch]:
-        """Train one network, yielding after each epoch."""
-        start = time.perf_counter()
-        for number, (crops, labels) in enumerate(self._data(epochs, seed), 1):
-            loss, right = course.epoch(crops, labels, self.recipe.batch_size)
-            with torch.no_grad():
-                found = course.kept(self._tensor(self.unseen.reshape(-1, 784))).cpu().numpy()
-            score = accuracy(found, self.held_out.labels)
-            yield Epoch(who, number, epochs, loss, right, score, time.perf_counter() - start)
+            if score >= best or (self.finished and recipe.keep_last):
+                best, self.weights = score, weights
+            yield Epoch(number, recipe.epochs, loss, right, score, time.perf_counter() - start)
 
     def crops_of(self, digits: Digits) -> Crops:
         """Return digits as the network is shown them when it is measured, (N, 28, 28)."""
@@ -289,15 +227,16 @@ class Training:
             return normalise(list(digits.images))
         return digits.images.astype(np.float32) / np.float32(255)
 
-    def _data(self, epochs: int, seed: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def _data(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Yield each epoch's (N, 784) crops and (N,) labels, shuffled, on the device."""
         if self.recipe.distort:
-            for made, truth in distorted_epochs(self.training, epochs, seed):
+            recipe = self.recipe
+            for made, truth in distorted_epochs(self.training, recipe.epochs, recipe.seed):
                 yield self._tensor(made.reshape(-1, 784)), self._tensor(truth)
             return
         crops = self._tensor(self.crops_of(self.training).reshape(-1, 784))
         labels = self._tensor(self.training.labels)
-        for _ in range(epochs):
+        for _ in range(self.recipe.epochs):
             order = torch.randperm(len(labels), device=self.device)
             yield crops[order], labels[order]
 
