@@ -72,9 +72,9 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
 
 def _file_table(read: Sequence[Done]) -> Table:
     """Return the least certain and the slowest files, a row each."""
-    counts = ("pages", "numbers", "to review", "least", "seconds")
+    counts = ("numbers", "to review", "least", "seconds")
     right = (Column(heading, justify="right") for heading in counts)
-    table = Table("", "file", *right, box=box.SIMPLE)
+    table = Table("", Column("file", overflow="fold"), *right, box=box.SIMPLE)
     by_doubt = sorted((one for one in read if one.n_numbers), key=lambda one: one.least or 0.0)
     by_time = sorted(read, key=lambda one: -one.seconds)
     for heading, files in (("least certain", by_doubt), ("slowest", by_time)):
@@ -87,7 +87,7 @@ def _file_table(read: Sequence[Done]) -> Table:
 
 def _cells(one: Done) -> list[Text]:
     least = "" if one.least is None else f"{one.least:.2f}"
-    counts = (str(one.n_pages), str(one.n_numbers), str(one.n_review))
+    counts = (str(one.n_numbers), str(one.n_review))
     return [Text(printable(one.file)), *map(Text, counts), Text(least), Text(f"{one.seconds:.2f}")]
 
 
