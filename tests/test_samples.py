@@ -11,7 +11,7 @@ from conftest import SAMPLES, Run, numbers_of, results_in
 TRUTHS = sorted(SAMPLES.glob("*.txt"))
 # Whole numbers; README, "How good it is". One page is written in a hand whose 1 has the flag of
 # a 7, which MNIST's writers did not use.
-LEAST, LEAST_OF_ALL = 0.75, 0.97
+LEAST, LEAST_OF_ALL = 0.7, 0.97
 
 
 @pytest.fixture(scope="module")

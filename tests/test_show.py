@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import subprocess
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def on_a_terminal(*arguments: str | Path, cwd: Path) -> str:
                 break
             shown += part
     os.close(ours)
-    return shown.decode()
+    return re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode())  # colours and cursor moves
 
 
 def test_a_terminal_shows_progress_with_counts_and_time_left(tmp_path: Path) -> None:
