@@ -18,7 +18,7 @@ _MOST_SKEW = 8.0  # degrees
 _LEAST_SKEW = 0.15  # degrees; less does not disturb lines or rules and isn't worth resampling
 _LEAST_MARKS = 5  # fewer are no line to go by
 # Level lines make the row profile this much sharper than the given ones, or nothing is turned:
-# a few digits have no lines. Tuned on samples/ and 11 turns of each, tests/test_straighten.py.
+# a few digits have no lines. Set by hand; tests/test_straighten.py holds what it must do.
 _SHARPER = 1.1
 
 
