@@ -247,7 +247,9 @@ def _about_run(
         "model": {"name": model.id.name, "sha256": model.id.sha256},
         "inputs": [writers.utf8_name(text) for text in inputs],
         "settings": {
+            "max_error": settings.max_error,
             "min_confidence": model.review_line(settings),
+            "second_opinion": settings.second_opinion,
             "formats": list(output.formats),
             "annotate": output.annotate,
         },

@@ -1,4 +1,4 @@
-"""How far confidences can be trusted: temperature, calibration error, the line for review."""
+"""How far confidences can be trusted: temperature, curves of the share right, calibration error."""
 
 from __future__ import annotations
 
@@ -8,26 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.dataset import NO_DIGIT
 from digitocr.model import softmax
 from digitocr.records import Answers, Labels
 
 Chances = NDArray[np.floating]  # (N,), 0..1
 Right = NDArray[np.bool_]  # (N,)
+Curve = tuple[list[float], list[float]]  # x, rising, and y
 
-# Numbers at or above the line for review are right this often, on held-out digits.
-_WANTED_RIGHT = 0.99
-_NUMBER_LENGTH = 5  # held-out digits are put together to numbers of this many
 _BINS = 15  # Guo et al. 2017
+_GROUPS = 40  # of answers, whose share right is a point of the curve
+LINES = (*np.arange(0.5, 0.95, 0.01), *np.arange(0.95, 0.99, 0.0025), *np.arange(0.99, 1, 0.0005))
 LEVELS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How a network's answers become chances of being right."""
-
-    temperature: float  # logits are divided by it
-    calibration_error: float  # expected, 0..1, after that
-    min_confidence: float  # numbers below it are to be reviewed
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,20 +31,58 @@ class Level:
     right: float | None  # 0..1, of those; None where there are none
 
 
-def calibrate(answers: Answers, labels: Labels) -> Calibration:
-    """Return the calibration fitted to held-out logits, (N, 10), and their (N,) labels."""
-    temperature = fitted_temperature(answers, labels)
-    scores = softmax(answers / np.float32(temperature))
-    confidence, right = scores.max(axis=1), scores.argmax(axis=1) == labels
-    return Calibration(
-        temperature=round(temperature, 4),
-        calibration_error=round(calibration_error(confidence, right), 5),
-        min_confidence=_review_line(*_as_numbers(confidence, right)),
-    )
+def chance_curve(confidence: Chances, right: Right) -> Curve:
+    """Return the share right as a curve of confidence, never falling: x and y, 0..1 each.
+
+    Isotonic regression (Zadrozny and Elkan 2002) over groups of equally many answers. The curve
+    of no answers is empty.
+    """
+    if len(confidence) == 0:
+        return [], []
+    order = np.argsort(confidence, kind="stable")
+    groups = [group for group in np.array_split(order, _GROUPS) if len(group)]
+    x = [float(confidence[group].mean()) for group in groups]
+    # One answer more, right as often as it is sure, so that no small group is beyond doubt.
+    y = [(float(right[g].sum()) + mean) / (len(g) + 1) for g, mean in zip(groups, x, strict=True)]
+    rising = _isotonic(np.array(y), np.array([len(group) for group in groups]))
+    return _rounded(x), _rounded(rising)
+
+
+def _isotonic(values: Chances, weights: NDArray[np.integer]) -> Chances:
+    """Return the nearest values that never fall (pool adjacent violators, Ayer et al. 1955)."""
+    pools: list[list[float]] = []  # mean, weight, number of values
+    for value, weight in zip(values, weights, strict=True):
+        pools.append([float(value), float(weight), 1])
+        while len(pools) > 1 and pools[-2][0] > pools[-1][0]:
+            mean, heavy, n = pools.pop()
+            before = pools[-1]
+            total = before[1] + heavy
+            pools[-1] = [(before[0] * before[1] + mean * heavy) / total, total, before[2] + n]
+    return np.concatenate([np.full(int(n), mean) for mean, _, n in pools])
+
+
+def share_wrong(confidence: Chances, right: Right) -> Curve:
+    """Return confidences and the share wrong of the answers at least so sure, never rising.
+
+    One wrong answer more is counted than there is, so that a few answers promise little.
+    """
+    lines = np.array(LINES)
+    share = []
+    for line in lines:
+        sure = confidence >= line
+        share.append((np.count_nonzero(~right[sure]) + 1) / (np.count_nonzero(sure) + 1))
+    # From below: beyond the surest answers are so few that the one counted more is all there is.
+    return _rounded(lines), _rounded(np.minimum.accumulate(share))
+
+
+def _rounded(values: Sequence[float] | Chances) -> list[float]:
+    return [round(float(value), 5) for value in values]
 
 
 def fitted_temperature(answers: Answers, labels: Labels) -> float:
     """Return the temperature that makes the labels likeliest (Guo et al. 2017).
+
+    Where the label is `NO_DIGIT`, every digit should be as likely.
 
     Found among 200 between 0.2 and 5, which is closer than held-out digits can tell.
     """
@@ -61,8 +91,10 @@ def fitted_temperature(answers: Answers, labels: Labels) -> float:
 
 
 def _surprise(scores: NDArray[np.float32], labels: Labels) -> float:
-    """Return the mean negative log-likelihood of the labels."""
-    return float(-np.log(scores[np.arange(len(labels)), labels] + 1e-12).mean())
+    """Return the mean negative log-likelihood of the labels, where there is none of all digits."""
+    surprise = -np.log(scores + 1e-12)  # (N, 10)
+    own = surprise[np.arange(len(labels)), labels]
+    return float(np.where(labels == NO_DIGIT, surprise.mean(axis=1), own).mean())
 
 
 def calibration_error(confidence: Chances, right: Right) -> float:
@@ -90,20 +122,3 @@ def levels(confidence: Chances, right: Right, at: Sequence[float] = LEVELS) -> l
         share = float(sure.mean()) if len(sure) else 0.0
         found.append(Level(least, share, float(right[sure].mean()) if sure.any() else None))
     return found
-
-
-def _as_numbers(confidence: Chances, right: Right) -> tuple[Chances, Right]:
-    """Return confidence and rightness of numbers put together of the digits in their order."""
-    whole = len(confidence) // _NUMBER_LENGTH * _NUMBER_LENGTH
-    shape = (-1, _NUMBER_LENGTH)
-    numbers = confidence[:whole].reshape(shape).prod(axis=1)
-    return numbers, np.asarray(right[:whole].reshape(shape).all(axis=1))
-
-
-def _review_line(confidence: Chances, right: Right) -> float:
-    """Return the lowest confidence from which on `_WANTED_RIGHT` are right, in hundredths."""
-    for least in np.arange(0.5, 1.0, 0.01):
-        level = levels(confidence, right, [float(least)])[0]
-        if level.right is None or level.right >= _WANTED_RIGHT:
-            return round(float(least), 2)
-    return 0.99

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import typer
 
@@ -27,8 +27,9 @@ from digitocr.errors import (
 
 if TYPE_CHECKING:
     from digitocr.batch import Done, Output, Report
+    from digitocr.dataset import Digits
     from digitocr.records import Settings, Source, Unread
-    from digitocr.train import Recipe
+    from digitocr.train import Material, Recipe
 
 app = typer.Typer(
     help="Read the numbers on scanned and photographed pages into CSV and JSON.",
@@ -121,15 +122,22 @@ def scan(
         typer.Option("--format", help="csv, json or both.", show_default="csv,json; on stdout csv"),
     ] = None,
     model: Annotated[str, typer.Option(help="Name (see: digitocr models) or path.")] = "digits",
+    max_error: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Share of the numbers marked ok that may be wrong."),
+    ] = 0.01,
     min_confidence: Annotated[
         float | None,
         typer.Option(
             min=0,
             max=1,
             help="Numbers less sure than this get status review.",
-            show_default="from the model's calibration",
+            show_default="from --max-error and the model's calibration",
         ),
     ] = None,
+    second_opinion: Annotated[
+        bool, typer.Option(help="Read what is doubtful with the model's second network too.")
+    ] = True,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False,
@@ -146,7 +154,8 @@ def scan(
     with _reported(verbose):
         from digitocr.records import Settings
 
-        settings = Settings(model, _chance(min_confidence))
+        least = None if min_confidence is None else _chance("--min-confidence", min_confidence)
+        settings = Settings(model, _chance("--max-error", max_error), least, second_opinion)
         target = _output(output, formats, annotate)
         found = _found(inputs, target)
         if dry_run:
@@ -155,10 +164,10 @@ def scan(
         raise typer.Exit(report.exit_code)
 
 
-def _chance(value: float | None) -> float | None:
-    """Return a value that is a chance or left open; Typer's bounds let NaN pass."""
-    if value is not None and not 0 <= value <= 1:
-        raise WrongUsage(f"--min-confidence {value}: is not within 0..1")
+def _chance(option: str, value: float) -> float:
+    """Return an option's value if it is a chance; Typer's bounds let NaN pass."""
+    if not 0 <= value <= 1:
+        raise WrongUsage(f"{option} {value}: is not within 0..1")
     return value
 
 
@@ -270,6 +279,17 @@ def train(
         Path | None,
         typer.Option(help="Folder with MNIST/raw.", show_default="downloaded into the cache"),
     ] = None,
+    add: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="DATA[=LICENCE]",
+            help="More to train on: an npz with images and labels (-1 is no digit), or a folder"
+            " with a picture for each and a truth.csv (file,truth). Again for more.",
+        ),
+    ] = None,
+    fonts: Annotated[
+        Path | None, typer.Option(help="Folder of fonts whose digits to train on besides.")
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Rounds.", show_default="the recipe's")
     ] = None,
@@ -297,7 +317,8 @@ def train(
         from digitocr import train
 
         wanted = train.recipe(recipe, epochs, batch_size, learning_rate, seed)
-        _train(wanted, data, output, train.pick_device(device), report)
+        found = Data(data, add or [], fonts)
+        _train(wanted, found, output, train.pick_device(device), report)
 
 
 @contextmanager
@@ -311,12 +332,17 @@ def _extra(name: str) -> Iterator[None]:
         ) from error
 
 
-def _train(
-    recipe: Recipe, data: Path | None, output: Path, device: str, report: Path | None
-) -> None:
+class Data(NamedTuple):
+    """Where what a network is trained on is from."""
+
+    mnist: Path | None  # None: the cache
+    more: list[str]
+    fonts: Path | None
+
+
+def _train(recipe: Recipe, data: Data, output: Path, device: str, report: Path | None) -> None:
     """Train, print a line an epoch, save the weights with their card."""
     from digitocr import batch, show, train, writers
-    from digitocr.dataset import joined, load_mnist, mnist_folder
     from digitocr.model import model_file
 
     for target in (output.parent, report):
@@ -324,24 +350,35 @@ def _train(
             batch.check_folder(target)  # before minutes of training
     if output.is_dir():
         raise OutputUnwritable(f"{output}: is a folder, not a file", "Name a file with -o.")
-    digits, official_test = load_mnist(data or mnist_folder())
-    test = None if recipe.pooled else official_test
-    if recipe.pooled:
-        digits = joined(digits, official_test)
-    run, history = train.Training(recipe, digits, device), []
+    material, test = _material(recipe, data)
+    run, history = train.Training(recipe, material, device), []
     with suppress(KeyboardInterrupt):
         for epoch in run.epochs():
             history.append(epoch)
             _say(show.epoch_line(epoch))
     if run.weights is None:
         raise KeyboardInterrupt
-    card = train.card(run, run.weights, test, "MNIST (CC BY-SA 3.0)", _command_line())
+    card = train.card(run, run.weights, test, _command_line())
     writers.write(output, model_file(run.weights, card))
     _say(show.trained(history[-1], card, str(output)))
     if report:
         train.write_report(run, run.weights, history, report)
     if not run.finished:
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _material(recipe: Recipe, data: Data) -> tuple[Material, Digits | None]:
+    """Return what a network is trained on, and digits to measure it with in the end, if any."""
+    from digitocr import train
+    from digitocr.additions import draw_fonts, load_addition
+    from digitocr.dataset import joined, load_mnist, mnist_folder
+
+    digits, test = load_mnist(data.mnist or mnist_folder())
+    additions = [load_addition(wanted) for wanted in data.more]
+    fonts = draw_fonts(data.fonts) if data.fonts else []
+    if recipe.pooled:
+        return train.material(recipe, joined(digits, test), additions, fonts), None
+    return train.material(recipe, digits, additions, fonts), test
 
 
 def _command_line() -> str:

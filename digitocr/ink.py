@@ -1,261 +1,223 @@
-"""Grey page → ink mask: light evened, polarity found, ruled lines taken out and kept aside."""
+"""Grey page → ink mask: light evened, polarity found, ruled lines taken out and kept aside.
+
+How light bare paper is, how dark ink is and how dark the paper's pattern gets is looked for on a
+grid of cells, around each cell; a pixel is ink where it is darker than these three say.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Gray, Ink, Mask, Rule
+from digitocr.records import Gray, Ink
+from digitocr.rules import take_out_rules
 
-# Light is evened on a picture this much smaller: shadows are wide, and averaging 64 pixels
-# takes the paper's grain away.
-_SHRINK = 8
-# Side of the neighbourhood whose lightest cell is paper, as a part of the page's longer side:
-# wider than any stroke, narrower than a shadow.
-_PAPER_REACH = 1 / 20
-# Pictures with a shorter side than this show a digit or two in one light.
-_EVEN_MIN_SIDE = 200
-# Evened paper has this value, so that paper noise above it still fits into 8 bits.
-_PAPER = 200
-# Ink must be this much darker than evened paper, in grey levels and in deviations of the paper's
-# noise, or the page is blank.
-_LEAST_CONTRAST = 16
-_LEAST_SIGMAS = 5.0
-_MOST_SIGMA = 8.0  # noisier pages than this are covered with ink
-# Paper darker than this is evened no further: its noise would pass for ink.
-_DARKEST_PAPER = 40
+Cells: TypeAlias = NDArray[np.float32]  # (H / cell, W / cell)
+
+# Cells have this many pixels a side, fewer where the page would have too few cells across.
+_MOST_CELL = 8
+_LEAST_CELLS = 64
+# Side of the neighbourhood, in pixels or as a part of the page's longer side, whichever is more:
+# wider than any stroke of digits up to 600 pixels high, narrower than a shadow; but no more than
+# this part of the page's shorter side.
+_REACH_PX, _REACH_PART, _MOST_REACH = 160, 1 / 20, 1 / 2
+# Pictures with a shorter side than this show a few digits, light on dark or dark on light.
+_ONE_PAPER_PX = 200
+# Light is written on dark where paper (what is usual in two reaches) is this far from the light
+# to the dark, where strokes, thinner than this part of the reach, make up that much of the
+# contrast, and this is that much of the light: light falls off and shines back by less.
+_DARK_PAPER = 0.65
+_LIGHT_STROKE, _LIGHT_STROKE_THIN = 0.5, 1 / 3
+_LIGHT_CONTRAST, _LIGHT_CONTRAST_LEVELS = 0.25, 24
+_EDGE_CELLS = 5  # a stroke's edges are in cells no farther apart than this
+# A narrower band is dark where it has less than this part of the light around, is this many cells
+# high at the least, and dark on this part of its outline's area, which is that of its box.
+_BAND, _LEAST_BAND, _BAND_FILLED, _BAND_STRAIGHT = 0.65, 4, 0.5, 0.85
 # A stroke's edge is where it has this part of the ink's darkness: lower than half, so that
-# thin and faint strokes hold together.
+# thin and faint strokes hold together;
 _EDGE = 0.25
-# Rules are looked for on a mask shrunk this much; they are this long (part of the page's width or
-# height), and at the most this thick in page pixels.
-_RULE_SHRINK = 4
-_RULE_LENGTH = 1 / 12
-_RULE_MIN_SIDE = 400
-# A rule is this many times longer than thick; the longest strokes of digits reach 20 times,
-_RULE_ASPECT = 40
-# and covers this part of the strip it was seen in.
-_RULE_COVERS = 0.5
-# A column of ink thicker than this many times the rule is a stroke that crosses it.
-_CROSSING = 1.7
+# but no nearer to paper than this part of the light, and this many deviations of the grain;
+_LEAST_CONTRAST = 0.08
+_LEAST_SIGMAS = 4.5
+# and beyond this many times the paper's pattern, up to half of the ink's darkness. A pattern is
+# what fills, with gaps this wide in pixels, more than half of the neighbourhood.
+_PATTERNS = 1.4
+_MOST_EDGE = 0.5
+_PATTERN_GAP = 12
+_WIDEST_MEDIAN = 101  # cells; wider ones take long and change nothing
+# Grain with more than this deviation, in grey levels, is smoothed: with 1 2 1, to this part.
+_COARSE_GRAIN = 3.0
+_SMOOTHED = 0.375
 
 
 def find_ink(gray: Gray) -> Ink:
-    """Return what is written on a page, dark on light or light on dark.
+    """Return what is written on a page, dark on light or light on dark, on all or parts of it.
 
     Args:
         gray: the level page. One that shows nothing but paper gives an empty mask.
     """
-    small = _shrunk(gray)
-    if _light_on_dark(gray, small):
-        gray, small = ~gray, ~small
-    paper = _paper(gray, small)
-    depths = _depths(gray, paper)
-    if depths is None:
-        return Ink(np.zeros_like(gray), ())
-    threshold = cv2.resize(_threshold(gray, paper, depths), gray.shape[::-1])
-    mask = np.asarray(cv2.compare(gray, np.asarray(threshold, np.uint8), cv2.CMP_LT), np.uint8)
-    return Ink(*_without_rules(mask))
+    grid = _grid(gray)
+    paper, light_on_dark = _paper(gray, grid)
+    if light_on_dark.any():
+        gray = _turned(gray, light_on_dark)
+    sigma = _grain(gray)
+    if sigma > _COARSE_GRAIN:
+        gray = np.asarray(cv2.GaussianBlur(gray, (3, 3), 0), np.uint8)
+        sigma *= _SMOOTHED
+    edge = _edge(paper - _darkest(gray, grid), paper, sigma, grid)
+    threshold = _enlarged(np.clip(paper - edge, 0, 255).astype(np.uint8), gray)
+    mask = cv2.compare(gray, threshold, cv2.CMP_LT, threshold)  # large arrays are slow to get
+    return take_out_rules(np.asarray(mask, np.uint8))
 
 
-def _threshold(gray: Gray, paper: NDArray[np.float32], depths: _Depths) -> NDArray[np.uint8]:
-    """Return the grey below which a pixel is ink, as large as `paper`.
+@dataclass(frozen=True, slots=True)
+class _Grid:
+    """How a page is divided."""
 
-    It lies `_EDGE`-way from paper to the darkest ink in the neighbourhood, so that pencil that
-    fades along the page keeps its strokes, but no nearer to paper than its noise allows.
-    """
-    depth = np.float32(depths.ink) if paper.size == 1 else _local_depth(gray, paper)
-    edge = np.clip(_EDGE * depth, depths.noise, max(depths.noise, _EDGE * depths.ink))
-    return np.asarray(paper * (1 - edge / _PAPER), np.uint8)
+    cell: int  # pixels a side, a power of two
+    reach: int  # cells, odd: the side of a cell's neighbourhood
 
 
-def _local_depth(gray: Gray, paper: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return how much darker than paper the darkest ink near each cell is, of `_PAPER`."""
-    # Every second pixel is enough: strokes that are read are wider than one.
-    darkest = cv2.erode(gray[::2, ::2], np.ones((_SHRINK // 2, _SHRINK // 2), np.uint8))
-    darkest = cv2.resize(darkest, paper.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    depth = (_PAPER * (1 - darkest / paper)).astype(np.float32)
-    reach = _reach(paper)
-    near = cv2.dilate(depth, np.ones((reach, reach), np.uint8))
-    return np.asarray(cv2.blur(near, (reach, reach)), np.float32)
+def _grid(gray: Gray) -> _Grid:
+    """Return how to divide a page."""
+    longer, shorter = max(gray.shape), min(gray.shape)
+    cell = _MOST_CELL
+    while cell > 1 and shorter < cell * _LEAST_CELLS:
+        cell //= 2
+    reach = min(max(_REACH_PX, longer * _REACH_PART), shorter * _MOST_REACH)
+    return _Grid(cell, max(1, round(reach / cell)) | 1)
 
 
-def _light_on_dark(gray: Gray, small: Gray) -> bool:
-    """Tell whether paper, which fills most of a page, is darker than what is written on it.
-
-    On a small picture a thick digit may fill more than the paper: there the border tells.
-    """
-    if small.shape == gray.shape:
-        paper = np.median(np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]]))
-    else:
-        paper = np.median(small)
-    return bool(float(small.max()) - paper > paper - float(small.min()))
-
-
-def _shrunk(gray: Gray) -> Gray:
-    """Return the page smaller by `_SHRINK`, pictures of a digit or two as they are."""
-    if min(gray.shape) < _EVEN_MIN_SIDE:
-        return gray
-    return _smaller(gray, _SHRINK)
-
-
-def _smaller(picture: Gray, times: int) -> Gray:
-    """Return a picture smaller by a power of two, by area: halves are what OpenCV does fastest."""
+def _smaller(gray: Gray, times: int) -> Gray:
+    """Return a page smaller by a power of two, by area: halves are what OpenCV does fastest."""
     while times > 1:
-        halved = cv2.resize(picture, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        picture, times = np.asarray(halved, np.uint8), times // 2
-    return picture
+        halved = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        gray, times = np.asarray(halved, np.uint8), times // 2
+    return gray
 
 
-def _reach(small: NDArray[np.float32] | Gray) -> int:
-    """Return the side of the neighbourhood in which paper and ink are looked for, in cells."""
-    longer: int = max(small.shape)
-    return max(3, round(longer * _PAPER_REACH))
+def _square(side: int) -> NDArray[np.uint8]:
+    return np.ones((side, side), np.uint8)
 
 
-def _paper(gray: Gray, small: Gray) -> NDArray[np.float32]:
-    """Return the light that bare paper would show everywhere, as large as the shrunk page.
+def _paper(gray: Gray, grid: _Grid) -> tuple[Cells, NDArray[np.bool_]]:
+    """Return how light bare paper would be in each cell, and where it is written on in light.
 
-    One value, (1, 1), for pictures of a digit or two.
+    There the light is that of the paper turned over, which is what it will be read as.
     """
-    if small.shape == gray.shape:
-        light = max(_DARKEST_PAPER, float(np.percentile(small, 95)))
-        return np.full((1, 1), light, np.float32)
-    reach = _reach(small)
-    lightest = cv2.morphologyEx(small, cv2.MORPH_CLOSE, np.ones((reach, reach), np.uint8))
-    lightest = np.maximum(lightest, _DARKEST_PAPER).astype(np.float32)
-    return np.asarray(cv2.blur(lightest, (reach, reach)), np.float32)
+    small = _smaller(gray, grid.cell)
+    room = grid.reach  # beyond the page, or light that falls off would be overrated at its border
+    wide = np.asarray(cv2.copyMakeBorder(small, *(room,) * 4, cv2.BORDER_REPLICATE), np.uint8)
+    light = np.asarray(cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _square(grid.reach)), np.uint8)
+    dark = np.asarray(cv2.morphologyEx(wide, cv2.MORPH_OPEN, _square(grid.reach)), np.uint8)
+    if min(gray.shape) < _ONE_PAPER_PX:
+        on_dark = np.full(wide.shape, _is_light_on_dark(small))
+    else:
+        on_dark = _light_on_dark(wide, light, dark, grid)
+    page = slice(room, -room), slice(room, -room)
+    paper = np.where(on_dark, 255 - cv2.blur(dark, (3, 3)), cv2.blur(light, (3, 3)))
+    return paper[page].astype(np.float32), on_dark[page]
 
 
-@dataclass(frozen=True, slots=True)
-class _Depths:
-    """How much darker than evened paper, of `_PAPER`, things are."""
+def _is_light_on_dark(small: Gray) -> bool:
+    """Tell whether a picture of a few digits shows light ones: its border is mostly paper."""
+    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    paper = float(np.median(border))
+    return float(small.max()) - paper > paper - float(small.min())
 
-    ink: float  # a quarter of the ink on the page is darker
-    noise: float  # paper at its darkest
 
+def _light_on_dark(small: Gray, light: Gray, dark: Gray, grid: _Grid) -> NDArray[np.bool_]:
+    """Tell for each cell whether it belongs to dark paper that is written on in light.
 
-def _depths(gray: Gray, paper: NDArray[np.float32]) -> _Depths | None:
-    """Return how dark ink and noise are; None where nothing is darker than the noise.
-
-    Taken from what is darker than noise, which unlike Otsu's threshold does not depend on how
-    little is written.
+    Args:
+        small: the page in cells.
+        light: the same without dark strokes.
+        dark: the same without light strokes.
+        grid: how wide strokes may be.
     """
-    step = max(1, round((gray.size / 500_000) ** 0.5))
-    sample = gray[::step, ::step]
-    light = cv2.resize(paper, sample.shape[::-1])
-    even = np.clip(sample * (_PAPER / light), 0, 255).astype(np.uint8)
-    histogram = np.bincount(even.ravel(), minlength=256)
-    peak = int(np.argmax(histogram))
-    noise = max(_LEAST_CONTRAST, _LEAST_SIGMAS * _paper_sigma(histogram, peak))
-    dark = even[even < peak - noise]
-    if len(dark) == 0:
-        return None
-    return _Depths(ink=float(peak - np.percentile(dark, 25)), noise=noise + _PAPER - peak)
+    contrast = cv2.subtract(light, dark)
+    usual = cv2.blur(small, (2 * grid.reach + 1,) * 2)
+    thin = _square(max(3, round(grid.reach * _LIGHT_STROKE_THIN)))
+    strokes = cv2.dilate(cv2.morphologyEx(small, cv2.MORPH_TOPHAT, thin), _square(grid.reach))
+    written = cv2.subtract(light, usual) > _DARK_PAPER * contrast
+    written &= strokes > _LIGHT_STROKE * contrast
+    written &= contrast > np.maximum(_LIGHT_CONTRAST * light, _LIGHT_CONTRAST_LEVELS)
+    around = np.asarray(cv2.dilate(light, _square(grid.reach)), np.uint8)
+    written |= _dark_bands(small, around)
+    # Strokes fill their outer cells in part; these are as dark without what is light in them.
+    middle = np.where(written, light / 2 + dark / 2, 0).astype(np.float32)
+    return np.asarray(dark < cv2.dilate(middle, _square(_EDGE_CELLS)), np.bool_)
 
 
-def _paper_sigma(histogram: NDArray[np.int64], peak: int) -> float:
-    """Return the deviation of the paper's noise.
+def _dark_bands(small: Gray, light: Gray) -> NDArray[np.bool_]:
+    """Tell for each cell whether it belongs to a dark band, as table headers are.
 
-    Taken from its lighter half, which holds no ink. Where scanners cut that off at white it is
-    taken from the darkest 30 % of the page instead, for the most part paper.
+    It is a filled rectangle, so that digits in it are holes, and wider than high, as no digit is.
     """
-    lighter = histogram[peak:].astype(np.float64)
-    lighter[0] /= 2
-    distance = np.arange(len(lighter))
-    sigma = float(np.sqrt((lighter * distance**2).sum() / lighter.sum()))
-    darkest = int(np.searchsorted(np.cumsum(histogram), 0.3 * histogram.sum()))
-    return max(sigma, min((peak - darkest) / 0.52, _MOST_SIGMA))  # 30 % lie 0.52 sigmas below
+    dark = (small < _BAND * light).astype(np.uint8)
+    dark = np.asarray(cv2.morphologyEx(dark, cv2.MORPH_OPEN, _square(2)), np.uint8)
+    bands = np.zeros_like(dark)
+    for contour in cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
+        x, y, width, height = cv2.boundingRect(contour)
+        inside = dark[y : y + height, x : x + width]
+        straight = cv2.contourArea(contour) > _BAND_STRAIGHT * (width - 1) * (height - 1)
+        wide = height >= _LEAST_BAND and width >= 2 * height
+        if straight and wide and inside.mean() > _BAND_FILLED:
+            cv2.drawContours(bands, [contour], -1, 1, cv2.FILLED)
+    return bands > 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Strip:
-    """Where a rule was seen on the shrunk mask, in page pixels, with room on both sides."""
-
-    top: int
-    bottom: int
-    left: int
-    right: int
+def _turned(gray: Gray, light_on_dark: NDArray[np.bool_]) -> Gray:
+    """Return the page with those cells turned over, so that all ink is dark on light."""
+    where = _enlarged(light_on_dark.astype(np.uint8) * 255, gray)
+    return np.asarray(cv2.bitwise_xor(gray, where), np.uint8)
 
 
-def _without_rules(mask: Mask) -> tuple[Mask, tuple[Rule, ...]]:
-    """Return the mask without ruled lines, and these; digits that cross a rule stay whole."""
-    if min(mask.shape) < _RULE_MIN_SIDE:
-        return mask, ()
-    small = _smaller(mask, _RULE_SHRINK)
-    rules = [Rule(box, horizontal=True) for box in _erase_rules(mask, _rule_strips(small))]
-    upright = _rule_strips(np.ascontiguousarray(small.T))
-    if upright:
-        turned = np.asarray(cv2.transpose(mask), np.uint8)
-        boxes = _erase_rules(turned, upright)
-        rules += [Rule(Box(box.y, box.x, box.height, box.width), False) for box in boxes]
-        mask = np.asarray(cv2.transpose(turned), np.uint8)
-    return mask, tuple(rules)
+def _enlarged(cells: Gray, gray: Gray) -> Gray:
+    """Return cells as large as the page, sharp: papers differ where one ends."""
+    size = gray.shape[::-1]
+    return np.asarray(cv2.resize(cells, size, interpolation=cv2.INTER_NEAREST), np.uint8)
 
 
-def _rule_strips(small: Mask) -> list[_Strip]:
-    """Return where long horizontal lines run on a shrunk mask."""
-    # A rule one page pixel thick fills a quarter of a cell.
-    thin = (small > 255 // (_RULE_SHRINK + 1)).astype(np.uint8)
-    length = max(1, round(thin.shape[1] * _RULE_LENGTH))
-    lines = cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
-    strips = []
-    for contour in cv2.findContours(lines, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
-        x, y, width, height = (side * _RULE_SHRINK for side in cv2.boundingRect(contour))
-        if width > 4 * height:
-            strips.append(_Strip(max(0, y - 3), y + height + 3, x, x + width))
-    return strips
+def _grain(gray: Gray) -> float:
+    """Return the deviation of the page's noise from pixel to pixel, in grey levels.
 
-
-def _erase_rules(mask: Mask, strips: list[_Strip]) -> list[Box]:
-    """Erase the horizontal rules from the mask, in place, and return where they were."""
-    boxes = []
-    for strip in strips:  # a strip may hold several, as under a total
-        while box := _erase_rule(mask, strip):
-            boxes.append(box)
-    return boxes
-
-
-def _erase_rule(mask: Mask, strip: _Strip) -> Box | None:
-    """Erase the topmost rule in a strip of the mask, in place, and return where it was, if any is.
-
-    In each column the rule is the run of ink at its middle height; a run much thicker than the
-    rule is a stroke that crosses it and stays.
+    Second differences along some rows; their median, because strokes have large ones.
     """
-    part = mask[strip.top : strip.bottom, strip.left : strip.right]
-    ink = part > 0  # (h, w)
-    if ink.any(axis=0).mean() < _RULE_COVERS:
-        return None
-    middle = _rule_middle(ink)  # (w,)
-    rows = np.arange(ink.shape[0])[:, None]
-    paper_above = np.where(~ink & (rows <= middle), rows, -1).max(axis=0)
-    paper_below = np.where(~ink & (rows >= middle), rows, ink.shape[0]).min(axis=0)
-    thickness = paper_below - paper_above - 1  # (w,), -1 where the middle is paper
-    usual = float(np.median(thickness[thickness > 0])) if (thickness > 0).any() else 0.0
-    if usual == 0 or usual * _RULE_ASPECT > ink.shape[1]:
-        return None
-    rule = thickness <= max(usual * _CROSSING, usual + 1)
-    part[(rows > paper_above) & (rows < paper_below) & rule] = 0
-    top = int(middle.min())
-    return Box(strip.left, strip.top + top, part.shape[1], int(middle.max()) - top + 1)
+    rows = gray[:: max(1, len(gray) // 100), : gray.shape[1] // 3 * 3].astype(np.int16)
+    if rows.size == 0:
+        return 0.0
+    second = np.abs(rows[:, ::3] - 2 * rows[:, 1::3] + rows[:, 2::3])
+    return float(np.median(second)) / 0.6745 / 6**0.5  # the variances of 1 -2 1 add up to 6
 
 
-def _rule_middle(ink: NDArray[np.bool_]) -> NDArray[np.intp]:
-    """Return the row of the topmost rule's middle in each column: a straight line through ink.
+def _darkest(gray: Gray, grid: _Grid) -> Cells:
+    """Return how dark each cell gets."""
+    size = list(_smaller(gray, grid.cell).shape)
+    half = _smaller(gray, min(2, grid.cell))  # strokes that are read are wider than one pixel
+    darkest = cv2.erode(half, _square(max(1, grid.cell // 2)))
+    darkest = cv2.resize(darkest, size[::-1], interpolation=cv2.INTER_NEAREST)
+    return np.asarray(darkest, np.float32)
 
-    Fitted to the medians of a few stretches, so that strokes that cross it do not pull it.
+
+def _edge(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> Cells:
+    """Return how much darker than paper ink must be around each cell, in grey levels.
+
+    Args:
+        depth: how much darker than paper each cell gets.
+        paper: how light bare paper is.
+        sigma: the deviation of the grain.
+        grid: how far to look.
     """
-    height, width = ink.shape
-    first = np.argmax(ink, axis=0)  # (w,), the top of the topmost run of ink
-    beyond = ~ink & (np.arange(height)[:, None] > first)
-    thickness = np.where(beyond.any(axis=0), np.argmax(beyond, axis=0), height) - first
-    centre = first + (thickness - 1) / 2
-    inked = ink.any(axis=0)
-    x = np.flatnonzero(inked & (thickness <= np.median(thickness[inked]) * _CROSSING))
-    stretches = [s for s in np.array_split(x, 16) if len(s)]
-    at = [float(np.median(s)) for s in stretches]
-    line = np.polyfit(at, [float(np.median(centre[s])) for s in stretches], min(1, len(at) - 1))
-    return np.clip(np.round(np.polyval(line, np.arange(width))), 0, height - 1).astype(np.intp)
+    around = (grid.reach, grid.reach)
+    ink = cv2.blur(cv2.dilate(depth, _square(grid.reach)), around)
+    gaps = _square(max(1, _PATTERN_GAP // grid.cell))
+    filled = np.clip(cv2.morphologyEx(depth, cv2.MORPH_CLOSE, gaps), 0, 255).astype(np.uint8)
+    pattern = cv2.medianBlur(filled, min(2 * grid.reach + 1, _WIDEST_MEDIAN)).astype(np.float32)
+    edge = np.maximum(_EDGE * ink, np.minimum(_PATTERNS * pattern, _MOST_EDGE * ink))
+    least = np.maximum(_LEAST_CONTRAST * paper, _LEAST_SIGMAS * sigma)
+    return np.asarray(np.maximum(edge, least), np.float32)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from math import prod
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Digit, Number, around
+from digitocr.records import Box, Digit, Number, around
+
+_Mark = TypeVar("_Mark")
 
 # All lengths are parts of the page's digit height.
 # Digits stand on one line when they share this part of the lower one's height.
@@ -26,64 +29,102 @@ _WIDE_BEYOND_DOUBT = 0.7
 # Else they are parted at this many times the usual gap, within these bounds.
 _TIMES_USUAL = 4
 _PARTING = (0.4, 0.8)
+# Refused marks at least this wide for their height are letters; brackets, strokes and slashes,
+# which also stand around numbers, are narrower.
+_LETTER_WIDTH = 0.4
+# Lines with more than this many letters for each digit are text.
+_TEXT = 2
 
 
-def into_numbers(digits: Sequence[Digit], min_confidence: float) -> tuple[Number, ...]:
+def into_numbers(
+    digits: Sequence[Digit],
+    others: Sequence[Box],
+    min_confidence: float,
+    chance: Callable[[float], float] = float,
+) -> tuple[Number, ...]:
     """Return the numbers on a page in reading order; none where there are no digits.
 
     Args:
         digits: in any order, boxes in level pixels.
+        others: marks as high as digits that are none, in level pixels.
         min_confidence: numbers below it get status "review".
+        chance: how often a number is right whose digits' confidences have a product.
     """
+    digits = _outside_words(digits, others)
     if not digits:
         return ()
     height = float(np.median([digit.box.height for digit in digits]))
-    lines = _lines(digits)
-    gaps = [_gaps(line, height) for line in lines]
+    lines = [[digits[i] for i in line] for line in _lines([digit.box for digit in digits])]
+    gaps = [_gaps([digit.box for digit in line], height) for line in lines]
     parting = _parting(np.concatenate(gaps))
     return tuple(
-        _number(group, line, item, min_confidence)
+        _number(group, line, item, min_confidence, chance)
         for line, (row, row_gaps) in enumerate(zip(lines, gaps, strict=True), 1)
         for item, group in enumerate(_split(row, row_gaps > parting), 1)
     )
 
 
-def _lines(digits: Sequence[Digit]) -> list[list[Digit]]:
-    """Return digits by line, top to bottom, each line left to right.
+def _outside_words(digits: Sequence[Digit], others: Sequence[Box]) -> list[Digit]:
+    """Return the digits that are not letters taken for digits (O, l, S ... inside words).
 
-    Lines grow from left to right, each digit joining the line whose last digit it shares most
-    height with, so that a line may rise and fall.
+    In a word of text letters outnumber digits, and so do they, on lines of text, around a digit
+    that stands alone. "12kg" and "A4" keep their digits.
     """
-    lines: list[list[Digit]] = []
-    spans = np.empty((0, 2))  # top and bottom of each line's last digit
-    for digit in sorted(digits, key=lambda digit: digit.box.middle):
-        span = np.array([[digit.box.y, digit.box.bottom]], float)
+    letters = [box for box in others if box.width >= _LETTER_WIDTH * box.height]
+    if not letters:
+        return list(digits)
+    boxes = [digit.box for digit in digits] + letters
+    height = float(np.median([box.height for box in boxes]))
+    lines = _lines(boxes)
+    gaps = [_gaps([boxes[i] for i in line], height) for line in lines]
+    parting = _parting(np.concatenate(gaps))
+    kept: list[int] = []
+    for line, line_gaps in zip(lines, gaps, strict=True):
+        read = sum(i < len(digits) for i in line)
+        text = len(line) - read > _TEXT * read
+        for word in _split(line, line_gaps > parting):
+            found = [i for i in word if i < len(digits)]
+            alone = text and len(word) == 1
+            if 2 * len(found) >= len(word) and not alone:
+                kept += found
+    return [digits[i] for i in sorted(kept)]
+
+
+def _lines(boxes: Sequence[Box]) -> list[list[int]]:
+    """Return the indices of boxes by line, top to bottom, each line left to right.
+
+    Lines grow from left to right, each box joining the line whose last box it shares most height
+    with, so that a line may rise and fall.
+    """
+    lines: list[list[int]] = []
+    spans = np.empty((0, 2))  # top and bottom of each line's last box
+    for i in sorted(range(len(boxes)), key=lambda i: (*boxes[i].middle, boxes[i].height)):
+        span = np.array([[boxes[i].y, boxes[i].bottom]], float)
         shared = np.minimum(spans[:, 1], span[0, 1]) - np.maximum(spans[:, 0], span[0, 0])
-        lower = np.minimum(spans[:, 1] - spans[:, 0], digit.box.height)
-        fit = shared / lower
+        fit = shared / np.minimum(spans[:, 1] - spans[:, 0], boxes[i].height)
         if len(fit) and fit.max() >= _SAME_LINE:
             home = int(fit.argmax())
-            lines[home].append(digit)
+            lines[home].append(i)
             spans[home] = span
         else:
-            lines.append([digit])
+            lines.append([i])
             spans = np.concatenate([spans, span])
-    return sorted(lines, key=lambda line: float(np.median([d.box.middle[1] for d in line])))
+    return sorted(lines, key=lambda line: float(np.median([boxes[i].middle[1] for i in line])))
 
 
-def _gaps(line: Sequence[Digit], height: float) -> NDArray[np.float64]:
-    """Return the (N - 1) gaps between the N digits of a line, as parts of the digit height."""
+def _gaps(line: Sequence[Box], height: float) -> NDArray[np.float64]:
+    """Return the (N - 1) gaps between the N boxes of a line, as parts of the digit height."""
     return np.array(
         [
-            (right.box.x - left.box.right - _room(left, height) - _room(right, height)) / height
+            (right.x - left.right - _room(left, height) - _room(right, height)) / height
             for left, right in pairwise(line)
         ]
     )
 
 
-def _room(digit: Digit, height: float) -> float:
+def _room(box: Box, height: float) -> float:
     """Return the room that a narrow digit leaves on each side, in pixels."""
-    return max(0.0, _DIGIT_WIDTH * height - digit.box.width) / 2
+    return max(0.0, _DIGIT_WIDTH * height - box.width) / 2
 
 
 def _parting(gaps: NDArray[np.float64]) -> float:
@@ -100,15 +141,21 @@ def _parting(gaps: NDArray[np.float64]) -> float:
     return float(np.clip(_TIMES_USUAL * np.median(ordered), *_PARTING))
 
 
-def _split(line: Sequence[Digit], parted: NDArray[np.bool_]) -> list[Sequence[Digit]]:
-    """Return a line's digits in groups, parted after each digit whose flag is set."""
+def _split(line: Sequence[_Mark], parted: NDArray[np.bool_]) -> list[Sequence[_Mark]]:
+    """Return a line's marks in groups, parted after each digit whose flag is set."""
     ends = [*(np.flatnonzero(parted) + 1).tolist(), len(line)]
     return [line[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
 
 
-def _number(digits: Sequence[Digit], line: int, item: int, min_confidence: float) -> Number:
+def _number(
+    digits: Sequence[Digit],
+    line: int,
+    item: int,
+    min_confidence: float,
+    chance: Callable[[float], float],
+) -> Number:
     """Return neighbouring digits as one number; its confidence is that all are right."""
-    confidence = prod(digit.confidence for digit in digits)
+    confidence = chance(prod(digit.confidence for digit in digits))
     return Number(
         text="".join(digit.digit for digit in digits),
         confidence=confidence,

@@ -104,10 +104,18 @@ class Ink:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A mark that may be a digit: its box and its ink alone, without its neighbours'."""
+    """A mark that may be a digit: its box and its ink alone, without its neighbours'.
+
+    It is made of the pieces `start` to `end`, counted from the left, of a run of ink.
+    """
 
     box: Box
     ink: Mask  # (box.height, box.width)
+    run: int  # candidates of one run are alternatives to each other
+    start: int  # from 0
+    end: int  # the piece after its last
+    size: float  # its height, as a part of the page's digit height
+    severed: float  # where it was cut off the rest of the run, as parts of the digit height
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,14 @@ class Digit:
     digit: str  # "0".."9"
     confidence: float  # 0..1, the calibrated chance of being right
     box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the marks on a page were read as."""
+
+    digits: tuple[Digit, ...]
+    others: tuple[Box, ...]  # marks as high as digits that are none
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,4 +200,7 @@ class Settings:
     """How to read; the same settings, model and file give the same result."""
 
     model: str | Path = "digits"  # a name out of `digitocr models`, or a path
-    min_confidence: float | None = None  # 0..1, below it "review"; None takes the model's own
+    # Numbers that the model expects to be wrong more often than this, taken together, are "review".
+    max_error: float = 0.01  # 0..1
+    min_confidence: float | None = None  # 0..1, below it "review"; None: as `max_error` says
+    second_opinion: bool = True  # the second network reads what the first leaves doubtful

@@ -1,8 +1,9 @@
-"""Ink → candidates: marks of a digit's size, broken digits put together again."""
+"""Ink → candidates: marks of a digit's size, and the cuts and merges of those not to be sure of."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -13,58 +14,133 @@ from digitocr.records import Box, Candidate, Mask, around
 # All sizes are parts of the page's digit height, the usual height of its marks.
 _LEAST_MARK_PX = 8  # lower marks say nothing of the digit height
 _LEAST_ASPECT, _MOST_ASPECT = 0.15, 1.6  # width / height of digits, but for the thinnest 1
+_DIGIT_WIDTH = 0.7  # of touching digits, of their height
 _PAGE = 5  # a page's sides are longer than this
 _SPECK = 0.25  # smaller both ways: dust and points
-_LEAST_HEIGHT = 0.45  # lower: dots, commas and dashes
+LEAST_SIZE = 0.45  # lower: dots, commas and dashes
 _MOST_HEIGHT = 2.2  # higher: stains, boxes, brackets
-_MOST_WIDTH = 3.0  # wider: strokes drawn under or through numbers
+_MOST_WIDTH = 8.0  # wider: strokes drawn under or through numbers
+_LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of rules
+_HAIR = 0.05  # thinner: what is left of rules and of the paper's pattern, if it is low
 _WHOLE = 0.75  # lower: perhaps a piece of a broken digit
-# Pieces of one digit lie over each other by this part of the narrower one's width, as the bar of
-# a 5 does, with no wider a gap between them than this.
-_OVERLAP = 0.5
-_GAP = 0.22
-_MOST_WHOLE = 1.35  # and together are no higher than this
-# The bar of a 5 may also fly off: beside the top of the rest, to its right, no farther than this.
-_BAR_HEIGHT = 0.4
-_BAR_AWAY = 0.2
+# Marks may be pieces of one digit when they are no farther apart than this, across and down,
+_ASIDE, _APART = 0.2, 0.3
+# when one is low, or they stand over each other by this part of the narrower one's width,
+_OVERLAP = 0.3
+# or when they are two tall strokes this close and together no wider, as the sides of an open 0.
+_OPEN, _OPEN_WIDTH = 0.1, 0.75
+_MOST_PIECES = 6  # of one digit
+_MOST_DIGIT_HEIGHT, _MOST_DIGIT_WIDTH = 1.35, 1.4  # of pieces taken together
+
+# Cuts: sizes are parts of the mark's own height, ink is counted in widths of its stroke.
+_WIDE = 0.9  # wider marks are cut wherever there is little ink, narrower ones
+_ONE_STROKE = 2.0  # only through one stroke
+_LEAST_CUT_WIDTH = 0.4  # narrower marks are one digit
+_MOST_STROKES = 3.2
+_CUT_APART, _CUT_FROM_END = 0.06, 0.12  # cuts are no closer to each other and to the ends
+_SEAM_REACH = 0.12  # how far they wind
+_SLANTS = (-0.25, 0.0, 0.25, 0.5)  # of cuts, in pixels to the right for one up
+_SEAM_ROWS = 40  # higher marks are looked at shrunk
+_ASIDE_COST = 0.1  # of a pixel of ink: what a step aside costs, so that seams are straight
+_SAME = 0.05  # ways this little apart in cost are equally good
+_FRAGMENT = 0.5  # of a piece's ink: less that hangs on the next piece alone belongs there
+
+Pieces = NDArray[np.int16]  # (H, W), 0 paper, 1..n the pieces of a run of ink from the left
+Corners = NDArray[np.int64]  # (N, 4): left, top, right and bottom of each box
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Ink that has to be read together: most are one mark, others pieces of one or more digits."""
+
+    number: int  # from 0
+    box: Box
+    marks: tuple[Mask, ...]  # (box.height, box.width) each
+    height: float  # the page's digit height
+
+    @property
+    def whole(self) -> Candidate | None:
+        """The run as one digit, where it is one mark that is no wider than digits are."""
+        if len(self.marks) > 1 or self.box.width >= _WIDE * self.height:
+            return None
+        size = self.box.height / self.height
+        return Candidate(self.box, self.marks[0], self.number, 0, 1, size, 0.0)
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """A candidate for each way to take neighbouring pieces, from the left, for one digit.
+
+        Every piece alone is one too.
+        """
+        pieces = _pieces(self.marks, self.height)
+        return list(_spans(pieces, self.box, self.number, self.height))
 
 
 def find_candidates(mask: Mask) -> list[Candidate]:
-    """Return the marks that may be digits, in no particular order; none for an empty mask."""
+    """Return all marks, cuts and merges that may be digits, run by run; none for an empty mask."""
+    return [candidate for run in find_runs(mask) for candidate in run.candidates]
+
+
+def find_runs(mask: Mask) -> list[Run]:
+    """Return the ink that may be digits, marks that may be pieces of one digit in one run."""
     contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
     height = digit_height(boxes)
-    kept = [i for i, box in enumerate(boxes) if max(box.width, box.height) > _SPECK * height]
-    groups = _pieces([boxes[i] for i in kept], height)
-    candidates = []
-    for group in groups:
+    kept = [
+        i
+        for i, box in enumerate(boxes)
+        if _may_be_ink_of_digits(box, mask, height) and not _is_hair(contours[i], box, height)
+    ]
+    runs: list[Run] = []
+    for group in _runs([boxes[i] for i in kept], height):
         box = around([boxes[kept[i]] for i in group])
-        if _may_be_digit(box, height) and not _leaves_page(box, mask, height):
-            candidates.append(_cut_out(mask, [contours[kept[i]] for i in group], box))
-    return candidates
+        if len(group) > 1 or box.height >= LEAST_SIZE * height:
+            marks = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
+            runs.append(Run(len(runs), box, marks, height))
+    return runs
 
 
 def digit_height(boxes: Sequence[Box]) -> float:
     """Return the usual height of the marks on a page, in pixels; 0 where there are none.
 
     The median by height, so that any number of specks weighs less than the digits, of the marks
-    that are as wide as digits are, where there are any: a bracket is not.
+    that are as wide as digits are, where there are any: a bracket is not. Higher marks that are
+    wider count for as many digits as may touch in them.
     """
     marks = [box for box in boxes if box.height >= _LEAST_MARK_PX]
     usual = [box for box in marks if _LEAST_ASPECT < box.width / box.height < _MOST_ASPECT]
-    heights = np.sort([box.height for box in usual or marks])
-    if len(heights) == 0:
-        return 0.0
-    share = np.cumsum(heights) / heights.sum()
-    return float(heights[np.searchsorted(share, 0.5)])
+    if not usual:
+        return _weighted_median([box.height for box in marks])
+    alone = _weighted_median([box.height for box in usual])
+    wide = [box for box in marks if box.width >= _MOST_ASPECT * box.height > _MOST_ASPECT * alone]
+    each = [[box.height] * round(box.width / (_DIGIT_WIDTH * box.height)) for box in wide]
+    return _weighted_median([box.height for box in usual] + [h for row in each for h in row])
 
 
-def _may_be_digit(box: Box, height: float) -> bool:
-    """Tell whether a mark has the size of a digit."""
+def _weighted_median(heights: Sequence[int]) -> float:
+    """Return the median by height of heights; 0 for none."""
+    ordered = np.sort(heights)
+    share = np.cumsum(ordered) / max(1, ordered.sum())
+    return float(ordered[np.searchsorted(share, 0.5)]) if len(ordered) else 0.0
+
+
+def _may_be_ink_of_digits(box: Box, mask: Mask, height: float) -> bool:
+    """Tell whether a mark is neither a speck nor too large nor cut off by the page's edge."""
     return (
-        _LEAST_HEIGHT * height <= box.height <= _MOST_HEIGHT * height
+        max(box.width, box.height) > _SPECK * height
+        and box.height <= _MOST_HEIGHT * height
         and box.width <= _MOST_WIDTH * height
+        and not (box.height <= _LOW * height and box.width > _LOW_WIDTH * height)
+        and not _leaves_page(box, mask, height)
     )
+
+
+def _is_hair(contour: np.ndarray, box: Box, height: float) -> bool:
+    """Tell whether a low mark is thinner than any pen's stroke."""
+    if box.height >= LEAST_SIZE * height:
+        return False
+    pixels = cv2.contourArea(contour) + cv2.arcLength(contour, True) / 2 + 1  # Pick's theorem
+    return bool(pixels < _HAIR * height * max(box.width, box.height))
 
 
 def _leaves_page(box: Box, mask: Mask, height: float) -> bool:
@@ -77,49 +153,192 @@ def _leaves_page(box: Box, mask: Mask, height: float) -> bool:
     return not inside and min(mask.shape) > _PAGE * height
 
 
-def _pieces(boxes: Sequence[Box], height: float) -> list[list[int]]:
-    """Return groups of indices, each the pieces of one mark; most have one piece."""
-    groups = [[i] for i, box in enumerate(boxes) if box.height >= _WHOLE * height]
-    wholes = _corners([boxes[i] for (i,) in groups])  # (G, 4), grows as marks are joined
-    pieces = [i for i, box in enumerate(boxes) if box.height < _WHOLE * height]
-    for i in sorted(pieces, key=lambda i: -boxes[i].height):
-        corners = _corners([boxes[i]])
-        homes = np.flatnonzero(_belongs(corners[0], wholes, height))
-        if len(homes):
-            home = homes[0]
-            groups[home].append(i)
-            wholes[home, :2] = np.minimum(wholes[home, :2], corners[0, :2])
-            wholes[home, 2:] = np.maximum(wholes[home, 2:], corners[0, 2:])
-        else:
-            groups.append([i])
-            wholes = np.concatenate([wholes, corners])
-    return groups
+def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
+    """Return groups of indices: marks that may be pieces of one digit, most of them alone."""
+    order = sorted(range(len(boxes)), key=lambda i: boxes[i].x)
+    corners = np.array(
+        [(boxes[i].x, boxes[i].y, boxes[i].right, boxes[i].bottom) for i in order], np.int64
+    ).reshape(-1, 4)
+    widest = max((box.width for box in boxes), default=0)
+    home = list(range(len(order)))  # the first mark of the run that each is in
+    for i, corner in enumerate(corners):
+        first = int(np.searchsorted(corners[:, 0], corner[0] - widest - _ASIDE * height))
+        for j in np.flatnonzero(_linked(corner, corners[first:i], height)) + first:
+            old, new = home[i], home[j]
+            home = [new if run == old else run for run in home] if old != new else home
+    groups: dict[int, list[int]] = {}
+    for i, run in zip(order, home, strict=True):
+        groups.setdefault(run, []).append(i)
+    return list(groups.values())
 
 
-def _corners(boxes: Sequence[Box]) -> NDArray[np.int64]:
-    """Return (N, 4): left, top, right and bottom of each box."""
-    corners = [(box.x, box.y, box.right, box.bottom) for box in boxes]
-    return np.array(corners, np.int64).reshape(-1, 4)
+def _linked(one: NDArray[np.int64], others: Corners, height: float) -> NDArray[np.bool_]:
+    """Tell for each of (N, 4) marks whether it and `one`, (4,), may be pieces of one digit."""
+    size, sizes = one[2:] - one[:2], others[:, 2:] - others[:, :2]
+    gap = np.maximum(one[:2], others[:, :2]) - np.minimum(one[2:], others[:, 2:])  # < 0: overlap
+    together = np.maximum(one[2:], others[:, 2:]) - np.minimum(one[:2], others[:, :2])
+    near = (gap[:, 0] <= _ASIDE * height) & (gap[:, 1] <= _APART * height)
+    near &= together[:, 1] <= _MOST_DIGIT_HEIGHT * height
+    low = np.minimum(size[1], sizes[:, 1]) < _WHOLE * height
+    over = -gap[:, 0] >= _OVERLAP * np.minimum(size[0], sizes[:, 0])
+    sides = (gap[:, 0] <= _OPEN * height) & (together[:, 0] <= _OPEN_WIDTH * height)
+    return np.asarray(near & (low | over | sides))
 
 
-def _belongs(
-    piece: NDArray[np.int64], wholes: NDArray[np.int64], height: float
-) -> NDArray[np.bool_]:
-    """Tell for each mark, (G, 4), whether a lower piece, (4,), is a part of it."""
-    overlap = np.minimum(piece[2], wholes[:, 2]) - np.maximum(piece[0], wholes[:, 0])
-    narrower = np.minimum(piece[2] - piece[0], wholes[:, 2] - wholes[:, 0])
-    gap = np.maximum(piece[1], wholes[:, 1]) - np.minimum(piece[3], wholes[:, 3])
-    together = np.maximum(piece[3], wholes[:, 3]) - np.minimum(piece[1], wholes[:, 1])
-    lies_over = (overlap >= _OVERLAP * narrower) & (gap <= _GAP * height)
-    low = piece[3] - piece[1] < _BAR_HEIGHT * height
-    beside_top = np.abs((piece[1] + piece[3]) / 2 - wholes[:, 1]) < _BAR_AWAY * height
-    to_the_right = piece[0] > (wholes[:, 0] + wholes[:, 2]) / 2
-    flies_off = low & beside_top & to_the_right & (-overlap < _BAR_AWAY * height)
-    return np.asarray((lies_over | flies_off) & (together <= _MOST_WHOLE * height))
-
-
-def _cut_out(mask: Mask, contours: Sequence[np.ndarray], box: Box) -> Candidate:
-    """Return a mark with the ink inside its outlines and nothing of its neighbours."""
+def ink_inside(mask: Mask, contour: np.ndarray, box: Box) -> Mask:
+    """Return the ink inside one outline, and nothing of its neighbours', in a run's box."""
     inside = np.zeros((box.height, box.width), np.uint8)
-    cv2.drawContours(inside, list(contours), -1, 255, cv2.FILLED, offset=(-box.x, -box.y))
-    return Candidate(box, inside & mask[box.y : box.bottom, box.x : box.right])
+    cv2.drawContours(inside, [contour], -1, 255, cv2.FILLED, offset=(-box.x, -box.y))
+    return inside & mask[box.y : box.bottom, box.x : box.right]
+
+
+def _pieces(marks: Sequence[Mask], height: float) -> Pieces:
+    """Return the pieces of a run, given the ink of each of its marks."""
+    found = [piece for mark in marks for piece in _cut(mark, height)]
+    if len(found) > 1:
+        found.sort(key=lambda piece: float(np.flatnonzero(piece.any(axis=0)).mean()))
+    pieces = np.zeros(marks[0].shape, np.int16)
+    for number, piece in enumerate(found, 1):
+        pieces[piece] = number
+    return pieces
+
+
+def _cut(mark: Mask, height: float) -> list[NDArray[np.bool_]]:
+    """Return the pieces, (H, W) each, that a mark falls into where touching digits may part."""
+    ink = mark > 0
+    _, _, width, own = cv2.boundingRect(mark)
+    tall = float(np.clip(own, _WHOLE * height, _MOST_DIGIT_HEIGHT * height))
+    if width < _LEAST_CUT_WIDTH * tall:
+        return [ink]
+    rows, columns = np.nonzero(ink)
+    slant = max(_SLANTS, key=lambda slant: _unevenness(rows, columns, slant))
+    places = _places(rows, columns, slant)
+    narrow = width < _WIDE * tall
+    most = (_ONE_STROKE if narrow else _MOST_STROKES) * _stroke(ink)
+    seams = _seams(rows, places, most, tall)  # (S, H)
+    if len(seams) == 0:
+        return [ink]
+    pieces = np.zeros(ink.shape, np.int16)
+    pieces[rows, columns] = 1 + (places >= seams[:, rows]).sum(axis=0)
+    parts = _with_fragments_home(pieces)
+    if narrow and min(_tallness(part) for part in parts) < LEAST_SIZE * height:
+        return [ink]  # the flag of a 5 or the arm of a 4 alone
+    return parts
+
+
+def _tallness(part: NDArray[np.bool_]) -> int:
+    """Return the height of ink in pixels, 0 where there is none."""
+    return int(np.ptp(np.flatnonzero(part.any(axis=1)))) + 1 if part.any() else 0
+
+
+def _places(rows: NDArray[np.intp], columns: NDArray[np.intp], slant: float) -> NDArray[np.intp]:
+    """Return the column, from 0, that each pixel of ink has once the slant is taken out."""
+    upright = np.round(columns + slant * rows).astype(np.intp)
+    return np.asarray(upright - upright.min())
+
+
+def _unevenness(rows: NDArray[np.intp], columns: NDArray[np.intp], slant: float) -> float:
+    """Return how unevenly ink falls into columns of a slant: most where strokes are upright."""
+    return float((np.bincount(_places(rows, columns, slant)).astype(np.float64) ** 2).sum())
+
+
+def _stroke(ink: NDArray[np.bool_]) -> float:
+    """Return the width of a mark's strokes in pixels: its ink shared out among its runs."""
+    across = np.count_nonzero(np.diff(ink.astype(np.int8), axis=1, prepend=0) > 0)
+    down = np.count_nonzero(np.diff(ink.astype(np.int8), axis=0, prepend=0) > 0)
+    return np.count_nonzero(ink) / max(int(across), int(down), 1)
+
+
+def _seams(
+    rows: NDArray[np.intp], places: NDArray[np.intp], most: float, tall: float
+) -> NDArray[np.float64]:
+    """Return the ways down through a mark that cross little ink: (S, H), a column for each row.
+
+    For each column the cheapest way down that stays near it (seams: Avidan and Shamir 2007);
+    kept are those that no way near them betters, if they cross no more ink than `most`.
+
+    Args:
+        rows: of each pixel of ink.
+        places: its column, the slant taken out.
+        most: pixels of ink.
+        tall: the height of the mark's digits, pixels.
+    """
+    times = max(1, -(-(int(rows.max()) + 1) // _SEAM_ROWS))  # fewer rows are enough to go by
+    height, width = int(rows.max()) // times + 1, int(places.max()) // times + 1
+    ink = np.zeros((height, width), np.float32)
+    np.add.at(ink, (rows // times, places // times), 1 / times)  # pixels crossed going down
+    apart = max(1, round(_CUT_APART * tall / times))
+    end = max(1, round(_CUT_FROM_END * tall / times))
+    cost, paths = _ways_down(ink, max(1, round(_SEAM_REACH * tall / times)))
+    lowest = cv2.erode(cost, np.ones((1, 2 * apart + 1), np.uint8))[0]
+    few = (cost[0] <= lowest + _SAME) & (cost[0] <= most)
+    few[:end] = few[-end:] = False
+    where = np.flatnonzero(few)
+    level = np.split(where, np.flatnonzero(np.diff(where) > 1) + 1)  # equally good, side by side
+    kept = [int(flat[len(flat) // 2]) for flat in level if len(flat)]
+    return np.repeat(paths[kept] * times + (times - 1) / 2, times, axis=1)
+
+
+def _ways_down(
+    ink: NDArray[np.float32], reach: int
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Return the ink on the cheapest way down near each column, (1, W), and the ways, (W, H).
+
+    Ways keep within `reach` of their column and move at most one pixel aside a row.
+    """
+    height, width = ink.shape
+    padded = np.pad(ink, ((0, 0), (reach, reach)))
+    near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)  # (H, W, B)
+    cost = np.zeros((width, 2 * reach + 3), np.float32)
+    cost[:, [0, -1]] = np.inf  # beyond the reach
+    moves = np.zeros((height, width, 2 * reach + 1), np.int8)
+    for row in range(height):
+        ways = np.stack([cost[:, :-2] + _ASIDE_COST, cost[:, 1:-1], cost[:, 2:] + _ASIDE_COST])
+        moves[row] = ways.argmin(axis=0) - 1
+        cost[:, 1:-1] = ways.min(axis=0) + near[row]
+    at = cost[:, 1:-1].argmin(axis=1)
+    least = cost[np.arange(width), at + 1]
+    paths = np.empty((width, height), np.intp)
+    for row in range(height - 1, -1, -1):
+        paths[:, row] = np.arange(width) + at - reach
+        at = at + moves[row, np.arange(width), at]
+    return least[None], paths
+
+
+def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
+    """Return each piece, with what a cut severed from it and left hanging on its neighbour.
+
+    A flag over the next digit falls to that side of the cut, but touches only its own.
+    """
+    for number in range(1, int(pieces.max()) + 1):
+        parts = cv2.connectedComponentsWithStats((pieces == number).astype(np.uint8))
+        areas = parts[2][:, cv2.CC_STAT_AREA]
+        areas[0] = 0
+        for part in np.flatnonzero((areas > 0) & (areas < _FRAGMENT * areas.max())):
+            fragment = parts[1] == part
+            rim = cv2.dilate(fragment.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
+            touched = pieces[rim & (pieces > 0) & (pieces != number)]
+            if len(touched):
+                pieces[fragment] = np.bincount(touched).argmax()
+    return [pieces == number for number in np.unique(pieces[pieces > 0])]
+
+
+def _spans(pieces: Pieces, box: Box, run: int, height: float) -> Iterator[Candidate]:
+    """Yield a candidate for each way to take neighbouring pieces of a run for one digit."""
+    n = int(pieces.max())
+    for start in range(n):
+        for end in range(start + 1, min(n, start + _MOST_PIECES) + 1):
+            ink = ((pieces > start) & (pieces <= end)).astype(np.uint8) * np.uint8(255)
+            x, y, width, tall = cv2.boundingRect(ink)
+            fits = tall <= _MOST_DIGIT_HEIGHT * height and width <= _MOST_DIGIT_WIDTH * height
+            if fits or end == start + 1:
+                place = Box(box.x + x, box.y + y, width, tall)
+                part = np.ascontiguousarray(ink[y : y + tall, x : x + width])
+                severed = _contact(ink, pieces) / height
+                yield Candidate(place, part, run, start, end, tall / height, severed)
+
+
+def _contact(ink: Mask, pieces: Pieces) -> int:
+    """Return how many pixels of the other pieces ink meets."""
+    rim = cv2.dilate(ink, np.ones((3, 3), np.uint8))
+    return int(np.count_nonzero((rim > 0) & (ink == 0) & (pieces > 0)))

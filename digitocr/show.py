@@ -100,7 +100,7 @@ def epoch_line(epoch: Epoch) -> str:
     """Return how training stands, in a line."""
     minutes, seconds = divmod(round(epoch.seconds_left), 60)
     return (
-        f"epoch {epoch.number}/{epoch.epochs}: loss {epoch.loss:.4f}, "
+        f"{epoch.network} network, epoch {epoch.number}/{epoch.epochs}: loss {epoch.loss:.4f}, "
         f"training {100 * epoch.training_accuracy:.2f} %, "
         f"held out {100 * epoch.accuracy:.2f} %, {minutes}:{seconds:02} left"
     )
@@ -165,4 +165,6 @@ def card(name: str, facts: Mapping[str, Any]) -> Table:
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
+    if isinstance(value, list):
+        return "\n".join(_plain(part) for part in value)
     return str(value)

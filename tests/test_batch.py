@@ -12,7 +12,7 @@ from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
 
 from digitocr import batch
 from digitocr.errors import ExitCode, OutputUnwritable
-from digitocr.model import load_model
+from digitocr.model import load_model, model_file
 from digitocr.records import Settings, Source
 
 
@@ -58,6 +58,36 @@ def test_a_higher_line_sends_more_to_review(run: Run, folder: Path, tmp_path: Pa
     for line, status in (("0", "ok"), ("1", "review")):
         run("scan", folder / "page1.png", "-o", "out", "--min-confidence", line)
         assert {row["status"] for row in read_rows(tmp_path / "out" / "numbers.csv")} == {status}
+
+
+def test_fewer_errors_send_more_to_review(run: Run, folder: Path, tmp_path: Path) -> None:
+    arrays = {key: getattr(load_model("digits"), key) for key in ("w1", "b1", "w2", "b2")}
+    card = {"share_wrong": [[0.0, 0.5, 0.9], [0.9, 0.1, 0.001]]}
+    (tmp_path / "m.safetensors").write_bytes(model_file(arrays, card))
+    found = {}
+    for wanted in ("1", "0.1", "0.002", "0"):
+        run(
+            "scan", folder / "page1.png", "-o", "out", "--model", "m.safetensors",
+            "--max-error", wanted,
+        )  # fmt: skip
+        settings = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["settings"]
+        assert settings["max_error"] == float(wanted)
+        rows = read_rows(tmp_path / "out" / "numbers.csv")
+        line = settings["min_confidence"]
+        assert [row["status"] for row in rows] == [
+            "ok" if float(row["confidence"]) >= line else "review" for row in rows
+        ]
+        found[wanted] = line
+    assert found == {"1": 0.0, "0.1": 0.5, "0.002": 0.9, "0": 1.0}
+
+
+def test_a_least_confidence_outweighs_the_errors_allowed(run: Run, tmp_path: Path) -> None:
+    run(
+        "scan", SAMPLES / "digit.png", "-o", "out", "--max-error", "0.5",
+        "--min-confidence", "0.25",
+    )  # fmt: skip
+    settings = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))["settings"]
+    assert (settings["max_error"], settings["min_confidence"]) == (0.5, 0.25)
 
 
 def test_ctrl_c_keeps_what_is_finished(clear: Clear, tmp_path: Path) -> None:
@@ -147,6 +177,7 @@ def test_a_full_disk_behind_stdout_is_an_output_error(command: str, tmp_path: Pa
         ["--format", "pdf"],
         ["-o", ""],
         ["--min-confidence", "nan"],
+        ["--max-error", "nan"],
         ["-o", "-", "--annotate"],
         ["-o", "-", "--format", "csv,json"],
     ],

@@ -30,10 +30,10 @@ def written(
     return digits
 
 
-def lines(digits: Sequence[Digit]) -> list[str]:
+def lines(digits: Sequence[Digit], others: Sequence[Box] = ()) -> list[str]:
     """Return the text of each line, numbers separated by spaces."""
     found: dict[int, list[str]] = {}
-    for number in into_numbers(digits, 0.9):
+    for number in into_numbers(digits, others, 0.9):
         found.setdefault(number.line, []).append(number.text)
     return [" ".join(texts) for texts in found.values()]
 
@@ -72,17 +72,57 @@ def test_digits_of_different_heights_stand_on_one_line() -> None:
 
 
 def test_items_and_lines_count_from_one() -> None:
-    found = into_numbers(written("1 2") + written("3", y=3 * H), 0.9)
+    found = into_numbers(written("1 2") + written("3", y=3 * H), [], 0.9)
     assert [(n.line, n.item) for n in found] == [(1, 1), (1, 2), (2, 1)]
 
 
 def test_a_numbers_confidence_is_that_all_its_digits_are_right() -> None:
     digits = [Digit("1", 0.9, Box(0, 0, 20, H)), Digit("2", 0.8, Box(25, 0, 20, H))]
-    (sure,), (doubtful,) = into_numbers(digits, 0.72), into_numbers(digits, 0.73)
+    (sure,), (doubtful,) = into_numbers(digits, [], 0.72), into_numbers(digits, [], 0.73)
     assert sure.confidence == pytest.approx(0.72)
     assert (sure.status, doubtful.status) == ("ok", "review")
     assert sure.box == Box(0, 0, 45, H)
 
 
 def test_no_digits_give_no_numbers() -> None:
-    assert into_numbers([], 0.9) == ()
+    assert into_numbers([], [], 0.9) == ()
+
+
+def with_letters(text: str) -> list[str]:
+    """Return what is read of a line whose letters were refused; brackets are narrow."""
+    digits, others = [], []
+    for letter, mark in zip(text.replace(" ", ""), written(text), strict=True):
+        box = mark.box
+        if letter in "()":
+            others.append(Box(box.x, box.y, H // 4, H))
+        elif letter.isdigit():
+            digits.append(mark)
+        else:
+            others.append(box)
+    return lines(digits, others)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("B0ok s8ils z1gzag", []),
+        ("words 0 words", []),
+        ("No 17", ["17"]),
+        ("words 17 words", ["17"]),
+        ("12kg A4 ab1234", ["12 4 1234"]),
+        ("(5) (6)", ["5 6"]),
+    ],
+)
+def test_digits_inside_words_are_letters(text: str, read: list[str]) -> None:
+    assert with_letters(text) == read
+
+
+@pytest.mark.parametrize("factor", [2, 5])
+def test_the_size_of_a_page_in_pixels_changes_nothing(factor: int) -> None:
+    digits = written("12 345 6", slope=-0.05) + written("78 9", y=2 * H)
+    larger = [
+        Digit(d.digit, d.confidence, Box(*(factor * n for n in (b.x, b.y, b.width, b.height))))
+        for d in digits
+        for b in [d.box]
+    ]
+    assert lines(larger) == lines(digits)

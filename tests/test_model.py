@@ -6,14 +6,26 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
+from conftest import SAMPLES, Run
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from digitocr.errors import ModelUnreadable
-from digitocr.model import load_model, logits, model_file, scores, supplied_models
+from digitocr.errors import ExitCode, ModelUnreadable
+from digitocr.model import (
+    load_model,
+    logits,
+    model_file,
+    scores,
+    second_logits,
+    second_scores,
+    softmax,
+    supplied_models,
+)
 from digitocr.records import Settings
+from digitocr.scan import read_marks
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -24,6 +36,18 @@ def arrays() -> Arrays:
     rng = np.random.default_rng(0)
     shapes = {"w1": (784, 32), "b1": (32,), "w2": (32, 10), "b2": (10,)}
     return {key: rng.normal(0, 0.1, shape).astype(np.float32) for key, shape in shapes.items()}
+
+
+@pytest.fixture
+def second_arrays() -> Arrays:
+    """Random weights of a second network with 3, 4 and 5 channels."""
+    rng = np.random.default_rng(2)
+    shapes = {"k1": (5, 5, 1, 3), "k2": (3, 3, 3, 4), "k3": (3, 3, 4, 5), "w": (245, 10)}
+    shapes |= {"c1": (3,), "c2": (4,), "c3": (5,), "b": (10,)}
+    return {
+        f"second.{key}": rng.normal(0, 0.2, shape).astype(np.float32)
+        for key, shape in shapes.items()
+    }
 
 
 def save_model(path: Path, arrays: Arrays, card: dict[str, Any]) -> None:
@@ -53,6 +77,43 @@ def test_scores_equal_those_of_torch(crops: NDArray[np.float32]) -> None:
     np.testing.assert_allclose(scores(model, crops), found.numpy(), atol=1e-5)
 
 
+def test_logits_of_the_second_network_equal_those_of_torch(
+    arrays: Arrays, crops: NDArray[np.float32], tmp_path: Path
+) -> None:
+    torch = pytest.importorskip("torch")
+    train = pytest.importorskip("digitocr.train")
+    torch.manual_seed(0)
+    network = train.SecondNetwork()
+    save_model(tmp_path / "two.safetensors", {**arrays, **network.exported()}, {})
+    second = load_model(tmp_path / "two.safetensors").second
+    assert second is not None
+    with torch.no_grad():
+        wanted = network(torch.from_numpy(crops.reshape(-1, 784)))
+    np.testing.assert_allclose(second_logits(second, crops), wanted.numpy(), atol=1e-5)
+
+
+def test_both_networks_answer_together(
+    arrays: Arrays, second_arrays: Arrays, crops: NDArray[np.float32], tmp_path: Path
+) -> None:
+    card = {"temperature": 2.0, "second_temperature": 0.5}
+    save_model(tmp_path / "two.safetensors", {**arrays, **second_arrays}, card)
+    model = load_model(tmp_path / "two.safetensors")
+    assert model.second is not None
+    other = softmax(second_logits(model.second, crops) / np.float32(0.5))
+    found = second_scores(model, crops)
+    np.testing.assert_allclose(found, (scores(model, crops) + other) / 2, atol=1e-6)
+    assert second_scores(model, crops[:0]).shape == (0, 10)
+
+
+def test_a_model_without_a_second_network_answers_alone(
+    arrays: Arrays, crops: NDArray[np.float32], tmp_path: Path
+) -> None:
+    save_model(tmp_path / "one.safetensors", arrays, {})
+    model = load_model(tmp_path / "one.safetensors")
+    assert model.second is None
+    np.testing.assert_array_equal(second_scores(model, crops), scores(model, crops))
+
+
 def test_scores_are_chances(crops: NDArray[np.float32]) -> None:
     found = scores(load_model("digits"), crops)
     assert found.shape == (50, 10)
@@ -68,13 +129,33 @@ def test_what_is_saved_is_loaded(
     arrays: Arrays, crops: NDArray[np.float32], tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.safetensors"
-    save_model(path, arrays, {"temperature": 2.0, "min_confidence": 0.5})
+    save_model(path, arrays, {"temperature": 2.0})
     model = load_model(path)
     hidden = np.maximum(crops.reshape(50, 784) @ arrays["w1"] + arrays["b1"], 0)
     np.testing.assert_allclose(
         logits(model, crops), hidden @ arrays["w2"] + arrays["b2"], rtol=1e-5, atol=1e-5
     )
-    assert (model.id.name, model.temperature, model.review_line(Settings())) == ("mine", 2.0, 0.5)
+    assert (model.id.name, model.temperature) == ("mine", 2.0)
+
+
+def test_the_line_for_review_keeps_the_share_wrong_below_what_is_asked(
+    arrays: Arrays, tmp_path: Path
+) -> None:
+    curve = [[0.5, 0.8, 0.9, 0.99], [0.3, 0.05, 0.01, 0.004]]
+    save_model(tmp_path / "mine.safetensors", arrays, {"share_wrong": curve})
+    model = load_model(tmp_path / "mine.safetensors")
+    lines = {share: model.review_line(Settings(max_error=share)) for share in (1, 0.05, 0.01, 0.0)}
+    assert lines == {1: 0.5, 0.05: 0.8, 0.01: 0.9, 0.0: 1.0}
+    assert model.review_line(Settings(max_error=0.01, min_confidence=0.2)) == 0.2
+
+
+def test_chances_are_read_off_the_cards_curves(arrays: Arrays, tmp_path: Path) -> None:
+    card = {"digit_chance": [[0.0, 1.0], [0.5, 0.9]]}
+    save_model(tmp_path / "mine.safetensors", arrays, card)
+    model = load_model(tmp_path / "mine.safetensors")
+    assert model.digit_chance(0.5) == pytest.approx(0.7)
+    assert model.digit_chance(1.0) == 0.9
+    assert model.number_chance(0.37) == 0.37  # the card has no such curve
 
 
 def test_temperature_softens_scores(
@@ -119,13 +200,78 @@ def test_weights_of_another_shape_or_type_are_refused(
 
 
 @pytest.mark.parametrize(
+    "change",
+    [
+        {"second.k1": None},
+        {"second.k1": np.zeros((5, 5, 2, 3), np.float32)},
+        {"second.w": np.zeros((245, 9), np.float32)},
+        {"second.c3": np.zeros(0, np.float32)},
+        {"second.b": np.full(10, np.inf, np.float32)},
+        {"second.more": np.zeros(1, np.float32)},
+    ],
+    ids=str,
+)
+def test_a_second_network_of_another_shape_is_refused(
+    change: dict[str, Any], arrays: Arrays, second_arrays: Arrays, tmp_path: Path
+) -> None:
+    changed = {**arrays, **second_arrays, **change}
+    save_file(
+        {key: array for key, array in changed.items() if array is not None},
+        tmp_path / "bad.safetensors",
+    )
+    with pytest.raises(ModelUnreadable, match=r"bad\.safetensors"):
+        load_model(tmp_path / "bad.safetensors")
+
+
+@pytest.mark.parametrize(
     "card",
-    ["{", "[]", "7", '{"temperature": 0}', '{"temperature": "x"}', '{"min_confidence": 2}'],
+    [
+        *("{", "[]", "7", '{"temperature": 0}', '{"temperature": "x"}'),
+        *('{"second_temperature": -1}', '{"second_temperature": []}'),
+        *('{"share_wrong": 2}', '{"share_wrong": [[0.5], [2]]}', '{"share_wrong": [[0.5], []]}'),
+        *('{"digit_chance": [[0, 1], [0, "x"]]}', '{"digit_chance": [[0, 1], [0, NaN]]}'),
+        *('{"number_chance": [[0.1, 0.2]]}', '{"number_chance": {"x": []}}'),
+    ],
 )
 def test_a_card_that_makes_no_sense_is_refused(card: str, arrays: Arrays, tmp_path: Path) -> None:
     save_file(arrays, tmp_path / "bad.safetensors", {"card": card})
-    with pytest.raises(ModelUnreadable):
+    with pytest.raises(ModelUnreadable, match=r"bad\.safetensors"):
         load_model(tmp_path / "bad.safetensors")
+
+
+def test_a_damaged_curve_is_said_in_one_sentence(run: Run, arrays: Arrays, tmp_path: Path) -> None:
+    save_model(tmp_path / "bad.safetensors", arrays, {"share_wrong": [[0.5], [7]]})
+    done = run("scan", SAMPLES / "digit.png", "--model", "bad.safetensors", "-o", "out")
+    assert done.returncode == ExitCode.MODEL
+    assert done.stderr.count("\n") == 1
+    assert "share_wrong" in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--second-opinion", "--no-second-opinion"])
+@pytest.mark.parametrize("networks", [1, 2])
+def test_models_of_one_and_of_two_networks_scan(
+    networks: int, option: str, run: Run, arrays: Arrays, second_arrays: Arrays, tmp_path: Path
+) -> None:
+    parts = {**arrays, **(second_arrays if networks == 2 else {})}
+    save_model(tmp_path / "mine.safetensors", parts, {})
+    done = run("scan", SAMPLES / "skewed.png", "--model", "mine.safetensors", "-o", "out", option)
+    assert done.returncode == 0, done.stderr
+    about = json.loads((tmp_path / "out" / "run.json").read_text("utf-8"))
+    assert about["settings"]["second_opinion"] is (option == "--second-opinion")
+
+
+def test_without_a_second_opinion_the_first_network_is_alone_in_reading(
+    arrays: Arrays, second_arrays: Arrays, tmp_path: Path
+) -> None:
+    """The second network's 10th answer is made beyond doubt, to be told from the first's."""
+    nine = {"second.b": np.float32([*[0] * 9, 1000])}
+    save_model(tmp_path / "two.safetensors", {**arrays, **second_arrays, **nine}, {})
+    model = load_model(tmp_path / "two.safetensors")
+    mask = np.zeros((100, 400), np.uint8)
+    cv2.putText(mask, "3 4 5", (20, 80), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 5)
+    both, alone = (read_marks(mask, Settings(second_opinion=w), model) for w in (True, False))
+    assert {digit.digit for digit in both.digits} == {"9"}
+    assert {digit.digit for digit in alone.digits} != {"9"}
 
 
 @pytest.mark.parametrize("n", [0, 4, 8, 100, 10_000])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.records import Box
+from digitocr.records import Box, Candidate, around
 from digitocr.segment import find_candidates
 
 
@@ -23,7 +23,26 @@ DIGITS = [(50, 50, 30, 60), (100, 50, 32, 58), (150, 52, 28, 60)]
 
 
 def boxes_of(mask: NDArray[np.uint8]) -> list[Box]:
-    return sorted((c.box for c in find_candidates(mask)), key=lambda box: (box.x, box.y))
+    """Return the box of each run of ink: of a mark and all ways to cut it."""
+    boxes = [around([candidate.box for candidate in run]) for run in runs_of(mask)]
+    return sorted(boxes, key=lambda box: (box.x, box.y))
+
+
+def runs_of(mask: NDArray[np.uint8]) -> list[list[Candidate]]:
+    """Return the candidates of each run of ink, runs from left to right."""
+    runs: dict[int, list[Candidate]] = {}
+    for candidate in find_candidates(mask):
+        runs.setdefault(candidate.run, []).append(candidate)
+    return sorted(runs.values(), key=lambda run: min(c.box.x for c in run))
+
+
+def drawn(text: str, step: int) -> NDArray[np.uint8]:
+    """Return digits in thick strokes, their left edges `step` pixels apart."""
+    mask = np.zeros((200, 400), np.uint8)
+    for i, digit in enumerate(text):
+        place = (60 + i * step, 140)
+        cv2.putText(mask, digit, place, cv2.FONT_HERSHEY_SIMPLEX, 3, 255, 9)
+    return mask
 
 
 def test_each_mark_is_a_candidate_with_its_box() -> None:
@@ -37,7 +56,7 @@ def test_each_mark_is_a_candidate_with_its_box() -> None:
         pytest.param((300, 95, 14, 14), id="a point"),
         pytest.param((300, 80, 40, 8), id="a dash"),
         pytest.param((300, 10, 20, 300), id="a bracket"),
-        pytest.param((250, 300, 300, 40), id="a bar"),
+        pytest.param((50, 300, 500, 40), id="a bar"),
     ],
 )
 def test_marks_that_have_not_the_size_of_a_digit_are_left_out(
@@ -55,7 +74,48 @@ def test_ten_thousand_specks_do_not_change_what_is_found() -> None:
 
 def test_the_bar_of_a_five_belongs_to_it() -> None:
     five = [(210, 62, 26, 48), (215, 48, 30, 8)]
-    assert boxes_of(page(*DIGITS, *five))[-1] == Box(210, 48, 35, 62)
+    run = runs_of(page(*DIGITS, *five))[-1]
+    whole = max(run, key=lambda c: c.end - c.start)
+    assert whole.box == Box(210, 48, 35, 62)
+
+
+def test_a_broken_digit_has_a_candidate_of_all_its_pieces_and_one_of_each() -> None:
+    mask = page(*DIGITS, (210, 50, 30, 28), (210, 84, 30, 26))
+    run = runs_of(mask)[-1]
+    spans = {(c.start, c.end) for c in run}
+    n = max(c.end for c in run)
+    assert spans >= {(0, n), *((i, i + 1) for i in range(n))}
+    (whole,) = (c for c in run if (c.start, c.end) == (0, n))
+    assert whole.box == Box(210, 50, 30, 60)
+    assert int((whole.ink > 0).sum()) == 30 * 28 + 30 * 26
+
+
+@pytest.mark.parametrize("pair", ["00", "23", "58", "86", "88"])
+def test_touching_digits_have_candidates_that_are_each_alone(pair: str) -> None:
+    apart, touching = drawn(pair, 90), drawn(pair, 54)
+    wide = [box for box in boxes_of(apart) if box.height > 60][:2]
+    (run,) = runs_of(cv2.dilate(touching, np.ones((1, 7), np.uint8)))
+    left = min(abs(c.box.width - wide[0].width) for c in run if c.start == 0)
+    right = min(abs(c.box.width - wide[1].width) for c in run if c.end == run[-1].end)
+    assert left <= 0.25 * wide[0].width
+    assert right <= 0.25 * wide[1].width
+
+
+def test_the_pieces_of_a_run_make_up_its_ink() -> None:
+    mask = drawn("2586", 54)
+    for run in runs_of(mask):
+        pieces = {c.start: c for c in run if c.end == c.start + 1}
+        assert sorted(pieces) == list(range(max(c.end for c in run)))
+        for c in run:
+            parts = sum(int((pieces[i].ink > 0).sum()) for i in range(c.start, c.end))
+            assert parts == int((c.ink > 0).sum())
+    total = sum(int((c.ink > 0).sum()) for c in find_candidates(mask) if c.end == c.start + 1)
+    assert total == int((mask > 0).sum())
+
+
+def test_candidates_of_a_run_stand_one_after_another() -> None:
+    runs = [c.run for c in find_candidates(drawn("2586", 54))]
+    assert runs == sorted(runs)
 
 
 def test_digits_one_above_the_other_stay_two() -> None:
@@ -66,7 +126,8 @@ def test_a_candidate_holds_none_of_its_neighbours_ink() -> None:
     mask = np.zeros((200, 300), np.uint8)
     cv2.line(mask, (100, 150), (160, 40), 255, 8)  # leans over the next
     cv2.line(mask, (130, 150), (190, 40), 255, 8)
-    left, right = sorted(find_candidates(mask), key=lambda c: c.box.x)
+    alone = (c for c in find_candidates(mask) if c.end == c.start + 1)
+    left, right = sorted(alone, key=lambda c: c.box.x)
     assert left.box.right > right.box.x
     assert int((left.ink > 0).sum()) + int((right.ink > 0).sum()) == int((mask > 0).sum())
 
@@ -74,7 +135,8 @@ def test_a_candidate_holds_none_of_its_neighbours_ink() -> None:
 def test_holes_stay_holes() -> None:
     mask = np.zeros((200, 200), np.uint8)
     cv2.ellipse(mask, (100, 100), (30, 45), 0, 0, 360, 255, 8)
-    (ring,) = find_candidates(mask)
+    ring = max(find_candidates(mask), key=lambda c: c.box.width)
+    assert ring.box.width == 69
     assert ring.ink[ring.box.height // 2, ring.box.width // 2] == 0
 
 

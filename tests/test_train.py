@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 import signal
 import struct
 import subprocess
 import sys
+from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -15,11 +19,15 @@ import pytest
 from conftest import COMMAND, Run
 from numpy.typing import NDArray
 
-from digitocr.dataset import Digits, distorted, distorted_epochs, load_mnist, read_truth, split
+from digitocr.dataset import Digits, load_mnist, read_truth, split
+from digitocr.distort import distorted, distorted_epochs
 from digitocr.errors import DataMissing
-from digitocr.model import load_model
+from digitocr.model import load_model, scores, second_scores
 
 pytest.importorskip("torch")
+from digitocr.additions import Addition
+from digitocr.train import SCAN, Training, material
+
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
 
 
@@ -55,20 +63,39 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_mnist(tmp_path_factory.mktemp("data"), 1500, 300)
 
 
+def font_folder(folder: Path) -> Path:
+    """Make a folder with a font that matplotlib brings; return the font."""
+    import matplotlib
+
+    folder.mkdir()
+    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return Path(shutil.copy(font, folder))
+
+
 def test_the_scan_recipe_learns_to_read(run: Run, mnist: Path, tmp_path: Path) -> None:
     done = run(
         "train", "--data", mnist, "--epochs", "12", "--batch-size", "50", "-o", "m.safetensors",
         "--report", "report",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("epoch ") == 12
+    assert done.stderr.count("second network, epoch ") == 2
+    assert done.stderr.count("first network, epoch ") == 12
     model = load_model(tmp_path / "m.safetensors")
     assert model.w1.shape == (784, 512)
+    assert model.second is not None
     assert model.card["accuracy_mnist_test"] > 0.9
-    assert model.card["digits"] == {"training": 1375, "held_out": 125}
+    assert model.card["digits"] == {"training": 1375 + 550, "held_out": 125}  # cut out ones, too
+    assert model.card["no_digits"] == 550
+    assert model.card["added"] == []
     assert model.card["command"].endswith("-o m.safetensors --report report")
     assert model.temperature > 0
-    assert 0.5 <= model.card["min_confidence"] <= 1
+    assert model.second_temperature > 0
+    for curve in ("digit_chance", "number_chance", "share_wrong"):
+        x, y = model.card[curve]
+        assert len(x) == len(y) > 5
+    crops = np.stack([image / np.float32(255) for image in drawn(50, 7)[0]])
+    first, both = scores(model, crops), second_scores(model, crops)
+    assert np.abs(first - both).max() > 0.01
     for picture in ("curves.png", "confusion.png", "predictions.png"):
         assert cv2.imread(str(tmp_path / "report" / picture)) is not None
     shown = run("evaluate", "m.safetensors", "--data", mnist)
@@ -91,6 +118,11 @@ def test_the_seed_recipe_pools_and_splits_as_the_seed_project_did(
     assert recipe["epochs"] == 8
 
 
+def without_times(card: dict[str, Any]) -> dict[str, Any]:
+    """Return a card without what may differ between two runs of the same training."""
+    return {key: value for key, value in card.items() if key not in ("command", "date")}
+
+
 @pytest.mark.parametrize("recipe", ["scan", "seed"])
 def test_training_again_gives_the_same_weights(
     recipe: str, run: Run, mnist: Path, tmp_path: Path
@@ -103,15 +135,29 @@ def test_training_again_gives_the_same_weights(
     first, second = (load_model(tmp_path / f"{name}.safetensors") for name in ("a", "b"))
     np.testing.assert_array_equal(first.w1, second.w1)
     np.testing.assert_array_equal(first.w2, second.w2)
+    assert (first.second is None) == (recipe == "seed")
+    for key in asdict(first.second) if first.second else ():
+        np.testing.assert_array_equal(getattr(first.second, key), getattr(second.second, key))
+    assert without_times(first.card) == without_times(second.card)
+
+
+@pytest.mark.parametrize("steps", [1, 9, 10, 11])
+def test_trainings_of_few_steps_work(steps: int) -> None:
+    images, labels = drawn(30, 0)
+    found = material(replace(SCAN, cuts=0.0), Digits(images, labels.astype(np.int64)))
+    size = -(-len(found.training) // steps)
+    recipe = replace(SCAN, epochs=1, batch_size=size)
+    assert [epoch.network for epoch in Training(recipe, found).epochs()] == ["second", "first"]
 
 
 def test_ctrl_c_keeps_the_best_so_far(mnist: Path, tmp_path: Path) -> None:
     target = tmp_path / "m.safetensors"
-    command = [*COMMAND, "train", "--data", str(mnist), "--epochs", "5000", "-o", str(target)]
+    command = [*COMMAND, "train", "--data", str(mnist), "--epochs", "500", "-o", str(target)]
+    command += ["--recipe", "seed"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
         assert training.stderr is not None
         for line in training.stderr:
-            if line.startswith("epoch 3/"):
+            if line.startswith("first network, epoch 3/"):
                 break
         training.send_signal(signal.SIGINT)
         said = training.stderr.read()
@@ -119,6 +165,81 @@ def test_ctrl_c_keeps_the_best_so_far(mnist: Path, tmp_path: Path) -> None:
     assert "Traceback" not in said
     assert load_model(target).card["stopped_early"] is True
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
+
+
+def test_ctrl_c_before_there_are_weights_writes_nothing(mnist: Path, tmp_path: Path) -> None:
+    target = tmp_path / "m.safetensors"
+    command = [*COMMAND, "train", "--data", str(mnist), "--epochs", "500", "-o", str(target)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as training:
+        assert training.stderr is not None
+        assert training.stderr.readline().startswith("second network, epoch 1/100")
+        training.send_signal(signal.SIGINT)
+        said = training.stderr.read()
+    assert training.returncode == 130, said
+    assert said.endswith("error: interrupted.\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_card_lists_what_was_added(run: Run, mnist: Path, tmp_path: Path) -> None:
+    images, labels = drawn(40, 3)
+    kinds = labels.astype(np.int8)
+    kinds[:5] = -1
+    np.savez(tmp_path / "more.npz", images=images, labels=kinds)
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), 255 - images[0])
+    (folder / "truth.csv").write_text(f"file,truth\na.png,{labels[0]}\n")
+    fonts = font_folder(tmp_path / "fonts")
+    done = run(
+        "train", "--data", mnist, "--add", "more.npz=CC BY 4.0", "--add", "pictures",
+        "--fonts", "fonts", "--epochs", "1", "-o", "m.safetensors",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    npz, pictures, font = load_model(tmp_path / "m.safetensors").card["added"]
+    assert npz == {
+        "name": "more.npz",
+        "licence": "CC BY 4.0",
+        "sha256": hashlib.sha256((tmp_path / "more.npz").read_bytes()).hexdigest(),
+        "digits": 35,
+        "no_digits": 5,
+    }
+    assert (pictures["name"], pictures["licence"]) == ("pictures", "not stated")
+    assert (pictures["digits"], pictures["no_digits"]) == (1, 0)
+    assert font["sha256"] == hashlib.sha256(fonts.read_bytes()).hexdigest()
+    assert (font["name"], font["digits"]) == ("DejaVuSans.ttf", 10)
+    assert "Bitstream" in font["licence"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--add", "none.npz"], ["--add", "."], ["--fonts", "none"], ["--fonts", "."]]
+)
+def test_additions_that_are_not_there_are_named(
+    arguments: list[str], run: Run, mnist: Path, tmp_path: Path
+) -> None:
+    done = run("train", "--data", mnist, *arguments, "-o", "m.safetensors")
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_fonts_held_out_for_calibration_are_not_trained_on(seed: int) -> None:
+    def font(shade: int) -> Addition:
+        images = np.zeros((12, 28, 28), np.uint8)
+        images[:, 4:24, 8:20] = shade
+        images[:, 10, 10:18] = np.arange(12)[:, None] + 1
+        labels = np.array([*range(10), -1, -1])
+        return Addition(str(shade), "", "", Digits(images, labels))
+
+    recipe = replace(SCAN, seed=seed, cuts=0.0)
+    fonts = [font(shade) for shade in range(100, 110)]
+    found = material(recipe, Digits(*drawn(60, 0)), [], fonts)
+    held_out, shown = set(found.hands.images[:, 5, 9]), set(found.training.images[:, 5, 9])
+    assert len(held_out) == 2
+    assert held_out | (shown & set(range(100, 110))) == set(range(100, 110))
+    assert not held_out & shown
+    assert len(found.facts) == 10
 
 
 def test_no_data_and_no_network_says_both_ways_out(tmp_path: Path) -> None:

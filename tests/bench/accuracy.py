@@ -1,12 +1,16 @@
 """Measure how much is read right, and what has changed since the figures were last kept.
 
     python tests/bench/accuracy.py [--pages 20] [--only clean,samples] [--save] [--keep FOLDER]
+                                   [--max-error 0.01]
 
 Scans, with the real command: pages composed of MNIST test digits, one set for each variant of
-compose.py; every set in ../shared/data/pages; samples/. One table, a set a row, 0..100:
+compose.py; `print`, printed numbers, and `text`, text without a digit (printed.py); `blank`, empty
+pages (blank.py); every set in ../shared/data/pages; samples/. One table, a set a row, 0..100:
 
 exact    numbers of the truth that were read exactly, wherever they stand on their page
 order    pages whose numbers are all exact and in reading order, with none too many
+ece      expected calibration error of the numbers' confidence (lower is better); confidence.py
+         says more of it, errors.py shows the pages that were read wrong
 others   from ../shared/tools/score.py, whose head explains them
 
 A change since tests/bench/last.json is given beside a figure; --save writes the new ones there.
@@ -16,30 +20,45 @@ Without ../shared only samples/ are measured. Figures of other --pages are other
 from __future__ import annotations
 
 import argparse
-import csv
 import datetime
 import json
+import shutil
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
-from commands import MNIST, REPO, SAMPLES, SHARED, commit, digitocr, run, run_well
+from blank import compose_blank
+from commands import REPO, SHARED, commit, digitocr, run, run_well
 from compose import VARIANTS, compose
+from kept import PAGES, Truth, judged, pages_of, read_result, read_truth, results_of
+from printed import PRINT, compose_print, compose_text, installed
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from digitocr.calibration import calibration_error
+
 LAST = REPO / "tests" / "bench" / "last.json"
 SCORE = SHARED / "tools" / "score.py"
-PAGES = SHARED / "data" / "pages"
-MEASURES = ("exact", "order", "digit", "page", "number", "cell", "filled", "false", "auto", "wrong")
-LOWER_IS_BETTER = {"false", "wrong"}
+MEASURES = (
+    *("exact", "order", "digit", "page", "number", "cell", "filled"),
+    *("false", "auto", "wrong", "ece"),
+)
+LOWER_IS_BETTER = {"false", "wrong", "ece"}
 SOME_FAILED = 7  # exit code: files that can't be read score as empty
 
+COMPOSED: dict[str, Callable[..., Truth]] = {
+    **{name: partial(compose, variant=name) for name in VARIANTS},
+    "print": compose_print,
+    "text": compose_text,
+    "blank": compose_blank,
+}
+IN_TYPE = {"print", "text"}  # sets that need typefaces
+
 Figures = dict[str, float]  # by measure
-Truth = dict[str, list[str]]  # the numbers of each file
 
 
 def set_names() -> list[str]:
@@ -47,69 +66,45 @@ def set_names() -> list[str]:
     if not SHARED.is_dir():
         print(f"{SHARED} is not there: only samples/ are measured", file=sys.stderr)
         return ["samples"]
+    composed = [name for name in COMPOSED if name not in IN_TYPE or installed(PRINT)]
     found = sorted(path.parent.name for path in PAGES.glob("*/truth.csv"))
-    return [*VARIANTS, *found, "samples"]
+    return [*composed, *found, "samples"]
 
 
-def measure(name: str, work: Path, n_pages: int) -> Figures:
+def measure(name: str, work: Path, n_pages: int, options: list[str]) -> Figures:
     """Return the figures of one set, its pages composed and its results written below `work`."""
-    results = work / "results" / name
-    if name == "samples":
-        truth = sample_truth()
-        scan(SAMPLES, results)
-        return numbers_right(truth, results)
-    pages = PAGES / name
-    if name in VARIANTS:
-        pages = work / name
-        truth = compose(pages, variant=name, n_pages=n_pages, data=MNIST)
-    else:
-        truth = written_truth(pages)
-    scan(pages, results)
-    return {**numbers_right(truth, results), **scored(pages, results)}
+    if name in COMPOSED:
+        COMPOSED[name](work / name, n_pages=n_pages)
+    pages, results = pages_of(name, work), results_of(name, work)
+    scan(pages, results, options)
+    figures = numbers_right(read_truth(pages), results)
+    return figures if name == "samples" else {**figures, **scored(pages, results)}
 
 
-def sample_truth() -> Truth:
-    """Return the numbers on each sample page."""
-    texts = {path.stem: path.read_text("utf-8").split() for path in SAMPLES.glob("*.txt")}
-    pictures = [path for path in SAMPLES.iterdir() if path.suffix in (".png", ".jpg", ".tif")]
-    return {path.name: texts[path.stem] for path in pictures if path.stem in texts}
-
-
-def written_truth(pages: Path) -> Truth:
-    """Return the numbers of a page set; empty for grids and tables, which score.py scores."""
-    with (pages / "truth.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    if any(row["truth"].endswith((".txt", ".csv")) for row in rows):
-        return {}
-    return {row["file"]: row["truth"].split() for row in rows}
-
-
-def scan(pages: Path, results: Path) -> None:
-    """Scan a folder with the real command."""
-    ran = run([digitocr(), "scan", pages, "-o", results, "-q"])
+def scan(pages: Path, results: Path, options: list[str]) -> None:
+    """Scan a folder with the real command, all of it anew."""
+    shutil.rmtree(results, ignore_errors=True)
+    ran = run([digitocr(), "scan", pages, "-o", results, "-q", *options])
     if ran.code not in (0, SOME_FAILED):
         sys.exit(f"error: scanning {pages} ended with {ran.code}:\n{ran.stderr}")
 
 
 def numbers_right(truth: Truth, results: Path) -> Figures:
-    """Return `exact` and `order`; nothing where the truth is not numbers."""
+    """Return `exact`, `order` and `ece`; nothing where the truth is not numbers."""
     if not truth:
         return {}
     right = in_order = 0
-    for name, wanted in truth.items():
-        read = read_numbers(results / f"{name}.json")
+    for file, wanted in truth.items():
+        read = [reading.text for reading in read_result(results, file)]
         right += (Counter(read) & Counter(wanted)).total()
         in_order += read == wanted
-    n_numbers = sum(map(len, truth.values()))
-    return {"exact": 100 * right / n_numbers, "order": 100 * in_order / len(truth)}
-
-
-def read_numbers(path: Path) -> list[str]:
-    """Return the numbers in a result file in reading order; none where there is no result."""
-    if not path.exists():
-        return []
-    pages = json.loads(path.read_text("utf-8"))["pages"]
-    return [number["text"] for page in pages for number in page["numbers"]]
+    figures = {"order": 100 * in_order / len(truth)}
+    if n_numbers := sum(map(len, truth.values())):
+        figures["exact"] = 100 * right / n_numbers
+    confidence, hit = judged(truth, results)
+    if len(hit):
+        figures["ece"] = 100 * calibration_error(confidence, hit)
+    return figures
 
 
 def scored(pages: Path, results: Path) -> Figures:
@@ -148,7 +143,7 @@ def load_last() -> dict[str, dict[str, object]]:
 def last_figures(n_pages: int) -> Iterator[tuple[str, Figures]]:
     """Yield the figures kept of each set, but of composed pages only if there were as many."""
     for name, kept in load_last().items():
-        if name not in VARIANTS or kept["pages"] == n_pages:
+        if name not in COMPOSED or kept["pages"] == n_pages:
             yield name, kept["figures"]
 
 
@@ -158,7 +153,7 @@ def save(figures: dict[str, Figures], n_pages: int) -> None:
     kept = load_last()
     for name, row in figures.items():
         rounded = {key: round(value, 2) for key, value in row.items()}
-        pages = {"pages": n_pages} if name in VARIANTS else {}
+        pages = {"pages": n_pages} if name in COMPOSED else {}
         kept[name] = {**about, **pages, "figures": rounded}
     LAST.write_text(json.dumps(kept, indent=1) + "\n")
 
@@ -176,17 +171,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--pages", type=int, default=20, help="to compose of each variant")
+    parser.add_argument("--pages", type=int, default=20, help="to compose of each set")
     parser.add_argument("--only", help="sets to measure, separated by commas")
     parser.add_argument("--save", action="store_true", help="keep the figures to compare with")
     parser.add_argument("--keep", type=Path, help="folder for composed pages and results")
+    parser.add_argument("--max-error", help="handed on to `digitocr scan`; not with --save")
     arguments = parser.parse_args()
+    if arguments.max_error and arguments.save:
+        parser.error("--save keeps what is measured without --max-error")
+    options = ["--max-error", arguments.max_error] if arguments.max_error else []
     with tempfile.TemporaryDirectory() as temporary:
         work = arguments.keep or Path(temporary)
         figures = {}
         for name in chosen_sets(arguments.only):
             print(f"{name} ...", file=sys.stderr)
-            figures[name] = measure(name, work, arguments.pages)
+            figures[name] = measure(name, work, arguments.pages, options)
     show(figures, dict(last_figures(arguments.pages)))
     if arguments.save:
         save(figures, arguments.pages)

@@ -2,19 +2,21 @@
 
     python tests/bench/compose.py FOLDER [--variant skew] [--pages 20] [--per-line 1] [--seed 1]
 
-Writes FOLDER/page_NN.png (A4, 300 dpi, grey, ten lines of numbers of 4 to 8 digits) and
-FOLDER/truth.csv (file,truth: the numbers in reading order), as `digitocr evaluate --data FOLDER`
-and ../shared/tools/score.py read them. The same seed gives the same pages.
+Writes FOLDER/page_NN.png (A4, 300 dpi, grey, ten lines of numbers of 4 to 8 digits; photo: .jpg)
+and FOLDER/truth.csv (file,truth: the numbers in reading order), as `digitocr evaluate --data
+FOLDER` and ../shared/tools/score.py read them. The same seed gives the same pages.
 
 Variants: clean; skew (3 degrees either way); squared (5 mm squares); shadow (light that falls off,
-a shadow's soft edge, stronger noise); touching (one digit in ten meets the one before it).
+a shadow's soft edge, stronger noise); touching (one digit in ten meets the one before it); skew15
+(10 to 15 degrees either way); turned (by 90, 180 or 270 degrees); photo (the sheet on a darker
+desk, taken at a slant, in light that falls off).
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +28,7 @@ from numpy.typing import NDArray
 Gray = NDArray[np.uint8]
 Page = NDArray[np.float32]  # (3508, 2480), 0 black to 255 white
 Rng = np.random.Generator
+Truth = dict[str, list[str]]  # the numbers of each file, in reading order
 
 HEIGHT, WIDTH = 3508, 2480  # A4 at 300 dpi
 N_LINES = 10
@@ -33,6 +36,8 @@ MARGIN = 250  # px, wide enough that 3 degrees of skew lose nothing
 PAPER, INK = 246.0, 45.0  # grey levels
 NOISE = 2.5  # deviation, grey levels
 SQUARE = 59  # px: 5 mm at 300 dpi
+PHOTO = (4032, 3024)  # px, height and width
+JPEG_QUALITY = 80
 
 
 @dataclass(frozen=True)
@@ -159,12 +164,51 @@ def shadowed(page: Page, rng: Rng) -> Page:
     return lit + 5 * rng.standard_normal(page.shape, np.float32)
 
 
+def skewed_much(page: Page, rng: Rng) -> Page:
+    """Return the page turned by 10 to 15 degrees either way, on paper that holds all of it."""
+    angle = float(rng.choice([-1, 1]) * rng.uniform(10, 15))
+    turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), angle, 1)
+    cos, sin = abs(turn[0, :2])
+    width, height = round(WIDTH * cos + HEIGHT * sin), round(WIDTH * sin + HEIGHT * cos)
+    turn[:, 2] += ((width - WIDTH) / 2, (height - HEIGHT) / 2)
+    return cv2.warpAffine(page, turn, (width, height), borderValue=PAPER)
+
+
+def turned(page: Page, rng: Rng) -> Page:
+    """Return the page on its side or upside down."""
+    return np.rot90(page, int(rng.integers(1, 4)))
+
+
+def on_desk(page: Page, rng: Rng) -> Page:
+    """Return the page as a sheet on a darker desk: corners off by up to 12 %, light falling off."""
+    height, width = PHOTO
+    upright = np.float32([(0, 0), (1, 0), (1, 1), (0, 1)])
+    inwards = (0.03 + rng.uniform(0, 0.12, (4, 2)).astype(np.float32)) * (1 - 2 * upright)
+    corners = (upright + inwards) * np.float32([width, height])
+    slant = cv2.getPerspectiveTransform(upright * np.float32([WIDTH, HEIGHT]), corners)
+    sheet = cv2.warpPerspective(page, slant, (width, height))
+    covered = cv2.warpPerspective(np.ones_like(page), slant, (width, height))
+    y, x = np.mgrid[0:height:8, 0:width:8].astype(np.float32) / height
+    far = np.hypot(x - rng.uniform(0.2, 0.55), y - rng.uniform(0.2, 0.8))  # from the lamp
+    light = cv2.resize(1 - 0.45 * far**2, (width, height))
+    return cv2.GaussianBlur((sheet + (1 - covered) * desk(rng)) * light, (0, 0), 0.8)
+
+
+def desk(rng: Rng) -> Page:
+    """Return a desk's wood: grain along it, broad lighter and darker patches."""
+    height, width = PHOTO
+    grain = cv2.resize(rng.standard_normal((12, 600), np.float32), (width, height))
+    patches = cv2.resize(rng.standard_normal((6, 5), np.float32), (width, height))
+    return np.float32(rng.uniform(60, 130)) + 7 * grain + 9 * patches
+
+
 @dataclass(frozen=True)
 class Variant:
     """How pages are made difficult."""
 
     change: Callable[[Page, Rng], Page]
     touching: float = 0.0  # part of the digits that meet the one before them
+    suffix: str = ".png"
 
 
 VARIANTS = {
@@ -173,6 +217,9 @@ VARIANTS = {
     "squared": Variant(squared),
     "shadow": Variant(shadowed),
     "touching": Variant(as_written, touching=0.1),
+    "skew15": Variant(skewed_much),
+    "turned": Variant(turned),
+    "photo": Variant(on_desk, suffix=".jpg"),
 }
 
 
@@ -190,15 +237,27 @@ def compose(
     per_line: int = 1,
     seed: int = 1,
     data: Path = MNIST,
-) -> dict[str, list[str]]:
-    """Write pages and truth.csv into a folder; return the truth: numbers by file name."""
+) -> Truth:
+    """Write pages of one variant and truth.csv into a folder; return the truth."""
+    digits, how = load_digits(data), VARIANTS[variant]
+
+    def pages() -> Iterator[tuple[Gray, list[str]]]:
+        for number in range(1, n_pages + 1):
+            rng = np.random.default_rng([seed, number])  # the same numbers in every variant
+            page, numbers = compose_page(digits, how.touching, per_line, rng)
+            yield photographed(how.change(page, rng), rng), numbers
+
+    return write_set(folder, pages(), how.suffix)
+
+
+def write_set(folder: Path, pages: Iterable[tuple[Gray, list[str]]], suffix: str) -> Truth:
+    """Write pages, each with its numbers, and truth.csv into a folder; return the truth."""
     folder.mkdir(parents=True, exist_ok=True)
-    digits, how, truth = load_digits(data), VARIANTS[variant], {}
-    for number in range(1, n_pages + 1):
-        rng = np.random.default_rng([seed, number])  # the same numbers in every variant
-        page, numbers = compose_page(digits, how.touching, per_line, rng)
-        name = f"page_{number:02}.png"
-        cv2.imwrite(str(folder / name), photographed(how.change(page, rng), rng))
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == ".jpg" else []
+    truth = {}
+    for number, (picture, numbers) in enumerate(pages, 1):
+        name = f"page_{number:02}{suffix}"
+        cv2.imwrite(str(folder / name), picture, quality)
         truth[name] = numbers
     with (folder / "truth.csv").open("w", newline="") as file:
         rows = [(name, " ".join(numbers)) for name, numbers in truth.items()]

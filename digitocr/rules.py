@@ -1,0 +1,285 @@
+"""Ink mask → the mask without ruled lines, boxes and grids, and these kept aside.
+
+Lines are found on a shrunk mask, followed where they bend, and erased where nothing crosses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.records import Box, Ink, Mask, Rule
+
+# The mask is shrunk up to 4 times, as long as its longer side keeps this many cells: an A4 page
+# at 300 dpi has 877.
+_MOST_SHRINK = 4
+_LEAST_CELLS = 700
+_LEAST_MARK_PX = 8  # lower marks say nothing of the mark height
+# Lines that are looked for are this long in mark heights (the usual height of marks and of cells
+# of a grid), so that a box around one digit has four; and this many cells at the least.
+_LINE = 0.8
+_LEAST_LINE = 12
+# A line this long, in mark heights, is a rule wherever it stands: strokes of digits are shorter.
+_LONG = 2.5
+# A shorter one is a rule if it ends at rules on both sides, as the sides of boxes do: no farther
+# off than this, or than so many cells where rules have been found beyond doubt, since a 1 may
+# nearly fill a square.
+_TOUCH = 0.15
+_TOUCH_ERASED = 3
+# Rules as long as this part of the page go first: on squared paper the mark height is that of the
+# squares until they are gone.
+_SURE = 0.4
+_SURE_TIMES = 2  # what joins two of them is often gone the second time
+# So do lines from edge to edge of a picture wider than high, as no stroke runs: marks that rules
+# join say nothing of the mark height.
+_ACROSS = 0.95
+# Any rule is this many times longer than thick, and has ink along this part of its length.
+_ASPECT = 12
+_INKED = 0.7
+# Where it is this many times thicker than usual, something crosses it: along no more than this
+# part of a short rule that stands free, or of a long one or one in a grid. Rows of digits that
+# touch are crossed all along.
+_CROSSING = 1.7
+_CROSSED_FREE, _CROSSED = 0.25, 0.5
+# Rules bend little: the middle is off the line through the medians of stretches of this many
+# cells, or of a mark's height, by less than this part of a cell and this part of the thickness.
+# A row of loops is not.
+_STRETCH = 16
+_OFF_CELL, _OFF_THICK = 0.35, 0.15
+
+
+_TURNED = [1, 0, 3, 2]  # left, top, right, bottom of a transposed box
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A shrunk mask, on which level lines are looked for; its transpose shows upright ones."""
+
+    ink: Mask  # (H, W), the part of each cell that is ink, of 255
+    runs: Mask  # (H, W), 255 in level runs of ink
+    boxes: tuple[Box, ...]  # around long lines of such runs
+    height: float  # of marks, in cells
+
+    @property
+    def long(self) -> float:
+        """A line this many cells long is a rule."""
+        return float(_LONG * self.height)
+
+    @property
+    def sure(self) -> float:
+        """A line this many cells long would be a rule on any page."""
+        height, width = self.ink.shape
+        sure = max(_SURE * width, self.long)
+        return float(min(sure, _ACROSS * width) if width > height else sure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A level line, in cells."""
+
+    box: Box
+    thickness: float
+    x: NDArray[np.float64]  # (N,), N >= 2, from end to end
+    y: NDArray[np.float64]  # (N,), its middle there
+
+
+def take_out_rules(mask: Mask) -> Ink:
+    """Return the mask without rules, and these; digits that cross a rule stay whole.
+
+    Args:
+        mask: any size; it may be changed. Without rules, as when it is empty, it comes back as is.
+    """
+    shrink = _MOST_SHRINK
+    while shrink > 1 and max(mask.shape) < shrink * _LEAST_CELLS:
+        shrink //= 2
+    seen = _look(mask, shrink)
+    sure = [cells.sure for cells in seen]  # as long as squares say what the mark height is
+    rules: list[Rule] = []
+    for _ in range(_SURE_TIMES):
+        chosen = [_lengths(cells) > least for cells, least in zip(seen, sure, strict=True)]
+        mask, found = _erased(mask, shrink, seen, chosen)
+        if not found:
+            break
+        rules += found
+        seen = _look(mask, shrink)
+    mask, others = _erased(mask, shrink, seen, _long_or_held(*seen, rules, shrink))
+    return Ink(mask, tuple(rules + others))
+
+
+def _look(mask: Mask, shrink: int) -> tuple[_Cells, _Cells]:
+    """Return the lines on a page, the level ones and, transposed, the upright ones."""
+    small = mask
+    for _ in range(shrink // 2):  # 4 times are two halves, which OpenCV does fastest
+        half = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        small = np.asarray(half, np.uint8)
+    # A rule that is one page pixel thick fills this much of a cell.
+    least = 255 // (shrink + 1)
+    thin = np.asarray(cv2.threshold(small, least, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    height = _mark_height(thin, _LEAST_MARK_PX / shrink)
+    turned, thin_turned = (np.asarray(cv2.transpose(one), np.uint8) for one in (small, thin))
+    return _cells(small, thin, height), _cells(turned, thin_turned, height)
+
+
+def _mark_height(thin: Mask, least: float) -> float:
+    """Return the usual height of marks and of what they enclose, in cells; 0 without marks.
+
+    The median by height, so that any number of specks weighs less than the digits.
+    """
+    contours = cv2.findContours(thin, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
+    boxes = np.array([cv2.boundingRect(contour)[2:] for contour in contours]).reshape(-1, 2)
+    is_mark = (boxes[:, 1] >= least) & (boxes[:, 1] < _ASPECT * boxes[:, 0])  # higher ones: rules
+    heights = np.sort(boxes[is_mark, 1]).astype(float)
+    if len(heights) == 0:
+        return 0.0
+    share = np.cumsum(heights) / heights.sum()
+    return float(heights[np.searchsorted(share, 0.5)])
+
+
+def _cells(ink: Mask, thin: Mask, height: float) -> _Cells:
+    """Return a shrunk mask with the level lines on it.
+
+    A line that leans or bends is made of shorter runs, each a cell beside the one before.
+    """
+    length = max(_LEAST_LINE, round(_LINE * height))
+    runs = cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones((1, max(4, length // 3)), np.uint8))
+    joined = cv2.dilate(runs, np.ones((3, 3), np.uint8))
+    lines = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    contours = cv2.findContours(lines, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    boxes = (Box(*cv2.boundingRect(contour)) for contour in contours)
+    flat = tuple(box for box in boxes if box.width >= max(length, 4 * box.height))
+    return _Cells(ink, np.asarray(runs, np.uint8), flat, height)
+
+
+def _long_or_held(
+    level: _Cells, upright: _Cells, erased: Sequence[Rule], shrink: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell for each line whether it is long, or ends on both sides at rules.
+
+    That is at lines of which this holds, or at rules that were there before they were erased.
+    Taken away are, again and again, lines for which it does not hold, until none is left.
+    """
+    lines = _corners(level.boxes), _corners(upright.boxes)
+    across = [
+        _corners([rule.box for rule in erased if rule.horizontal == horizontal]) / shrink
+        for horizontal in (False, True)
+    ]
+    free = [_lengths(cells) <= cells.long for cells in (level, upright)]
+    touching = [
+        _held(lines[0], across[0], _TOUCH_ERASED),
+        _held(lines[1], across[1][:, _TURNED], _TOUCH_ERASED),
+    ]
+    kept = [np.ones_like(one) for one in free]
+    near = max(2.0, _TOUCH * level.height)
+    n_before = -1
+    while (n_kept := sum(map(np.count_nonzero, kept))) != n_before:
+        n_before = n_kept
+        for i in (0, 1):
+            others = lines[1 - i][kept[1 - i]][:, _TURNED]
+            kept[i] &= ~free[i] | touching[i] | _held(lines[i], others, near)
+    return kept[0], kept[1]
+
+
+def _lengths(cells: _Cells) -> NDArray[np.int64]:
+    return np.array([box.width for box in cells.boxes], np.int64)
+
+
+def _corners(boxes: Sequence[Box]) -> NDArray[np.int64]:
+    """Return (N, 4): left, top, right and bottom of each box."""
+    corners = [(box.x, box.y, box.right, box.bottom) for box in boxes]
+    return np.array(corners, np.int64).reshape(-1, 4)
+
+
+def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
+    """Tell which level lines, (N, 4), end on both sides at upright ones, (M, 4)."""
+    left, top, right, bottom = across.T
+    beside = (lines[:, 1:2] < bottom + near) & (lines[:, 3:4] > top - near)  # (N, M)
+    ends = (
+        (lines[:, [end]] > left - near) & (lines[:, [end]] < right + near) & beside
+        for end in (0, 2)
+    )
+    return np.asarray(np.all([end.any(axis=1) for end in ends], axis=0), np.bool_)
+
+
+def _erased(
+    mask: Mask, shrink: int, seen: Sequence[_Cells], chosen: Sequence[NDArray[np.bool_]]
+) -> tuple[Mask, list[Rule]]:
+    """Return the page's mask without those lines, level and upright, that are rules, and these."""
+    rules = []
+    for cells, which, horizontal in zip(seen, chosen, (True, False), strict=True):
+        lines = [_followed(cells, cells.boxes[i]) for i in np.flatnonzero(which)]
+        if not any(lines):
+            continue
+        turned = mask if horizontal else np.asarray(cv2.transpose(mask), np.uint8)
+        for box in [_erase(turned, line, shrink) for line in lines if line]:
+            upright = Box(box.y, box.x, box.height, box.width)
+            rules.append(Rule(box if horizontal else upright, horizontal))
+        mask = turned if horizontal else np.asarray(cv2.transpose(turned), np.uint8)
+    return mask, rules
+
+
+def _followed(cells: _Cells, box: Box) -> _Line | None:
+    """Return the line in a box as it runs, or None where there is no straight and even one."""
+    rows, columns = slice(box.y, box.bottom), slice(box.x, box.right)
+    ink = cv2.bitwise_and(cells.ink[rows, columns], cells.runs[rows, columns]) / np.float32(255)
+    cover = ink.sum(axis=0)  # (w,), how thick the line is
+    inked = np.flatnonzero(cover)
+    thickness = float(np.median(cover[inked])) if len(inked) >= _INKED * box.width else np.inf
+    if thickness * _ASPECT > box.width or _is_crossed(cells, box, thickness):
+        return None
+    bare = inked[cover[inked] <= _CROSSING * thickness]  # strokes that cross it would bend it
+    middle = (np.arange(box.height) @ ink)[bare] / cover[bare]
+    n_stretches = max(2, int(len(bare) / max(_STRETCH, cells.height)))
+    each = len(bare) // n_stretches
+    x = bare[: n_stretches * each].reshape(n_stretches, each).mean(axis=1)
+    y = np.median(middle[: n_stretches * each].reshape(n_stretches, each), axis=1)
+    off = np.median(np.abs(middle - np.interp(bare, x, y)))
+    if off > _OFF_CELL + _OFF_THICK * thickness:
+        return None
+    return _Line(box, thickness, *_drawn_out(x, y, box.width))
+
+
+def _is_crossed(cells: _Cells, box: Box, thickness: float) -> bool:
+    """Tell whether strokes cross a line along more of it than they would cross a rule."""
+    room = int(np.ceil(_CROSSING * thickness)) + 1
+    around = cells.ink[max(0, box.y - room) : box.bottom + room, box.x : box.right]
+    crossed = ((around > 127).sum(axis=0) > _CROSSING * thickness + 1).mean()
+    free = cells.long < box.width < min(2 * cells.long, cells.sure)
+    return bool(crossed > (_CROSSED_FREE if free else _CROSSED))
+
+
+def _drawn_out(
+    x: NDArray[np.float64], y: NDArray[np.float64], length: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the points of a line, two or more, with its first and last drawn out to its ends."""
+    slopes = np.diff(y)[[0, -1]] / np.diff(x)[[0, -1]]
+    ends = np.array([-0.5, length - 0.5])
+    at_ends = y[[0, -1]] + slopes * (ends - x[[0, -1]])
+    return np.array([ends[0], *x, ends[1]]), np.array([at_ends[0], *y, at_ends[1]])
+
+
+def _erase(mask: Mask, line: _Line, shrink: int) -> Box:
+    """Erase a level rule from the page's mask, in place, and return where it was.
+
+    What is much thicker than the rule is a stroke that crosses it and stays.
+    """
+    box, thickness = line.box, line.thickness * shrink
+    thickest = int(max(thickness * _CROSSING, thickness + 2)) + 1
+    top, left = max(0, box.y * shrink - thickest), box.x * shrink
+    part = mask[top : box.bottom * shrink + thickest, left : box.right * shrink]
+    x = (line.x + 0.5) * shrink - 0.5
+    y = (line.y + box.y + 0.5) * shrink - 0.5 - top
+    rule = np.zeros(part.shape, np.uint8)
+    points = np.round(np.stack([x, y], axis=1)).astype(np.int32)
+    cv2.polylines(rule, [points], False, 255, int(np.ceil(thickness)) + 2)
+    # Beyond the page is no ink: a rule at its edge is no thicker than it looks.
+    upright = np.ones((thickest, 1), np.uint8)
+    crossing = cv2.morphologyEx(
+        part, cv2.MORPH_OPEN, upright, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    part &= ~rule | np.asarray(crossing, np.uint8)
+    first, last = int(y.min() - thickness / 2), int(y.max() + thickness / 2)
+    return Box(left, max(0, top + first), part.shape[1], last - first + 1)

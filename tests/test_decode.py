@@ -1,0 +1,180 @@
+"""Scores into digits: ways through a lattice of pieces, and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from digitocr.decode import decide, doubtful
+from digitocr.records import Box, Candidate
+
+Mark = tuple[Candidate, int, float]  # what it is read as, and how sure the network is
+
+
+def mark(
+    digit: int,
+    sure: float,
+    run: int = 0,
+    span: tuple[int, int] = (0, 1),
+    size: float = 1.0,
+    severed: float = 0.0,
+) -> Mark:
+    """Return a candidate of some pieces of a run, and how it is read."""
+    start, end = span
+    box = Box(100 * run + 20 * start, 0, 20 * (end - start), round(40 * size))
+    ink = np.full((box.height, box.width), 255, np.uint8)
+    return Candidate(box, ink, run, start, end, size, severed), digit, sure
+
+
+def scored(marks: Sequence[Mark]) -> tuple[list[Candidate], NDArray[np.float32]]:
+    """Return candidates and their scores."""
+    scores = np.empty((len(marks), 10), np.float32)
+    for row, (_, digit, sure) in zip(scores, marks, strict=True):
+        row[:] = (1 - sure) / 9
+        row[digit] = sure
+    return [candidate for candidate, _, _ in marks], scores
+
+
+def read(*marks: Mark) -> str:
+    """Return the digits read, from left to right."""
+    digits = decide(*scored(marks)).digits
+    return "".join(digit.digit for digit in sorted(digits, key=lambda digit: digit.box.x))
+
+
+def test_each_mark_alone_is_its_likeliest_digit() -> None:
+    assert read(mark(4, 0.99, 0), mark(0, 0.8, 1), mark(7, 0.99, 2)) == "407"
+
+
+def test_no_candidates_give_no_digits() -> None:
+    candidates, scores = scored([])
+    reading = decide(candidates, scores)
+    assert (reading.digits, reading.others) == ((), ())
+    assert doubtful(candidates, scores).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("whole", "halves", "wanted"), [(0.95, 0.3, "8"), (0.3, 0.95, "13"), (0.9, 0.15, "8")]
+)
+def test_the_best_way_through_a_run_is_read(whole: float, halves: float, wanted: str) -> None:
+    assert wanted == read(
+        mark(1, halves, 0, (0, 1)), mark(8, whole, 0, (0, 2)), mark(3, halves, 0, (1, 2))
+    )
+
+
+def test_a_way_is_no_better_than_its_worst_cut() -> None:
+    assert read(mark(1, 0.99, 0, (0, 1)), mark(8, 0.97, 0, (0, 2)), mark(3, 0.2, 0, (1, 2))) == "8"
+
+
+def test_three_digits_in_a_run_are_told_from_two() -> None:
+    spans = {(0, 1): 0.95, (0, 2): 0.2, (0, 3): 0.1, (1, 2): 0.95, (1, 3): 0.3, (2, 3): 0.95}
+    assert read(*(mark(s + e, sure, 0, (s, e)) for (s, e), sure in spans.items())) == "135"
+
+
+def test_low_pieces_of_a_broken_digit_are_merged_into_it() -> None:
+    top, foot = mark(7, 0.9, 0, (0, 1), size=0.3), mark(1, 0.9, 0, (1, 2), size=0.4)
+    assert read(top, mark(5, 0.9, 0, (0, 2)), foot) == "5"
+
+
+def test_a_low_piece_that_fits_nowhere_is_left_unread() -> None:
+    dot, seven = mark(1, 0.6, 0, (1, 2), size=0.2), mark(7, 0.98, 0, (0, 1))
+    reading = decide(*scored([seven, mark(4, 0.12, 0, (0, 2)), dot]))
+    assert [digit.digit for digit in reading.digits] == ["7"]
+    assert reading.others == ()
+
+
+def test_a_mark_that_looks_like_nothing_is_refused_and_kept_aside() -> None:
+    digits = [mark(3, 0.99, run) for run in range(5)]
+    blot = mark(8, 0.12, 5)
+    reading = decide(*scored([*digits, blot]))
+    assert len(reading.digits) == 5
+    assert reading.others == (blot[0].box,)
+
+
+@pytest.mark.parametrize("size", [0.2, 0.4])
+def test_low_marks_are_neither_digits_nor_others(size: float) -> None:
+    reading = decide(*scored([mark(1, 0.99, 0, size=size)]))
+    assert (reading.digits, reading.others) == ((), ())
+
+
+def test_a_page_of_many_non_digits_refuses_more() -> None:
+    unclear = mark(2, 0.5, 0)
+    among_digits = [unclear, *(mark(3, 0.99, run) for run in range(1, 40))]
+    among_letters = [unclear, *(mark(3, 0.12, run) for run in range(1, 40))]
+    assert unclear[0].box in [digit.box for digit in decide(*scored(among_digits)).digits]
+    assert unclear[0].box in decide(*scored(among_letters)).others
+
+
+@pytest.mark.parametrize("sure", [0.7, 0.8, 0.9])
+def test_ways_of_different_length_are_weighed_alike(sure: float) -> None:
+    """Two digits do not lose for having two factors below 1, nor does one for having but one."""
+    first, second = mark(1, sure, 0, (0, 1)), mark(3, sure, 0, (1, 2))
+    assert read(first, mark(8, sure - 0.3, 0, (0, 2)), second) == "13"
+    first, second = mark(1, sure - 0.3, 0, (0, 1)), mark(3, sure - 0.3, 0, (1, 2))
+    assert read(first, mark(8, sure, 0, (0, 2)), second) == "8"
+
+
+def test_the_more_ink_a_cut_goes_through_the_surer_its_digits_have_to_be() -> None:
+    def cut(severed: float) -> str:
+        return read(
+            mark(1, 0.95, 0, (0, 1), severed=severed),
+            mark(8, 0.4, 0, (0, 2)),
+            mark(3, 0.95, 0, (1, 2), severed=severed),
+        )
+
+    assert cut(0.0) == "13"
+    assert cut(3.0) == "8"
+
+
+def test_confidence_is_shared_among_rival_ways() -> None:
+    def confidence(whole: float) -> float:
+        marks = [mark(1, 0.9, 0, (0, 1)), mark(8, whole, 0, (0, 2)), mark(3, 0.9, 0, (1, 2))]
+        reading = decide(*scored(marks))
+        assert [digit.digit for digit in reading.digits] == ["1", "3"]
+        return reading.digits[0].confidence
+
+    alone, rivalled, pressed = confidence(0.1), confidence(0.5), confidence(0.8)
+    assert 0.8 < alone <= 0.9
+    assert pressed < rivalled < alone
+    assert pressed < 0.7
+
+
+def test_the_digits_of_a_page_do_not_depend_on_other_runs_but_for_the_share_of_others() -> None:
+    first = [mark(1, 0.9, 0, (0, 1)), mark(8, 0.3, 0, (0, 2)), mark(3, 0.9, 0, (1, 2))]
+    assert read(*first, mark(5, 0.95, 1)) == "135"
+
+
+def test_only_runs_whose_reading_is_unsure_are_in_doubt() -> None:
+    sure = [mark(4, 0.999, 0)]
+    torn = [mark(1, 0.9, 1, (0, 1)), mark(8, 0.8, 1, (0, 2)), mark(3, 0.9, 1, (1, 2))]
+    unclear = [mark(2, 0.6, 2)]
+    low = [mark(1, 0.3, 3, size=0.2)]
+    found = doubtful(*scored([*sure, *torn, *unclear, *low]))
+    assert found.tolist() == [False, True, True, True, True, False]
+
+
+def test_a_mark_in_no_way_of_the_best_reading_does_not_put_it_in_doubt() -> None:
+    run = [mark(1, 0.999, 0, (0, 1)), mark(8, 0.1, 0, (0, 2)), mark(3, 0.999, 0, (1, 2))]
+    assert not doubtful(*scored(run)).any()
+
+
+def test_confidences_are_chances() -> None:
+    rng = np.random.default_rng(0)
+    marks = []
+    for run in range(200):
+        n = int(rng.integers(1, 6))
+        spans = [(s, e) for s in range(n) for e in range(s + 1, n + 1)]
+        marks += [
+            mark(int(rng.integers(10)), float(rng.uniform(0.1, 1)), run, span) for span in spans
+        ]
+    reading = decide(*scored(marks))
+    assert reading.digits
+    assert all(0 < digit.confidence <= 1 for digit in reading.digits)
+    boxes = [digit.box for digit in reading.digits] + list(reading.others)
+    assert len(set(boxes)) == len(boxes)
+    for run in range(200):  # every piece is read once, or left once
+        spans = sorted((b.x, b.right) for b in boxes if 100 * run <= b.x < 100 * run + 100)
+        assert all(a[1] == b[0] for a, b in pairwise(spans))
