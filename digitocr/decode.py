@@ -19,12 +19,15 @@ _SUREST = 0.999  # no answer is surer than this, or it alone would decide a path
 # How many of the marks as high as digits are none: what a page is expected to show before it is
 # looked at, and as many marks as that expectation counts for.
 _OTHERS, _EXPECTED = 0.15, 6.0
+_LEAST_OTHERS = 0.1
 _ROUNDS = 10  # of counting and weighing anew
 _LOW_UNREAD = 0.4  # the same for low marks: often points, dashes and pieces
 # Ways through more digits have more factors below 1: each is lifted by this, tuned for as many
 # numbers read too long as too short (digits held out of training, put together by touching.py).
 _PER_DIGIT = 1.5
-CUT = 1.0
+_SEVERED = 0.5
+_TOUCHING = 0.15
+_POW = 1.0
 _SURE = 0.98  # readings less sure than this are in doubt
 
 Weights = NDArray[np.float64]  # (N,), of candidates
@@ -82,9 +85,26 @@ def _weights(candidates: Sequence[Candidate], top: NDArray[np.float32]) -> tuple
     proper = np.clip((top - _NOTHING) / (1 - _NOTHING), 1 - _SUREST, _SUREST)
     others = _others(candidates, proper)
     unread = (1 - proper) * np.where(tall, others, _LOW_UNREAD)
-    whole = np.exp(-CUT * np.array([candidate.severed for candidate in candidates]))
-    digit = proper * (1 - others) * _PER_DIGIT * whole
+    severed = np.array([candidate.severed for candidate in candidates])
+    cut = np.exp(-_SEVERED * severed) * np.where(severed > 0, _cut_odds(candidates, proper), 1)
+    digit = proper * (1 - others) * _PER_DIGIT * cut
     return np.where(tall, digit, 0), np.where(alone, unread, 0)
+
+
+def _cut_odds(candidates: Sequence[Candidate], proper: Weights) -> float:
+    """Return how much rarer than expected it is on a page that digits touch, 0..1 for each digit.
+
+    As far as can be told from how many runs look like one digit: where all stand apart, a 4 that
+    looks like 6 and 1 is a 4.
+    """
+    as_one: dict[int, float] = {}
+    last = {candidate.run: candidate.end for candidate in candidates}
+    for candidate, chance in zip(candidates, proper, strict=True):
+        whole = candidate.start == 0 and candidate.end == last[candidate.run]
+        as_one[candidate.run] = max(as_one.get(candidate.run, 0.0), chance if whole else 0.0)
+    n = len(as_one)
+    touching = (n - sum(as_one.values()) + _TOUCHING * _EXPECTED) / (n + _EXPECTED)
+    return float(min(1.0, touching * (1 - _TOUCHING) / ((1 - touching) * _TOUCHING)) ** _POW)
 
 
 def _others(candidates: Sequence[Candidate], proper: Weights) -> float:
@@ -105,7 +125,7 @@ def _others(candidates: Sequence[Candidate], proper: Weights) -> float:
     for _ in range(_ROUNDS):
         none = others * (1 - whole) / (others * (1 - whole) + (1 - others) * whole)
         others = float((none.sum() + _OTHERS * _EXPECTED) / (len(whole) + _EXPECTED))
-    return others
+    return max(others, _LEAST_OTHERS)
 
 
 def _path(run: Sequence[Candidate], digit: Weights, unread: Weights) -> Weights:

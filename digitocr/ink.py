@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Gray, Ink
+from digitocr.records import Gray, Ink, Mask
 from digitocr.rules import take_out_rules
 
 Cells: TypeAlias = NDArray[np.float32]  # (H / cell, W / cell)
@@ -48,6 +48,10 @@ _LEAST_SIGMAS = 4.5
 _PATTERNS = 1.4
 _MOST_EDGE = 0.5
 _PATTERN_GAP = 12
+# Beside ink it may be lower, if no pattern is: strokes that fade hold together. They are followed
+# so many times, so many pixels each (hysteresis: Canny 1986).
+_THICK = 5  # pixels around strokes wider than two; there nothing is added
+_FAINT_EDGE, _FAINT_STEPS, _FAINT_STEP = 0.15, 2, 3
 _WIDEST_MEDIAN = 101  # cells; wider ones take long and change nothing
 # Grain with more than this deviation, in grey levels, is smoothed: with 1 2 1, to this part.
 _COARSE_GRAIN = 3.0
@@ -68,10 +72,22 @@ def find_ink(gray: Gray) -> Ink:
     if sigma > _COARSE_GRAIN:
         gray = np.asarray(cv2.GaussianBlur(gray, (3, 3), 0), np.uint8)
         sigma *= _SMOOTHED
-    edge = _edge(paper - _darkest(gray, grid), paper, sigma, grid)
-    threshold = _enlarged(np.clip(paper - edge, 0, 255).astype(np.uint8), gray)
-    mask = cv2.compare(gray, threshold, cv2.CMP_LT, threshold)  # large arrays are slow to get
-    return take_out_rules(np.asarray(mask, np.uint8))
+    edge, faint_edge = _edges(paper - _darkest(gray, grid), paper, sigma, grid)
+    mask = _darker(gray, paper - edge)
+    faint = _darker(gray, paper - faint_edge)
+    thick = cv2.dilate(cv2.erode(mask, _square(3)), _square(_THICK))
+    faint = np.asarray(cv2.bitwise_and(faint, cv2.bitwise_not(thick)), np.uint8)
+    for _ in range(_FAINT_STEPS):
+        beside = cv2.bitwise_and(cv2.dilate(mask, _square(_FAINT_STEP)), faint)
+        mask = np.asarray(cv2.bitwise_or(mask, beside), np.uint8)
+    return take_out_rules(mask)
+
+
+def _darker(gray: Gray, threshold: Cells) -> Mask:
+    """Return the pixels that are darker than their cell's threshold."""
+    enlarged = _enlarged(np.clip(threshold, 0, 255).astype(np.uint8), gray)
+    mask = cv2.compare(gray, enlarged, cv2.CMP_LT, enlarged)  # large arrays are slow to get
+    return np.asarray(mask, np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +220,10 @@ def _darkest(gray: Gray, grid: _Grid) -> Cells:
     return np.asarray(darkest, np.float32)
 
 
-def _edge(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> Cells:
+def _edges(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> tuple[Cells, Cells]:
     """Return how much darker than paper ink must be around each cell, in grey levels.
+
+    First anywhere, then beside ink.
 
     Args:
         depth: how much darker than paper each cell gets.
@@ -218,6 +236,7 @@ def _edge(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> Cells:
     gaps = _square(max(1, _PATTERN_GAP // grid.cell))
     filled = np.clip(cv2.morphologyEx(depth, cv2.MORPH_CLOSE, gaps), 0, 255).astype(np.uint8)
     pattern = cv2.medianBlur(filled, min(2 * grid.reach + 1, _WIDEST_MEDIAN)).astype(np.float32)
-    edge = np.maximum(_EDGE * ink, np.minimum(_PATTERNS * pattern, _MOST_EDGE * ink))
     least = np.maximum(_LEAST_CONTRAST * paper, _LEAST_SIGMAS * sigma)
-    return np.asarray(np.maximum(edge, least), np.float32)
+    least = np.maximum(least, np.minimum(_PATTERNS * pattern, _MOST_EDGE * ink))
+    edge, faint = (np.maximum(part * ink, least) for part in (_EDGE, _FAINT_EDGE))
+    return np.asarray(edge, np.float32), np.asarray(faint, np.float32)

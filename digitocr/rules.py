@@ -45,6 +45,8 @@ _INKED = 0.7
 # touch are crossed all along.
 _CROSSING = 1.7
 _CROSSED_FREE, _CROSSED = 0.25, 0.5
+# What is inked and not crossed is at least this part: the tops of a printed 0000 are neither.
+_BARE = 0.55
 # Rules bend little: the middle is off the line through the medians of stretches of this many
 # cells, or of a mark's height, by less than this part of a cell and this part of the thickness.
 # A row of loops is not.
@@ -228,7 +230,9 @@ def _followed(cells: _Cells, box: Box) -> _Line | None:
     cover = ink.sum(axis=0)  # (w,), how thick the line is
     inked = np.flatnonzero(cover)
     thickness = float(np.median(cover[inked])) if len(inked) >= _INKED * box.width else np.inf
-    if thickness * _ASPECT > box.width or _is_crossed(cells, box, thickness):
+    if thickness * _ASPECT > box.width:
+        return None
+    if not _is_bare(cells, box, thickness, len(inked) / box.width):
         return None
     bare = inked[cover[inked] <= _CROSSING * thickness]  # strokes that cross it would bend it
     middle = (np.arange(box.height) @ ink)[bare] / cover[bare]
@@ -242,13 +246,14 @@ def _followed(cells: _Cells, box: Box) -> _Line | None:
     return _Line(box, thickness, *_drawn_out(x, y, box.width))
 
 
-def _is_crossed(cells: _Cells, box: Box, thickness: float) -> bool:
-    """Tell whether strokes cross a line along more of it than they would cross a rule."""
+def _is_bare(cells: _Cells, box: Box, thickness: float, inked: float) -> bool:
+    """Tell whether strokes cross a line, inked along this part, no more than they would a rule."""
     room = int(np.ceil(_CROSSING * thickness)) + 1
     around = cells.ink[max(0, box.y - room) : box.bottom + room, box.x : box.right]
     crossed = ((around > 127).sum(axis=0) > _CROSSING * thickness + 1).mean()
     free = cells.long < box.width < min(2 * cells.long, cells.sure)
-    return bool(crossed > (_CROSSED_FREE if free else _CROSSED))
+    most = _CROSSED_FREE if free else _CROSSED
+    return bool(crossed <= most and inked - crossed >= _BARE)
 
 
 def _drawn_out(

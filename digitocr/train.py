@@ -30,6 +30,7 @@ from digitocr.crops import normalise
 from digitocr.dataset import NO_DIGIT, Digits, joined, split
 from digitocr.distort import distorted, distorted_epochs
 from digitocr.errors import WrongUsage
+from digitocr.forms import draw_forms
 from digitocr.model import SECOND, Model, Second, Weights, logits, second_logits
 from digitocr.records import Answers, Crops, Labels, ModelId, Settings
 from digitocr.scan import read_marks
@@ -62,6 +63,7 @@ class Recipe:
     one_cycle: bool = False
     average: float = 0.0  # the part of the average that stays at each step, later on
     cuts: float = 0.0  # digits cut out of touching ones, and as many wrong cuts, for each digit
+    forms: int = 0  # digits drawn of each form that MNIST hardly has
     # Epochs of the second network, for one of the first, and how fast it learns.
     second: float = 0.0
     second_rate: float = 0.004
@@ -71,7 +73,7 @@ class Recipe:
 SEED = Recipe("seed", epochs=50, batch_size=100, learning_rate=0.001, pooled=True, keep_last=True)
 SCAN = Recipe(
     "scan",
-    epochs=140,
+    epochs=130,
     batch_size=256,
     learning_rate=0.002,
     keep_last=True,
@@ -80,7 +82,8 @@ SCAN = Recipe(
     one_cycle=True,
     average=0.9995,
     cuts=0.4,
-    second=0.115,
+    forms=400,
+    second=0.125,
     taught=0.5,
 )
 
@@ -138,7 +141,8 @@ def material(
     n_held_out = round(len(fonts) * _FONTS_HELD_OUT)
     hands = [fonts[i].digits for i in sorted(order[:n_held_out])]
     shown = [fonts[i].digits for i in sorted(order[n_held_out:])]
-    parts = [training, *(addition.digits for addition in additions)]
+    forms = draw_forms(recipe.forms, recipe.seed)
+    parts = [training, forms, *(addition.digits for addition in additions)]
     if recipe.cuts:
         n = round(recipe.cuts * sum(map(len, parts)))
         parts.append(cut_digits(joined(*parts, *shown), n, recipe.seed))

@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
     {"records", "errors"},
-    {"headers", "model", "crops", "rules"},
+    {"headers", "model", "crops", "rules", "words"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "decode", "layout"),
         *("writers", "draw"),
@@ -24,7 +24,7 @@ LAYERS = [
     {"upright"},  # cuts marks out as `segment` does, and has them read turned
     {"scan", "dataset"},
     {"batch", "additions", "distort", "calibration"},
-    {"touching", "evaluate"},
+    {"touching", "evaluate", "forms"},
     {"train"},  # scans numbers put together of held-out digits, to calibrate
     {"show"},
     {"cli"},

@@ -1,11 +1,14 @@
-"""Digits into numbers, numbers into lines."""
+"""Digits into numbers, numbers into lines, lines into columns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from random import Random
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digitocr.layout import into_numbers
 from digitocr.records import Box, Digit
@@ -14,20 +17,37 @@ H = 40  # digit height, pixels
 
 
 def written(
-    text: str, x: float = 0, y: float = 0, gap: float = 0.2, slope: float = 0
+    text: str,
+    x: float = 0,
+    y: float = 0,
+    gap: float = 0.2,
+    slope: float = 0,
+    height: float = H,
+    falls: Callable[[float], float] | None = None,
 ) -> list[Digit]:
-    """Return the digits of a line; each space widens the gap by one digit height."""
+    """Return the digits of a line; each space widens the gap by one digit height.
+
+    It falls by `slope`, or by as much as `falls` says of each x.
+    """
     digits = []
     start = x
     for letter in text:
         if letter == " ":
-            x += H
+            x += height
             continue
-        width = 0.25 * H if letter == "1" else 0.6 * H
-        box = Box(round(x), round(y + slope * (x - start)), round(width), H)
+        width = 0.25 * height if letter == "1" else 0.6 * height
+        down = falls(x) if falls else slope * (x - start)
+        box = Box(round(x), round(y + down), round(width), round(height))
         digits.append(Digit(letter, 0.99, box))
-        x += width + gap * H
+        x += width + gap * height
     return digits
+
+
+def moved(digits: Sequence[Digit], at: int, up: float = 0, confidence: float = 0.99) -> list[Digit]:
+    """Return digits with one of them raised by a part of its height."""
+    box = digits[at].box
+    there = Box(box.x, round(box.y - up * box.height), box.width, box.height)
+    return [*digits[:at], Digit(digits[at].digit, confidence, there), *digits[at + 1 :]]
 
 
 def lines(digits: Sequence[Digit], others: Sequence[Box] = ()) -> list[str]:
@@ -117,12 +137,182 @@ def test_digits_inside_words_are_letters(text: str, read: list[str]) -> None:
     assert with_letters(text) == read
 
 
-@pytest.mark.parametrize("factor", [2, 5])
-def test_the_size_of_a_page_in_pixels_changes_nothing(factor: int) -> None:
-    digits = written("12 345 6", slope=-0.05) + written("78 9", y=2 * H)
-    larger = [
-        Digit(d.digit, d.confidence, Box(*(factor * n for n in (b.x, b.y, b.width, b.height))))
-        for d in digits
-        for b in [d.box]
+def test_small_entries_and_a_large_total_are_each_parted_by_their_own_height() -> None:
+    rows = ["12 345", "6 7890", "34 567", "890 12"]
+    entries = [d for i, row in enumerate(rows) for d in written(row, y=2 * i * 16, height=16)]
+    total = written("402968", y=200, height=3 * 16)
+    assert lines(entries + total) == [*rows, "402968"]
+
+
+def test_a_small_label_beside_a_large_number_stands_alone() -> None:
+    pages = [
+        d
+        for i in range(4)
+        for d in written("12", y=150 * i + 40, height=25)
+        + written("34567", x=95, y=150 * i, height=65)
     ]
-    assert lines(larger) == lines(digits)
+    assert lines(pages) == ["12 34567"] * 4
+
+
+def test_digits_all_far_apart_and_uneven_stand_by_themselves() -> None:
+    rng = np.random.default_rng(0)
+    row = [Digit(str(i % 10), 0.99, Box(0, 0, 24, H)) for i in range(20)]
+    x = np.cumsum(rng.uniform(1.3, 1.9, len(row)) * H)
+    placed = [Digit(d.digit, 0.99, Box(int(x[i]), 0, 24, H)) for i, d in enumerate(row)]
+    assert lines(placed) == [" ".join(d.digit for d in row)]
+
+
+def test_digits_far_apart_but_even_are_one_number() -> None:
+    assert lines(written("4029681735", gap=0.9)) == ["4029681735"]
+
+
+@pytest.mark.parametrize(
+    "falls",
+    [
+        lambda x: 0.1 * x,
+        lambda x: -0.1 * x,
+        lambda x: 80 * np.exp(-x / 400),
+        lambda x: 60 * np.sin(x / 500),
+    ],
+)
+def test_lines_that_slant_and_bend_stay_whole_and_apart(falls: Callable[[float], float]) -> None:
+    text = "2345 " * 8
+    rows = [written(text, y=1.5 * H * i, falls=falls) for i in range(6)]
+    assert lines([d for row in rows for d in row]) == [text.strip()] * 6
+
+
+@pytest.mark.parametrize("up", [0.55, -0.55])
+def test_a_raised_digit_does_not_part_a_line(up: float) -> None:
+    page = [d for i in range(4) for d in moved(written("234567", y=2 * H * i), 3, up)]
+    assert lines(page) == ["234567"] * 4
+
+
+def column(texts: Sequence[str], x: float, y: float, pitch: float) -> list[Digit]:
+    """Return one number a line, its lines `pitch` digit heights apart."""
+    return [d for i, text in enumerate(texts) for d in written(text, x, y + i * pitch * H)]
+
+
+LEFT, RIGHT = ["203", "45", "678", "9", "32", "54"], ["76", "980", "23", "45", "67", "89"]
+
+
+def test_columns_whose_lines_do_not_align_are_read_one_after_the_other() -> None:
+    page = column(LEFT, 0, 0, 1.5) + column(RIGHT, 10 * H, 0.6 * H, 1.9)
+    assert lines(page) == LEFT + RIGHT
+
+
+def test_columns_whose_lines_lie_between_each_other_are_read_one_after_the_other() -> None:
+    page = column(LEFT, 0, 0, 2.4) + column(RIGHT, 10 * H, 1.2 * H, 2.4)
+    assert lines(page) == LEFT + RIGHT
+
+
+@pytest.mark.parametrize("off", [-0.15, 0, 0.15])
+def test_rows_that_align_across_wide_gaps_are_read_row_by_row(off: float) -> None:
+    page = column(LEFT, 0, 0, 1.8) + column(RIGHT, 10 * H, off * H, 1.8)
+    assert lines(page) == [f"{left} {right}" for left, right in zip(LEFT, RIGHT, strict=True)]
+
+
+def test_cells_left_blank_do_not_part_a_table() -> None:
+    page = column(LEFT, 0, 0, 1.8) + column(RIGHT[:1], 10 * H, 0, 1.8)
+    page += column(RIGHT[2:], 10 * H, 2 * 1.8 * H, 1.8)
+    rows = [f"{left} {right}" for left, right in zip(LEFT, RIGHT, strict=True)]
+    assert lines(page) == [rows[0], LEFT[1], *rows[2:]]
+
+
+def test_a_note_beside_a_list_stays_on_its_line() -> None:
+    page = column(LEFT, 0, 0, 1.8) + written("7", x=10 * H, y=2 * 1.8 * H)
+    assert lines(page) == [*LEFT[:2], f"{LEFT[2]} 7", *LEFT[3:]]
+
+
+def test_numbers_strewn_over_a_page_are_read_from_top_to_bottom() -> None:
+    texts = ["203", "45", "678", "19", "32", "54", "76", "80"]
+    starts = [0, 20, 5, 28, 9, 16, 1, 23]
+    page = [
+        digit
+        for i, (text, x) in enumerate(zip(texts, starts, strict=True))
+        for digit in written(text, x=x * H, y=3 * H * i)
+    ]
+    assert lines(page) == texts
+
+
+def low(top: float, confidence: float = 0.6, height: float = 0.45) -> list[Digit]:
+    """Return 34 and 567 with a low mark between them, its top so far down in digit heights."""
+    mark = Box(64, round(top * H), round(0.2 * H), round(height * H))
+    digit = Digit("1", confidence, mark)
+    return [*written("34"), digit, *written("567", x=76)]
+
+
+@pytest.mark.parametrize("top", [0.75, 0.9, -0.1, 0.05])
+def test_commas_and_raised_specks_are_no_digits(top: float) -> None:
+    assert lines(low(top)) == ["34567"]
+
+
+@pytest.mark.parametrize("top", [0.3, 0.5, 0.6])
+def test_low_digits_on_the_baseline_or_in_the_middle_stay(top: float) -> None:
+    assert lines(low(top)) == ["341567"]
+
+
+def test_low_digits_read_with_confidence_stay() -> None:
+    assert lines(low(0.9, confidence=0.99)) == ["341567"]
+
+
+marks = st.builds(
+    Box,
+    x=st.integers(0, 600),
+    y=st.integers(0, 600),
+    width=st.integers(2, 60),
+    height=st.integers(2, 80),
+)
+pages = st.tuples(
+    st.lists(marks, max_size=40, unique=True), st.lists(st.booleans(), min_size=40, max_size=40)
+)
+
+
+def split(page: tuple[list[Box], list[bool]]) -> tuple[list[Digit], list[Box]]:
+    """Return a page's digits, each with another confidence, and its other marks."""
+    boxes, read = page
+    digits = [Digit(str(i % 10), i / 40, box) for i, box in enumerate(boxes) if read[i]]
+    return digits, [box for i, box in enumerate(boxes) if not read[i]]
+
+
+@given(pages)
+def test_every_digit_is_in_one_number_at_most(page: tuple[list[Box], list[bool]]) -> None:
+    digits, others = split(page)
+    found = [digit for number in into_numbers(digits, others, 0.9) for digit in number.digits]
+    assert len(set(found)) == len(found)
+    assert set(found) <= set(digits)
+
+
+@given(pages)
+def test_lines_and_items_are_numbered_without_gaps(page: tuple[list[Box], list[bool]]) -> None:
+    before = (0, 0)
+    for number in into_numbers(*split(page), 0.9):
+        line, item = before
+        assert (number.line, number.item) in [(line + 1, 1), (line, item + 1)]
+        assert number.line > 0
+        before = (number.line, number.item)
+
+
+@given(pages, st.randoms())
+def test_the_order_in_which_marks_come_changes_nothing(
+    page: tuple[list[Box], list[bool]], random: Random
+) -> None:
+    digits, others = split(page)
+    found = into_numbers(digits, others, 0.9)
+    random.shuffle(digits)
+    random.shuffle(others)
+    assert into_numbers(digits, others, 0.9) == found
+
+
+@given(pages, st.sampled_from([2, 4, 8]))  # in floats these scale without rounding
+def test_the_size_of_a_page_in_pixels_changes_nothing(
+    page: tuple[list[Box], list[bool]], factor: int
+) -> None:
+    def scaled(box: Box) -> Box:
+        return Box(*(factor * length for length in (box.x, box.y, box.width, box.height)))
+
+    digits, others = split(page)
+    larger = [Digit(d.digit, d.confidence, scaled(d.box)) for d in digits]
+    found = into_numbers(larger, [scaled(box) for box in others], 0.9)
+    assert [(n.text, n.line, n.item) for n in found] == [
+        (n.text, n.line, n.item) for n in into_numbers(digits, others, 0.9)
+    ]

@@ -1,0 +1,92 @@
+"""Lines of marks → which belong to numbers, and which are letters of words that look like digits.
+
+An l, O or S alone can't be told from a digit, but it stands in the company of letters. A hidden
+Markov model (Rabiner 1989) with two states, number and word, runs along each line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]  # (N,), of marks
+
+# How much likelier a mark in a number is to be read as 0, 1 .. 9 than a letter of a word, for O and
+# l look like digits and few letters like 3: one in ten, by the share of the letters of English text
+# in many fonts that are read so (tests/bench/letters.py FONTS); no more than the last, for letters
+# are also cut up and run together. And how much likelier to be refused.
+_ODDS = (0.92, 1.24, 5.99, 8.0, 8.0, 2.04, 5.27, 8.0, 4.84, 8.0)
+_REFUSED_ODDS = 0.07
+# Digits that are less sure count for the odds of their confidence, lifted by this, if that is less.
+_LIFT, _LEAST_ODDS = 1.5, 0.1
+# How likely a mark is to keep company with the one before it, by the gap between them in heights.
+_COMPANY = ((0.5, 0.97), (2.0, 0.9), (np.inf, 0.6))
+# The share of a page's marks in numbers: what is expected before it is looked at, and as many
+# marks as that counts for. Then it is counted anew so many times.
+_IN_NUMBERS, _EXPECTED = 0.95, 12.0
+_ROUNDS = 4
+
+
+def in_numbers(
+    lines: Sequence[Sequence[int]],
+    boxes: NDArray[np.float64],
+    read: NDArray[np.int64],
+    confidence: Values,
+) -> Values:
+    """Return the chance that each of N marks is part of a number, 0..1.
+
+    All constants were set by hand on readings of composed pages of text and print, of forms and of
+    photographed pages (tests/bench/README.md).
+
+    Args:
+        lines: the marks of each line, as places in the other arguments, left to right.
+        boxes: (N, 4), left, top, right and bottom.
+        read: (N,), 0..9, or -1 for marks that were refused.
+        confidence: (N,), 0..1, of the digits.
+    """
+    sure = np.clip(confidence, 0, 0.999)
+    odds = np.clip(_LIFT * sure / (1 - sure), _LEAST_ODDS, np.array(_ODDS)[read])
+    odds = np.where(read < 0, _REFUSED_ODDS, odds)
+    company = [_company(boxes[list(line)]) for line in lines]
+    share, chances = _IN_NUMBERS, np.zeros(len(boxes))
+    for _ in range(_ROUNDS):
+        for line, kept in zip(lines, company, strict=True):
+            chances[list(line)] = _along(odds[list(line)].tolist(), kept, share)
+        share = float(chances.sum() + _IN_NUMBERS * _EXPECTED) / (len(chances) + _EXPECTED)
+    return chances
+
+
+def _company(boxes: NDArray[np.float64]) -> list[float]:
+    """Return how likely each of a line's marks but the first keeps company with the one before."""
+    heights = np.maximum(1, boxes[:, 3] - boxes[:, 1])
+    gaps = (boxes[1:, 0] - boxes[:-1, 2]) / np.minimum(heights[1:], heights[:-1])
+    kinds = np.searchsorted([gap for gap, _ in _COMPANY], gaps)
+    return [_COMPANY[kind][1] for kind in kinds]
+
+
+def _along(odds: Sequence[float], company: Sequence[float], share: float) -> list[float]:
+    """Return the chance of each mark of a line to be in a number: forward, then backward.
+
+    Args:
+        odds: how much likelier each looks as it does in a number.
+        company: of each mark but the first, the chance that the one before it decides.
+        share: of marks in numbers where nothing decides.
+    """
+    ahead = [_chance(share, odds[0])]
+    for kept, odd in zip(company, odds[1:], strict=True):
+        ahead.append(_chance(kept * ahead[-1] + (1 - kept) * share, odd))
+    found, after = [ahead[-1]], 1.0  # how much likelier all that follows is after a number
+    for i in range(len(odds) - 2, -1, -1):
+        kept, odd = company[i], odds[i + 1] * after
+        number = kept * odd + (1 - kept) * (share * odd + 1 - share)
+        word = kept + (1 - kept) * (share * odd + 1 - share)
+        after = number / word
+        found.append(_chance(ahead[i], after))
+    return found[::-1]
+
+
+def _chance(before: float, odds: float) -> float:
+    """Return a chance once something has been seen that is so many times likelier if it holds."""
+    return before * odds / (before * odds + 1 - before)
