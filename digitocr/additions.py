@@ -21,7 +21,8 @@ from digitocr.records import Box, Gray, Mask, around
 _SIDE, _BOX = 28, 20  # as MNIST's pictures are
 _LEAST_SIDE = 84  # pictures are enlarged to this before strokes are looked for
 _SYMBOL = 0.3  # of a picture's height: lower marks are no symbol of it
-_FRAME = 0.1  # marks smaller than this part of the largest are dust
+_DUST = 0.1  # marks smaller than this part of the central one are dust
+_NEAR = 0.3  # of a picture's height: marks farther off its middle are a frame's sides
 _MOST_PIXELS = 500_000_000  # of a file of symbols
 # What NumPy raises for files that are no npz or are cut short or garbled.
 _DAMAGED = (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile, zlib.error)
@@ -128,11 +129,13 @@ def _symbol(mask: Mask) -> Mask | None:
     free = [i for i in high if not _touches_edge(boxes[i], mask)]
     framed = len(free) > 0  # what touches the edge besides is the frame of a cell
     central = min(free or high, key=lambda i: _from_middle(boxes[i], mask))
-    least = _FRAME * cv2.contourArea(contours[central])
+    least = _DUST * cv2.contourArea(contours[central])
     kept = [
         i
         for i, box in enumerate(boxes)
-        if cv2.contourArea(contours[i]) >= least and not (framed and _touches_edge(box, mask))
+        if cv2.contourArea(contours[i]) >= least
+        and _from_middle(box, mask) <= _NEAR * mask.shape[0]
+        and not (framed and _touches_edge(box, mask))
     ]
     kept = sorted({central, *kept})
     inside = np.zeros_like(mask)

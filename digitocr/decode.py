@@ -1,36 +1,80 @@
-"""Scores → digits: the best way through each run of ink, and refusals."""
+"""Scores → digits: the likeliest reading of each run of ink, and refusals.
+
+A run is either something else than digits, or pieces of one or more of them. All ways through its
+lattice that give the same digits speak for that reading together.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Candidate, Digit, Reading, Scores
+from digitocr.records import Box, Candidate, Digit, Reading, Scores, around
 
 # Marks lower than this, in digit heights, are points, commas, dashes and pieces of digits.
 _LEAST_SIZE = 0.45
-# The network is trained to answer 1/10 for each digit on marks that are none, so this much of a
-# score is left when there is no digit at all.
-_NOTHING = 0.1
-_SUREST = 0.999  # no answer is surer than this, or it alone would decide a path
-# How many of the marks as high as digits are none: what a page is expected to show before it is
-# looked at, and as many marks as that expectation counts for.
-_OTHERS, _EXPECTED = 0.15, 6.0
-_LEAST_OTHERS = 0.1
+# The network is trained to answer 1/10 for each digit on marks that are none. How far a mark is
+# none is told from its lowest answers, so that a mark between 4 and 9 is a digit all the same;
+_LOWEST = 8
+# and its answers are chances where so many digits are shown for each mark that is none (the card's
+# `digits` and `no_digits`): on a page the one is weighed against the other anew.
+_DIGITS_SHOWN = 2.0
+_SUREST = 0.999  # no answer is surer than this, or it alone would decide a way
+_LEAST_SHARE = 0.001  # less likely digits are not followed
+# What share of a page's runs as high as digits is something else: what is expected before the page
+# is looked at, as many runs as that expectation counts for, and never less than the last.
+_OTHERS, _EXPECTED, _LEAST_OTHERS = 0.05, 6.0, 0.02
 _ROUNDS = 10  # of counting and weighing anew
-_LOW_UNREAD = 0.4  # the same for low marks: often points, dashes and pieces
-# Ways through more digits have more factors below 1: each is lifted by this, tuned for as many
+# A piece beside digits may be left unread: low ones often are points, dashes and broken bits.
+_LOW_UNREAD, _TALL_UNREAD = 0.4, 0.1
+# Ways through more digits have more factors below 1: each digit more is lifted by this, tuned for as many
 # numbers read too long as too short (digits held out of training, put together by touching.py).
 _PER_DIGIT = 1.5
-_SEVERED = 0.5
-_TOUCHING = 0.15
-_POW = 1.0
+# A cut is the less likely the longer it is, in digit heights (its chance falls by e for two), and
+# the rarer digits touch on the page: in so many runs of ink, as far as is known before.
+_SEVERED, _TOUCHING = 0.5, 0.15
+_BEAM = 16  # readings of the left part of a run that are followed further
 _SURE = 0.98  # readings less sure than this are in doubt
 
-Weights = NDArray[np.float64]  # (N,), of candidates
+Chances: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One reading of a run, or of the left part of one."""
+
+    weight: float  # of all ways that give these digits
+    best: float  # of the best of them
+    digits: tuple[tuple[int, int], ...]  # on that way: places of candidates and what they are
+    unread: tuple[int, ...]  # candidates left unread on it
+
+
+@dataclass(slots=True)
+class _Run:
+    """The readings of a run of ink, by their texts, likeliest first, and what speaks for none."""
+
+    candidates: Sequence[Candidate]
+    first: int  # the place of its first candidate among all
+    readings: dict[str, _Reading]
+    nothing: float  # weight of its being something else
+    tall: bool  # as high as digits
+    whole: float  # weight of its being digits that were not cut
+    cut: float  # and of digits that were
+
+    @property
+    def digits(self) -> float:
+        """The weight of its being digits, whichever."""
+        return self.whole + self.cut
+
+    @property
+    def box(self) -> Box:
+        """What all of it fills."""
+        return around([candidate.box for candidate in self.candidates])
 
 
 def decide(candidates: Sequence[Candidate], scores: Scores) -> Reading:
@@ -40,117 +84,172 @@ def decide(candidates: Sequence[Candidate], scores: Scores) -> Reading:
         candidates: N marks, those of a run one after another.
         scores: (N, 10), calibrated.
     """
-    best = scores.argmax(axis=1) if len(scores) else np.zeros(0, int)
-    top = scores.max(axis=1, initial=0)
-    digits, others = [], []
-    for i, share in enumerate(_shares(candidates, top)):
-        if share > 0:
-            digits.append(Digit(str(best[i]), float(top[i] * share), candidates[i].box))
-        elif share < 0 and candidates[i].size >= _LEAST_SIZE:
-            others.append(candidates[i].box)
-    return Reading(tuple(digits), tuple(others))
+    chances = _digit_chances(scores)
+    runs, others = _weighed(candidates, chances)
+    digits: list[Digit] = []
+    refused: list[Box] = []
+    for run in runs:
+        best = next(iter(run.readings.values()), None)
+        chance = _chance(run, others)
+        if best is None or best.weight * (1 - others) <= run.nothing * others:
+            refused += [run.box] if run.tall else []
+            continue
+        digits += _as_digits(best, chance, candidates, chances)
+        left = (candidates[i] for i in best.unread)
+        refused += [one.box for one in left if one.size >= _LEAST_SIZE]
+    return Reading(tuple(digits), tuple(refused))
 
 
 def doubtful(candidates: Sequence[Candidate], scores: Scores) -> NDArray[np.bool_]:
     """Return for each of N candidates whether the best reading of its run is in doubt."""
-    top = scores.max(axis=1, initial=0)
-    sure = {candidate.run: True for candidate in candidates}
-    for candidate, score, share in zip(candidates, top, _shares(candidates, top), strict=True):
-        if share != 0 and candidate.size >= _LEAST_SIZE and score * abs(share) < _SURE:
-            sure[candidate.run] = False
-    return np.array([not sure[candidate.run] for candidate in candidates], bool)
+    runs, others = _weighed(candidates, _digit_chances(scores))
+    found = np.zeros(len(candidates), bool)
+    for run in runs:
+        nothing = 1 - _share_of_digits(run, others)
+        sure = max(_chance(run, others), nothing) >= _SURE or not run.readings
+        found[run.first : run.first + len(run.candidates)] = not sure
+    return found
 
 
-def _shares(candidates: Sequence[Candidate], top: NDArray[np.float32]) -> Weights:
-    """Return for each candidate the share of the best path in all paths if it is on it, else 0.
+def _digit_chances(scores: Scores) -> Chances:
+    """Return how likely each of N marks is each digit, (N, 10); rows sum to the chance of any."""
+    lowest = np.sort(scores, axis=1)[:, :_LOWEST].mean(axis=1, keepdims=True).astype(np.float64)
+    likely = np.maximum(scores - lowest, 0) if len(scores) else np.zeros((0, 10))
+    nothing = np.clip(10 * lowest, 1 - _SUREST, _SUREST)
+    return np.asarray(likely * (1 - nothing) / np.maximum(likely.sum(1, keepdims=True), 1e-9))
 
-    Negative where the best path leaves the candidate unread.
+
+def _weighed(candidates: Sequence[Candidate], chances: Chances) -> tuple[list[_Run], float]:
+    """Return the runs with their readings, and the share of runs that are something else.
+
+    Both that share and how often digits touch are told from the page.
     """
-    shares = np.zeros(len(candidates))
-    digit, unread = _weights(candidates, top)
-    at = 0
+    runs = list(_runs(candidates, chances, 1.0))
+    others = _share_of_others(runs)
+    odds = _cut_odds(runs, others)
+    if odds < 1:
+        runs = list(_runs(candidates, chances, odds))
+        others = _share_of_others(runs)
+    return runs, others
+
+
+def _runs(candidates: Sequence[Candidate], chances: Chances, odds: float) -> Iterator[_Run]:
+    """Yield each run with its readings, cuts weighed by how likely digits touch on the page."""
+    first = 0
     for _, group in groupby(candidates, key=lambda candidate: candidate.run):
         run = list(group)
-        here = slice(at, at + len(run))
-        shares[here] = _path(run, digit[here], unread[here])
-        at += len(run)
-    return shares
+        own = chances[first : first + len(run)]
+        end = max(one.end for one in run)
+        whole = [i for i, one in enumerate(run) if one.start == 0 and one.end == end]
+        nothing = _DIGITS_SHOWN * min((1 - float(own[i].sum()) for i in whole), default=1.0)
+        tall = any(one.size >= _LEAST_SIZE for one in run)
+        readings = _readings(run, own, first, odds)
+        cut = sum(one.weight for one in readings.values() if _is_cut(one, candidates))
+        whole = sum(one.weight for one in readings.values()) - cut
+        yield _Run(run, first, readings, nothing, tall, max(whole, 0.0), cut)
+        first += len(run)
 
 
-def _weights(candidates: Sequence[Candidate], top: NDArray[np.float32]) -> tuple[Weights, Weights]:
-    """Return how much speaks for each candidate as a digit, and as a piece left unread."""
-    size = np.array([candidate.size for candidate in candidates])
-    tall = size >= _LEAST_SIZE
-    alone = np.array([candidate.end == candidate.start + 1 for candidate in candidates], bool)
-    proper = np.clip((top - _NOTHING) / (1 - _NOTHING), 1 - _SUREST, _SUREST)
-    others = _others(candidates, proper)
-    unread = (1 - proper) * np.where(tall, others, _LOW_UNREAD)
-    severed = np.array([candidate.severed for candidate in candidates])
-    cut = np.exp(-_SEVERED * severed) * np.where(severed > 0, _cut_odds(candidates, proper), 1)
-    digit = proper * (1 - others) * _PER_DIGIT * cut
-    return np.where(tall, digit, 0), np.where(alone, unread, 0)
+def _is_cut(reading: _Reading, candidates: Sequence[Candidate]) -> bool:
+    """Tell whether a reading takes a mark for several digits that touch."""
+    return len(reading.digits) > 1 and any(candidates[i].severed for i, _ in reading.digits)
 
 
-def _cut_odds(candidates: Sequence[Candidate], proper: Weights) -> float:
-    """Return how much rarer than expected it is on a page that digits touch, 0..1 for each digit.
+def _readings(
+    run: Sequence[Candidate], chances: Chances, first: int, odds: float
+) -> dict[str, _Reading]:
+    """Return the likeliest readings of a run that hold a digit, by their texts, likeliest first.
 
-    As far as can be told from how many runs look like one digit: where all stand apart, a 4 that
-    looks like 6 and 1 is a 4.
+    From piece to piece (Rabiner 1989), all readings of the left part within a beam.
     """
-    as_one: dict[int, float] = {}
-    last = {candidate.run: candidate.end for candidate in candidates}
-    for candidate, chance in zip(candidates, proper, strict=True):
-        whole = candidate.start == 0 and candidate.end == last[candidate.run]
-        as_one[candidate.run] = max(as_one.get(candidate.run, 0.0), chance if whole else 0.0)
-    n = len(as_one)
-    touching = (n - sum(as_one.values()) + _TOUCHING * _EXPECTED) / (n + _EXPECTED)
-    return float(min(1.0, touching * (1 - _TOUCHING) / ((1 - touching) * _TOUCHING)) ** _POW)
+    n = max(one.end for one in run)
+    ahead: list[dict[str, _Reading]] = [{"": _Reading(1.0, 1.0, (), ())}, *({} for _ in range(n))]
+    for at in range(n):
+        ahead[at] = dict(sorted(ahead[at].items(), key=lambda kept: -kept[1].weight)[:_BEAM])
+        for i, one in enumerate(run):
+            if one.start == at:
+                for text, weight in _steps(one, chances[i], odds):
+                    _go_on(ahead[at], ahead[one.end], first + i, text, weight)
+    found = {text: reading for text, reading in ahead[n].items() if text}
+    return dict(sorted(found.items(), key=lambda kept: -kept[1].weight))
 
 
-def _others(candidates: Sequence[Candidate], proper: Weights) -> float:
-    """Return the share of a page's marks as high as digits that are none, as far as can be told.
+def _steps(one: Candidate, chances: Chances, odds: float) -> Iterator[tuple[str, float]]:
+    """Yield what a candidate may be on the way, "" for a piece left unread, and its weight."""
+    tall = one.size >= _LEAST_SIZE
+    if one.end == one.start + 1:
+        unread = _TALL_UNREAD if tall else _LOW_UNREAD
+        yield "", (1 - float(chances.sum())) * unread
+    if tall:
+        cut = odds * float(np.exp(-_SEVERED * one.severed)) if one.severed else 1.0
+        for digit in np.flatnonzero(chances >= _LEAST_SHARE).tolist():
+            yield str(digit), float(chances[digit]) * cut
+
+
+def _go_on(
+    ahead: dict[str, _Reading], then: dict[str, _Reading], place: int, text: str, weight: float
+) -> None:
+    """Take all readings on by a candidate: as a digit, or as a piece left unread where text is ""."""
+    for before, way in ahead.items():
+        lifted = weight * _PER_DIGIT if text and before else weight
+        best = way.best * lifted
+        old = then.get(before + text)
+        total = way.weight * lifted + (old.weight if old else 0.0)
+        if old and old.best >= best:
+            old.weight = total
+            continue
+        digits = (*way.digits, (place, int(text))) if text else way.digits
+        unread = way.unread if text else (*way.unread, place)
+        then[before + text] = _Reading(total, best, digits, unread)
+
+
+def _share_of_digits(run: _Run, others: float) -> float:
+    """Return the chance that a run is digits, whichever, 0..1."""
+    digits = (1 - others) * run.digits
+    return digits / max(digits + others * run.nothing, 1e-300)
+
+
+def _chance(run: _Run, others: float) -> float:
+    """Return the chance of a run's likeliest reading, 0..1."""
+    best = next(iter(run.readings.values()), None)
+    return _share_of_digits(run, others) * best.weight / run.digits if best else 0.0
+
+
+def _share_of_others(runs: Sequence[_Run]) -> float:
+    """Return the share of a page's runs that are something else, as far as can be told.
 
     A letter on a page of text has to look more like a digit than one among digits. Expectation
-    maximisation (Saerens et al. 2002) over the marks that are neither cut nor put together.
+    maximisation (Saerens et al. 2002) over the runs as high as digits. Parts of letters look like
+    digits too, so readings that take cuts count for as much as digits touch.
     """
-    counts = np.bincount([candidate.run for candidate in candidates])
-    whole = np.array(
-        [
-            chance
-            for candidate, chance in zip(candidates, proper, strict=True)
-            if counts[candidate.run] == 1 and candidate.size >= _LEAST_SIZE
-        ]
-    )
+    tall = [run for run in runs if run.tall]
+    digits = np.array([run.whole + _TOUCHING * run.cut for run in tall])
+    nothing = np.array([run.nothing for run in tall])
     others = _OTHERS
     for _ in range(_ROUNDS):
-        none = others * (1 - whole) / (others * (1 - whole) + (1 - others) * whole)
-        others = float((none.sum() + _OTHERS * _EXPECTED) / (len(whole) + _EXPECTED))
+        none = others * nothing / np.maximum(others * nothing + (1 - others) * digits, 1e-300)
+        others = float((none.sum() + _OTHERS * _EXPECTED) / (len(tall) + _EXPECTED))
     return max(others, _LEAST_OTHERS)
 
 
-def _path(run: Sequence[Candidate], digit: Weights, unread: Weights) -> Weights:
-    """Return for each candidate of a run its share of all paths if it is on the best one, else 0.
+def _cut_odds(runs: Sequence[_Run], others: float) -> float:
+    """Return how much rarer than expected it is on a page that digits touch, 0..1 for each cut.
 
-    Negative where it is left unread there. Forward-backward over the pieces (Rabiner 1989), the
-    best path by dynamic programming.
+    As far as can be told from the runs that are digits: where all stand apart, a 4 that looks like
+    6 and 1 is a 4.
     """
-    n = max(candidate.end for candidate in run)
-    weight = digit + unread
-    before, after = np.zeros(n + 1), np.zeros(n + 1)  # all paths up to and from each piece
-    before[0] = after[n] = 1.0
-    best: list[tuple[float, list[int]]] = [(1.0, []), *[(0.0, list[int]())] * n]
-    order = sorted(range(len(run)), key=lambda i: run[i].start)
-    for i in order:
-        start, end = run[i].start, run[i].end
-        before[end] += before[start] * weight[i]
-        ahead = best[start][0] * max(digit[i], unread[i])
-        if ahead > best[end][0]:
-            best[end] = (ahead, [*best[start][1], i])
-    for i in reversed(order):
-        after[run[i].start] += after[run[i].end] * weight[i]
-    shares = np.zeros(len(run))
-    for i in best[n][1]:
-        chosen = max(digit[i], unread[i])
-        share = before[run[i].start] * chosen * after[run[i].end] / before[n]
-        shares[i] = share if digit[i] > unread[i] else -share
-    return shares
+    shares = [(_share_of_digits(run, others) / max(run.digits, 1e-300), run) for run in runs]
+    touching = sum(share * run.cut for share, run in shares)
+    apart = sum(share * run.whole for share, run in shares)
+    part = (touching + _TOUCHING * _EXPECTED) / (touching + apart + _EXPECTED)
+    return min(1.0, part * (1 - _TOUCHING) / ((1 - part) * _TOUCHING))
+
+
+def _as_digits(
+    best: _Reading, chance: float, candidates: Sequence[Candidate], chances: Chances
+) -> Iterator[Digit]:
+    """Yield the digits of a reading; their confidences multiply to the chance of all of it."""
+    alone = [float(chances[i, digit] / chances[i].sum()) for i, digit in best.digits]
+    together = (chance / max(float(np.prod(alone)), 1e-300)) ** (1 / len(alone))
+    for (i, digit), sure in zip(best.digits, alone, strict=True):
+        yield Digit(str(digit), min(1.0, sure * together), candidates[i].box)

@@ -54,15 +54,15 @@ _FORMS = (
 
 
 def draw_forms(n: int, seed: int) -> Digits:
-    """Return n digits of each form, each drawn by another hand; none for n = 0.
+    """Return n digits, as many of each form, each drawn by another hand; none for n = 0.
 
     Args:
-        n: of each.
+        n: how many; rounded to the same for each form.
         seed: of every choice.
     """
-    rng = np.random.default_rng(seed)
-    images = [_drawn(strokes, rng) for _, strokes in _FORMS for _ in range(n)]
-    labels = [digit for digit, _ in _FORMS for _ in range(n)]
+    rng, each = np.random.default_rng(seed), round(n / len(_FORMS))
+    images = [_drawn(form, rng) for _, form in _FORMS for _ in range(each)]
+    labels = [digit for digit, _ in _FORMS for _ in range(each)]
     return Digits(np.array(images, np.uint8).reshape(-1, 28, 28), np.array(labels, np.int64))
 
 

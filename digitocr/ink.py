@@ -140,9 +140,8 @@ def _paper(gray: Gray, grid: _Grid) -> tuple[Cells, NDArray[np.bool_]]:
 
 
 def _is_light_on_dark(small: Gray) -> bool:
-    """Tell whether a picture of a few digits shows light ones: its border is mostly paper."""
-    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
-    paper = float(np.median(border))
+    """Tell whether a picture of a few digits shows light ones: most of it is paper."""
+    paper = float(np.median(small))
     return float(small.max()) - paper > paper - float(small.min())
 
 

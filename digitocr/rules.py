@@ -47,6 +47,10 @@ _CROSSING = 1.7
 _CROSSED_FREE, _CROSSED = 0.25, 0.5
 # What is inked and not crossed is at least this part: the tops of a printed 0000 are neither.
 _BARE = 0.55
+# A line that is no longer than the writing along it may be the feet or the tops of round digits. A
+# rule sticks out: along this part of it, or of a mark's height, nothing is above or below it within
+# this many mark heights.
+_BEYOND, _BEYOND_HEIGHTS, _ABOVE = 0.12, 0.5, 1.0
 # Rules bend little: the middle is off the line through the medians of stretches of this many
 # cells, or of a mark's height, by less than this part of a cell and this part of the thickness.
 # A row of loops is not.
@@ -253,7 +257,17 @@ def _is_bare(cells: _Cells, box: Box, thickness: float, inked: float) -> bool:
     crossed = ((around > 127).sum(axis=0) > _CROSSING * thickness + 1).mean()
     free = cells.long < box.width < min(2 * cells.long, cells.sure)
     most = _CROSSED_FREE if free else _CROSSED
+    if cells.long < box.width < cells.sure and not _sticks_out(cells, box, thickness):
+        return False
     return bool(crossed <= most and inked - crossed >= _BARE)
+
+
+def _sticks_out(cells: _Cells, box: Box, thickness: float) -> bool:
+    """Tell whether a line goes on where nothing is written above or below it."""
+    reach = round(_ABOVE * cells.height)
+    around = cells.ink[max(0, box.y - reach) : box.bottom + reach, box.x : box.right]
+    bare = (around > 127).sum(axis=0) <= _CROSSING * thickness + 1
+    return bool(bare.sum() >= min(_BEYOND * box.width, _BEYOND_HEIGHTS * cells.height))
 
 
 def _drawn_out(

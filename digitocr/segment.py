@@ -43,6 +43,8 @@ _SLANTS = (-0.25, 0.0, 0.25, 0.5)  # of cuts, in pixels to the right for one up
 _SEAM_ROWS = 40  # higher marks are looked at shrunk
 _ASIDE_COST = 0.1  # of a pixel of ink: what a step aside costs, so that seams are straight
 _SAME = 0.05  # ways this little apart in cost are equally good
+# A piece that holds this part of a loop's rim gets all of its wall, if that is this part of its ink.
+_MOST_OF_LOOP, _LEAST_LENT = 0.55, 0.04
 _FRAGMENT = 0.5  # of a piece's ink: less that hangs on the next piece alone belongs there
 
 Pieces = NDArray[np.int16]  # (H, W), 0 paper, 1..n the pieces of a run of ink from the left
@@ -324,21 +326,76 @@ def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
 
 
 def _spans(pieces: Pieces, box: Box, run: int, height: float) -> Iterator[Candidate]:
-    """Yield a candidate for each way to take neighbouring pieces of a run for one digit."""
+    """Yield a candidate for each way to take neighbouring pieces of a run for one digit.
+
+    A second one where loops that it holds most of have a wall in common with the next digit.
+    """
     n = int(pieces.max())
+    loops = list(_loops(pieces)) if n > 1 else []
     for start in range(n):
         for end in range(start + 1, min(n, start + _MOST_PIECES) + 1):
-            ink = ((pieces > start) & (pieces <= end)).astype(np.uint8) * np.uint8(255)
-            x, y, width, tall = cv2.boundingRect(ink)
-            fits = tall <= _MOST_DIGIT_HEIGHT * height and width <= _MOST_DIGIT_WIDTH * height
-            if fits or end == start + 1:
-                place = Box(box.x + x, box.y + y, width, tall)
-                part = np.ascontiguousarray(ink[y : y + tall, x : x + width])
-                severed = _contact(ink, pieces) / height
-                yield Candidate(place, part, run, start, end, tall / height, severed)
+            ink = (pieces > start) & (pieces <= end)
+            severed = _contact(ink, pieces)
+            alone = end == start + 1
+            if alone or _is_of_digit_size(ink, height, severed == 0):
+                place = run, start, end
+                yield _candidate(ink, box, place, height, severed)
+                closed = _closed(ink, loops)
+                if closed is not None and _is_of_digit_size(closed, height, False):
+                    yield _candidate(closed, box, place, height, severed)
 
 
-def _contact(ink: Mask, pieces: Pieces) -> int:
+def _candidate(
+    ink: NDArray[np.bool_], box: Box, place: tuple[int, int, int], height: float, severed: int
+) -> Candidate:
+    """Return some of a run's ink as a candidate; its place is run, start and end."""
+    x, y, width, tall = cv2.boundingRect(ink.astype(np.uint8))
+    part = np.where(ink[y : y + tall, x : x + width], 255, 0).astype(np.uint8)
+    inside = Box(box.x + x, box.y + y, width, tall)
+    return Candidate(inside, part, *place, tall / height, severed / height)
+
+
+def _is_of_digit_size(ink: NDArray[np.bool_], height: float, whole: bool) -> bool:
+    """Tell whether ink is no larger than digits of the page; a whole mark may be the one larger."""
+    _, _, width, tall = cv2.boundingRect(ink.astype(np.uint8))
+    if whole and tall <= _MOST_HEIGHT * height and width <= _WIDE * tall:
+        return True
+    return tall <= _MOST_DIGIT_HEIGHT * height and width <= _MOST_DIGIT_WIDTH * height
+
+
+def _loops(pieces: Pieces) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Yield the rim and the wall, (H, W) each, of what a run encloses: ink around it."""
+    ink = pieces > 0
+    paper = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
+    n, parts = cv2.connectedComponents(paper, connectivity=4)
+    stroke = max(1, round(_stroke(ink)))
+    for number in range(1, n):
+        hole = (parts == number).astype(np.uint8)
+        if not hole[0, 0]:  # what is around the run
+            rim = cv2.dilate(hole, np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
+            wall = cv2.dilate(hole, _round(stroke))[1:-1, 1:-1] > 0
+            yield rim & ink, wall & ink
+
+
+def _round(reach: int) -> NDArray[np.uint8]:
+    """Return a disc of a radius in pixels."""
+    size = (2 * reach + 1, 2 * reach + 1)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
+
+
+def _closed(
+    ink: NDArray[np.bool_], loops: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
+) -> NDArray[np.bool_] | None:
+    """Return ink with the walls of the loops that it holds most of; None if it has them all."""
+    closed = ink.copy()
+    for rim, wall in loops:
+        if np.count_nonzero(rim & ink) >= _MOST_OF_LOOP * np.count_nonzero(rim):
+            closed |= wall
+    lent = np.count_nonzero(closed) - np.count_nonzero(ink)
+    return closed if lent >= _LEAST_LENT * np.count_nonzero(ink) else None
+
+
+def _contact(ink: NDArray[np.bool_], pieces: Pieces) -> int:
     """Return how many pixels of the other pieces ink meets."""
-    rim = cv2.dilate(ink, np.ones((3, 3), np.uint8))
-    return int(np.count_nonzero((rim > 0) & (ink == 0) & (pieces > 0)))
+    rim = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8))
+    return int(np.count_nonzero((rim > 0) & ~ink & (pieces > 0)))

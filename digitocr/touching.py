@@ -19,6 +19,7 @@ _SIZES = 0.12  # deviation of log(size) within a number
 _LENGTH = (2, 4)
 _TOUCHING = 0.35  # of the digits meet the one before them
 _OVERLAP = (0.05, 2.5)  # of their ink, in squares of a stroke; most overlap little
+_DEEP = 3.0  # times as much for two zeros: rings are looped through each other
 _ZEROS = 0.2  # of the digits are zeros besides, half of them like the one before: amounts end so
 _GAP = (0.02, 0.25)  # between the others, where they are closest, of the height
 _RISE = 0.08  # deviation of the baseline, of the height
@@ -65,9 +66,21 @@ def cut_digits(digits: Digits, n: int, seed: int) -> Digits:
     return Digits(np.stack([image for image, _ in kept]), np.array([label for _, label in kept]))
 
 
-def write_number(digits: Digits, rng: np.random.Generator) -> Written:
-    """Return a number of digits side by side, some overlapping, some joined by a stroke."""
-    chosen = _chosen(digits.labels, rng)
+def write_number(
+    digits: Digits,
+    rng: np.random.Generator,
+    length: tuple[int, int] = _LENGTH,
+    touching: bool = True,
+) -> Written:
+    """Return a number of digits side by side, some overlapping, some joined by a stroke.
+
+    Args:
+        digits: what it is put together of.
+        rng: of every choice.
+        length: the fewest and the most digits.
+        touching: else digits neither overlap nor are joined.
+    """
+    chosen = _chosen(digits.labels, length, rng)
     height = rng.uniform(*_HEIGHT)
     patches = [_patch(digits.images[i], height * np.exp(rng.normal(0, _SIZES))) for i in chosen]
     canvas = (round(2.2 * height), round(sum(p.shape[1] for p in patches) + 3 * height))
@@ -77,12 +90,13 @@ def write_number(digits: Digits, rng: np.random.Generator) -> Written:
         tall, width = patch.shape
         top = int(np.clip(1.6 * height - tall + rng.normal(0, _RISE) * height, 0, canvas[0] - tall))
         rows = masks[:i, top : top + tall].max(axis=0, initial=0)
-        touching = rng.random() < _TOUCHING
-        left = _place(rows, patch, right, touching, height, rng)
+        meets = touching and rng.random() < _TOUCHING
+        deep = _DEEP if i and digits.labels[chosen[i - 1 : i + 1]].max() == 0 else 1.0
+        left = _place(rows, patch, right, deep if meets else 0.0, height, rng)
         masks[i, top : top + tall, left : left + width] = patch
         right = max(right, left + width)
     for mask, following in pairwise(masks):
-        if rng.random() < _JOINED:
+        if touching and rng.random() < _JOINED:
             _join(mask, following, rng)
     ink = masks.max(axis=0)
     if rng.random() < _DASHED:
@@ -90,9 +104,11 @@ def write_number(digits: Digits, rng: np.random.Generator) -> Written:
     return Written(ink, masks > 0, digits.labels[chosen])
 
 
-def _chosen(labels: Labels, rng: np.random.Generator) -> NDArray[np.int64]:
+def _chosen(
+    labels: Labels, length: tuple[int, int], rng: np.random.Generator
+) -> NDArray[np.int64]:
     """Return the places of a number's digits among the labelled ones."""
-    chosen = rng.integers(len(labels), size=rng.integers(_LENGTH[0], _LENGTH[1] + 1))
+    chosen = rng.integers(len(labels), size=rng.integers(length[0], length[1] + 1))
     zeros = np.flatnonzero(labels == 0)
     for i in range(1, len(chosen) if len(zeros) else 0):
         if rng.random() < _ZEROS:
@@ -102,19 +118,28 @@ def _chosen(labels: Labels, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _place(
-    rows: Mask, patch: Mask, right: int, touching: bool, height: float, rng: np.random.Generator
+    rows: Mask, patch: Mask, right: int, deep: float, height: float, rng: np.random.Generator
 ) -> int:
-    """Return where a digit begins that meets the ink before it, or keeps a gap to it."""
+    """Return where a digit begins that meets the ink before it, or keeps a gap to it.
+
+    Args:
+        rows: the ink before it, in its rows.
+        patch: the digit.
+        right: where the ink so far ends.
+        deep: how many times more than usual it overlaps; 0 for a gap.
+        height: of digits, pixels.
+        rng: of every choice.
+    """
     distance = cv2.distanceTransform(patch, cv2.DIST_L2, 3)
     overlap = np.exp(rng.uniform(*np.log(_OVERLAP)))
-    wanted = overlap * (2 * float(np.percentile(distance[patch > 0], 80))) ** 2
+    wanted = deep * overlap * (2 * float(np.percentile(distance[patch > 0], 80))) ** 2
     meets = right
     for left in range(right, max(0, right - round(0.6 * height)), -1):
         under = rows[:, left : left + patch.shape[1]]
-        if np.count_nonzero(under & patch) > (wanted if touching else 0):
+        if np.count_nonzero(under & patch) > wanted:
             meets = left
             break
-    return meets if touching else meets + round(rng.uniform(*_GAP) * height)
+    return meets if deep else meets + round(rng.uniform(*_GAP) * height)
 
 
 def _patch(image: Gray, height: float) -> Gray:

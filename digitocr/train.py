@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -41,8 +41,11 @@ CHANNELS = (24, 32, 64)  # of the second network
 # One drawing of a digit has to stand for a hand, so those of fonts are shown this often an epoch.
 _FONT_TIMES = 10
 _LETTER_TIMES = 2
+_CHUNK = 2000  # crops that the teacher answers at a time
 _FONTS_HELD_OUT = 0.2  # of the fonts: hands that no network has seen, for the calibration
-_NUMBERS = 0.6  # numbers composed for the calibration, for each held-out digit
+# Numbers composed for the calibration, for each held-out digit, half of them with digits that
+# touch, and how long they are.
+_NUMBERS, _LENGTH = 0.6, (1, 7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,8 @@ class Recipe:
     one_cycle: bool = False
     average: float = 0.0  # the part of the average that stays at each step, later on
     cuts: float = 0.0  # digits cut out of touching ones, and as many wrong cuts, for each digit
-    forms: int = 0  # digits drawn of each form that MNIST hardly has
+    forms: float = 0.0  # digits drawn in forms that MNIST hardly has, for each of MNIST's
+    echo: int = 1  # epochs that show the first network the same distortions (Choi et al. 2019)
     # Epochs of the second network, for one of the first, and how fast it learns.
     second: float = 0.0
     second_rate: float = 0.004
@@ -73,7 +77,7 @@ class Recipe:
 SEED = Recipe("seed", epochs=50, batch_size=100, learning_rate=0.001, pooled=True, keep_last=True)
 SCAN = Recipe(
     "scan",
-    epochs=130,
+    epochs=150,
     batch_size=256,
     learning_rate=0.002,
     keep_last=True,
@@ -82,9 +86,10 @@ SCAN = Recipe(
     one_cycle=True,
     average=0.9995,
     cuts=0.4,
-    forms=400,
-    second=0.125,
-    taught=0.5,
+    forms=0.16,
+    echo=3,
+    second=0.11,
+    taught=0.9,
 )
 
 
@@ -141,10 +146,11 @@ def material(
     n_held_out = round(len(fonts) * _FONTS_HELD_OUT)
     hands = [fonts[i].digits for i in sorted(order[:n_held_out])]
     shown = [fonts[i].digits for i in sorted(order[n_held_out:])]
-    forms = draw_forms(recipe.forms, recipe.seed)
+    forms = draw_forms(round(recipe.forms * len(training)), recipe.seed)
     parts = [training, forms, *(addition.digits for addition in additions)]
     if recipe.cuts:
         n = round(recipe.cuts * sum(map(len, parts)))
+        parts.append(training)  # a second time, or MNIST would be the smaller part
         parts.append(cut_digits(joined(*parts, *shown), n, recipe.seed))
     for symbols in shown:
         known = symbols.labels != NO_DIGIT
@@ -217,8 +223,8 @@ class Teacher:
 
     @torch.no_grad()
     def chances(self, crops: torch.Tensor) -> torch.Tensor:
-        """Return what it says of (B, 784) crops, (B, 10), rows summing to 1."""
-        return F.softmax(self.network(crops), 1)
+        """Return what it says of (N, 784) crops, (N, 10), rows summing to 1."""
+        return torch.cat([F.softmax(self.network(some), 1) for some in crops.split(_CHUNK)])
 
 
 def answers_wanted(labels: torch.Tensor) -> torch.Tensor:
@@ -226,6 +232,10 @@ def answers_wanted(labels: torch.Tensor) -> torch.Tensor:
     wanted = F.one_hot(labels.clamp(min=0), 10).float()
     wanted[labels == NO_DIGIT] = 0.1
     return wanted
+
+
+# (N, 784) crops, (N,) labels and (N, 10) wanted answers.
+Shown: TypeAlias = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 class Course:
@@ -260,20 +270,24 @@ class Course:
         self.steps = 0
 
     def epoch(
-        self, crops: torch.Tensor, labels: torch.Tensor, size: int, teacher: Teacher | None = None
+        self, crops: torch.Tensor, labels: torch.Tensor, wanted: torch.Tensor, size: int
     ) -> tuple[float, float]:
-        """Train on (N, 784) crops once, `size` at a step.
+        """Train on (N, 784) crops once, in a new order, `size` at a step.
+
+        Args:
+            crops: what is shown.
+            labels: (N,), 0..9 or `NO_DIGIT`.
+            wanted: (N, 10), the answers to learn.
+            size: crops at a step.
 
         Returns:
             The mean loss, and the share, 0..1, of digits that was answered right meanwhile.
         """
         losses, right = torch.zeros((), device=crops.device), torch.zeros((), device=crops.device)
-        for batch, truth in zip(crops.split(size), labels.split(size), strict=True):
-            logits = self.network(batch)  # (B, 10)
-            wanted = answers_wanted(truth)
-            if teacher is not None:
-                wanted = wanted.lerp(teacher.chances(batch), teacher.share)
-            loss = F.cross_entropy(logits, wanted)
+        order = torch.randperm(len(labels), device=crops.device)
+        for batch in order.split(size):
+            logits = self.network(crops[batch])  # (B, 10)
+            loss = F.cross_entropy(logits, wanted[batch])
             self.adam.zero_grad(set_to_none=True)
             loss.backward()
             self.adam.step()
@@ -281,7 +295,7 @@ class Course:
                 self.schedule.step()
             self._average()
             losses += loss.detach() * len(batch)
-            right += (logits.detach().argmax(1) == truth).sum()
+            right += (logits.detach().argmax(1) == labels[batch]).sum()
         known = (labels != NO_DIGIT).sum()
         return float(losses / len(crops)), float(right / known)
 
@@ -374,8 +388,9 @@ class Training:
     ) -> Iterator[tuple[Epoch, dict[str, Weights]]]:
         """Train one network, yielding its weights after each epoch."""
         start, labels = time.perf_counter(), self.material.held_out.labels
-        for number, (crops, truth) in enumerate(self._data(epochs), 1):
-            loss, right = course.epoch(crops, truth, self.recipe.batch_size, teacher)
+        echo = self.recipe.echo if name == "first" else 1
+        for number, shown in enumerate(self._data(epochs, echo, teacher), 1):
+            loss, right = course.epoch(*shown, self.recipe.batch_size)
             weights = course.kept.exported()
             score = accuracy(answers(weights, self.unseen), labels)
             passed = time.perf_counter() - start
@@ -387,18 +402,22 @@ class Training:
             return normalise(list(digits.images))
         return digits.images.astype(np.float32) / np.float32(255)
 
-    def _data(self, epochs: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield each epoch's (N, 784) crops and (N,) labels, shuffled, on the device."""
-        training, seed = self.material.training, self.recipe.seed
-        if self.recipe.distort:
-            for made, truth in distorted_epochs(training, epochs, seed):
-                yield self._tensor(made.reshape(-1, 784)), self._tensor(truth)
+    def _data(self, epochs: int, echo: int, teacher: Teacher | None) -> Iterator[Shown]:
+        """Yield each epoch's (N, 784) crops, (N,) labels and (N, 10) wanted answers."""
+        training = self.material.training
+        if not self.recipe.distort:
+            crops = self._tensor(self.crops_of(training).reshape(-1, 784))
+            labels = self._tensor(training.labels)
+            yield from [(crops, labels, answers_wanted(labels))] * epochs
             return
-        crops = self._tensor(self.crops_of(training).reshape(-1, 784))
-        labels = self._tensor(training.labels)
-        for _ in range(epochs):
-            order = torch.randperm(len(labels), device=self.device)
-            yield crops[order], labels[order]
+        for first, made in enumerate(
+            distorted_epochs(training, math.ceil(epochs / echo), self.recipe.seed)
+        ):
+            crops, labels = (self._tensor(part) for part in (made[0].reshape(-1, 784), made[1]))
+            wanted = answers_wanted(labels)
+            if teacher is not None:
+                wanted = wanted.lerp(teacher.chances(crops), teacher.share)
+            yield from [(crops, labels, wanted)] * min(echo, epochs - first * echo)
 
     def _tensor(self, array: Crops | Labels) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
@@ -473,7 +492,11 @@ def calibrated(training: Training, weights: dict[str, Weights]) -> dict[str, Any
             own = {k: v for k, v in weights.items() if k.startswith(SECOND) == (part != "w1")}
             facts[key] = round(fitted_temperature(answers(own, crops), shown.labels), 4)
     model = as_model(weights, facts)
-    digit, number = read_written(model, _even(known, found, rng), round(_NUMBERS * len(known)), rng)
+    written = _even(known, found, rng)
+    if recipe.distort:  # other hands than those trained on are read less well
+        worn = np.asarray(255 * distorted(written.images, rng), np.uint8)
+        written = joined(written, Digits(worn, written.labels))
+    digit, number = read_written(model, written, round(_NUMBERS * len(known)), rng)
     chances = chance_curve(*number)
     expected = np.interp(number[0], *chances) if chances[0] else number[0]
     return facts | {
@@ -496,8 +519,8 @@ def read_written(
     """Return confidences and what was right, of digits and of numbers, in n composed numbers."""
     of_digits: list[tuple[float, bool]] = []
     of_numbers: list[tuple[float, bool]] = []
-    for _ in range(n):
-        written = write_number(digits, rng)
+    for i in range(n):
+        written = write_number(digits, rng, _LENGTH, touching=i % 2 == 0)
         reading = read_marks(written.mask, Settings(), model)
         found = sorted(reading.digits, key=lambda digit: digit.box.middle)
         text, truth = "".join(d.digit for d in found), "".join(map(str, written.labels))
