@@ -14,6 +14,9 @@ SIDE = 28  # MNIST: LeCun et al. 1998, a 20×20 box centred by mass in 28×28
 BOX = 20
 # Ink is shrunk to this size first, by area, which keeps thin strokes.
 CANVAS = 2 * BOX
+# Strokes are at least this part of a mark's longer side wide: a fine pen on a large photo, 1.4 of 20
+# pixels, as the thinnest of MNIST's. Digits on scans have thicker ones.
+_THINNEST = 0.07
 # Ink fainter than this part of the darkest counts as paper when the box is measured.
 _FAINT = 0.25
 # Slants beyond this (pixels of x for one of y, about 39°) are a shape, not a hand's.
@@ -53,13 +56,29 @@ def normalise(patches: Sequence[Gray], shifts: NDArray[np.float64] | None = None
 
 
 def _shrunk(patch: Gray) -> Gray:
-    """Return the patch made smaller, by area, until its longer side is at most `CANVAS`."""
+    """Return the patch made smaller, by area, until its longer side is at most `CANVAS`.
+
+    Strokes that would become too thin to be seen are thickened first.
+    """
     height, width = patch.shape
     longer = max(height, width)
     if longer <= CANVAS:
         return patch
+    if longer > 2 * CANVAS:
+        lacking = round(_THINNEST * longer - _stroke(patch))
+        if lacking > 0:
+            pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
+            patch = np.asarray(cv2.dilate(patch, pen), np.uint8)
     size = (max(1, round(width * CANVAS / longer)), max(1, round(height * CANVAS / longer)))
     return np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _stroke(patch: Gray) -> float:
+    """Return the width of a mark's strokes in pixels: its ink shared out among its runs."""
+    ink = patch > 0
+    across = np.count_nonzero(ink[:, 1:] > ink[:, :-1]) + np.count_nonzero(ink[:, 0])
+    down = np.count_nonzero(ink[1:] > ink[:-1]) + np.count_nonzero(ink[0])
+    return np.count_nonzero(ink) / max(across, down, 1)
 
 
 _AXIS = np.arange(CANVAS, dtype=np.float64)  # x from left to right, y from top to bottom

@@ -178,8 +178,9 @@ def _steps(one: Candidate, chances: Chances, odds: float) -> Iterator[tuple[str,
     """Yield what a candidate may be on the way, "" for a piece left unread, and its weight."""
     tall = one.size >= _LEAST_SIZE
     if one.end == one.start + 1:
-        unread = _TALL_UNREAD if tall else _LOW_UNREAD
-        yield "", (1 - float(chances.sum())) * unread
+        left = _TALL_UNREAD if tall else _LOW_UNREAD
+        apart = not tall and not one.severed  # says nothing, whatever it looks like
+        yield "", left if apart else left * (1 - float(chances.sum()))
     if tall:
         cut = odds * float(np.exp(-_SEVERED * one.severed)) if one.severed else 1.0
         for digit in np.flatnonzero(chances >= _LEAST_SHARE).tolist():

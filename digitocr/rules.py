@@ -33,7 +33,8 @@ _TOUCH_ERASED = 3
 # Rules as long as this part of the page go first: on squared paper the mark height is that of the
 # squares until they are gone.
 _SURE = 0.4
-_SURE_TIMES = 2  # what joins two of them is often gone the second time
+# What joins two rules is often gone the second time, and what goes on another is seen to.
+_TIMES = 2
 # So do lines from edge to edge of a picture wider than high, as no stroke runs: marks that rules
 # join say nothing of the mark height.
 _ACROSS = 0.95
@@ -48,8 +49,8 @@ _CROSSED_FREE, _CROSSED = 0.25, 0.5
 # What is inked and not crossed is at least this part: the tops of a printed 0000 are neither.
 _BARE = 0.55
 # A line that is no longer than the writing along it may be the feet or the tops of round digits. A
-# rule sticks out: along this part of it, or of a mark's height, nothing is above or below it within
-# this many mark heights.
+# rule runs to the page's edge or sticks out: along this part of it, or of a mark's height, nothing is
+# above or below it within this many mark heights.
 _BEYOND, _BEYOND_HEIGHTS, _ABOVE = 0.12, 0.5, 1.0
 # Rules bend little: the middle is off the line through the medians of stretches of this many
 # cells, or of a mark's height, by less than this part of a cell and this part of the thickness.
@@ -105,15 +106,20 @@ def take_out_rules(mask: Mask) -> Ink:
     seen = _look(mask, shrink)
     sure = [cells.sure for cells in seen]  # as long as squares say what the mark height is
     rules: list[Rule] = []
-    for _ in range(_SURE_TIMES):
+    for _ in range(_TIMES):
         chosen = [_lengths(cells) > least for cells, least in zip(seen, sure, strict=True)]
         mask, found = _erased(mask, shrink, seen, chosen)
         if not found:
             break
         rules += found
         seen = _look(mask, shrink)
-    mask, others = _erased(mask, shrink, seen, _long_or_held(*seen, rules, shrink))
-    return Ink(mask, tuple(rules + others))
+    for _ in range(_TIMES):
+        mask, found = _erased(mask, shrink, seen, _long_or_held(*seen, rules, shrink))
+        if not found:
+            break
+        rules += found
+        seen = _look(mask, shrink)
+    return Ink(mask, tuple(rules))
 
 
 def _look(mask: Mask, shrink: int) -> tuple[_Cells, _Cells]:
@@ -163,9 +169,9 @@ def _cells(ink: Mask, thin: Mask, height: float) -> _Cells:
 def _long_or_held(
     level: _Cells, upright: _Cells, erased: Sequence[Rule], shrink: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell for each line whether it is long, or ends on both sides at rules.
+    """Tell for each line whether it is long, goes on a rule to the page's edge, or ends at rules.
 
-    That is at lines of which this holds, or at rules that were there before they were erased.
+    Those are, on both sides, lines of which this holds, or rules that have been erased.
     Taken away are, again and again, lines for which it does not hold, until none is left.
     """
     lines = _corners(level.boxes), _corners(upright.boxes)
@@ -174,9 +180,12 @@ def _long_or_held(
         for horizontal in (False, True)
     ]
     free = [_lengths(cells) <= cells.long for cells in (level, upright)]
+    upright_rules, level_rules = across[0], across[1][:, _TURNED]
     touching = [
-        _held(lines[0], across[0], _TOUCH_ERASED),
-        _held(lines[1], across[1][:, _TURNED], _TOUCH_ERASED),
+        _held(lines[0], upright_rules, _TOUCH_ERASED)
+        | _goes_on(level, across[1], _TOUCH_ERASED),
+        _held(lines[1], level_rules, _TOUCH_ERASED)
+        | _goes_on(upright, across[0][:, _TURNED], _TOUCH_ERASED),
     ]
     kept = [np.ones_like(one) for one in free]
     near = max(2.0, _TOUCH * level.height)
@@ -208,6 +217,17 @@ def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) ->
         for end in (0, 2)
     )
     return np.asarray(np.all([end.any(axis=1) for end in ends], axis=0), np.bool_)
+
+
+def _goes_on(
+    cells: _Cells, along: NDArray[np.generic], near: float
+) -> NDArray[np.bool_]:
+    """Tell which level lines run to the page's edge as rest of level rules, (M, 4)."""
+    lines = _corners(cells.boxes)
+    at_edge = (lines[:, 0] <= 1) | (lines[:, 2] >= cells.ink.shape[1] - 1)
+    _, top, _, bottom = along.T
+    level = (lines[:, 1:2] < bottom + near) & (lines[:, 3:4] > top - near)
+    return np.asarray(at_edge & level.any(axis=1), np.bool_)
 
 
 def _erased(
@@ -264,6 +284,8 @@ def _is_bare(cells: _Cells, box: Box, thickness: float, inked: float) -> bool:
 
 def _sticks_out(cells: _Cells, box: Box, thickness: float) -> bool:
     """Tell whether a line goes on where nothing is written above or below it."""
+    if box.x <= 1 or box.right >= cells.ink.shape[1] - 1:
+        return True
     reach = round(_ABOVE * cells.height)
     around = cells.ink[max(0, box.y - reach) : box.bottom + reach, box.x : box.right]
     bare = (around > 127).sum(axis=0) <= _CROSSING * thickness + 1

@@ -17,8 +17,8 @@ Values = NDArray[np.float64]  # (N,), of marks
 # l look like digits and few letters like 3: one in ten, by the share of the letters of English text
 # in many fonts that are read so (tests/bench/letters.py FONTS); no more than the last, for letters
 # are also cut up and run together. And how much likelier to be refused.
-_ODDS = (1.5, 1.5, 5.99, 8.0, 8.0, 2.04, 5.27, 8.0, 4.84, 8.0)
-_REFUSED_ODDS = 0.12
+_ODDS = (1.5, 1.5, 4.0, 4.0, 4.0, 1.5, 4.0, 4.0, 4.0, 3.0)
+_REFUSED_ODDS = 0.1
 # Digits that are less sure count for the odds of their confidence, lifted by this, if that is less.
 _LIFT, _LEAST_ODDS = 1.5, 0.1
 # Digits that touch the one before or after them, as letters do far more often, count for this much.

@@ -103,14 +103,33 @@ def test_touching_digits_have_candidates_that_are_each_alone(pair: str) -> None:
 
 def test_the_pieces_of_a_run_make_up_its_ink() -> None:
     mask = drawn("2586", 54)
+    total = 0
     for run in runs_of(mask):
-        pieces = {c.start: c for c in run if c.end == c.start + 1}
-        assert sorted(pieces) == list(range(max(c.end for c in run)))
-        for c in run:
-            parts = sum(int((pieces[i].ink > 0).sum()) for i in range(c.start, c.end))
-            assert parts == int((c.ink > 0).sum())
-    total = sum(int((c.ink > 0).sum()) for c in find_candidates(mask) if c.end == c.start + 1)
+        spans = {(c.start, c.end): c for c in reversed(run)}  # the first of each span
+        n = max(c.end for c in run)
+        pieces = [int((spans[i, i + 1].ink > 0).sum()) for i in range(n)]
+        for (start, end), c in spans.items():
+            assert sum(pieces[start:end]) == int((c.ink > 0).sum())
+        total += sum(pieces)
     assert total == int((mask > 0).sum())
+
+
+def test_a_ring_gets_the_wall_that_a_cut_left_to_its_neighbour() -> None:
+    mask = np.zeros((120, 260), np.uint8)
+    for x in (80, 150):
+        cv2.ellipse(mask, (x, 60), (40, 45), 0, 0, 360, 255, 6)
+    (run,) = runs_of(mask)
+    lent = [c for c in run if sum((c.start, c.end) == (o.start, o.end) for o in run) > 1]
+    rings = [c for c in lent if abs(c.box.width - 86) < 4 and abs(c.box.height - 96) < 4]
+    assert rings
+    for ring in rings:
+        outlines = cv2.findContours(ring.ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]
+        assert len(outlines) > 1  # and what it encloses
+
+
+def test_a_whole_mark_may_be_taller_than_the_others() -> None:
+    tall = page((20, 20, 40, 130), *((90 + 50 * i, 80, 30, 70) for i in range(6)))
+    assert Box(20, 20, 40, 130) in boxes_of(tall)
 
 
 def test_candidates_of_a_run_stand_one_after_another() -> None:

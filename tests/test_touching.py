@@ -125,7 +125,7 @@ def test_right_cuts_look_like_their_digits(digits: Digits) -> None:
     for image, label in zip(found.images[right], found.labels[right], strict=True):
         like = [np.corrcoef(squeezed(image), other)[0, 1] for other in known]
         agree += int(digits.labels[int(np.argmax(like))] == label)
-    assert agree > 0.75 * right.sum()
+    assert agree > 0.65 * right.sum()  # a tenth would agree by chance
 
 
 def test_the_same_seed_gives_the_same_cuts(digits: Digits) -> None:
