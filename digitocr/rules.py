@@ -51,7 +51,7 @@ _BARE = 0.55
 # A line that is no longer than the writing along it may be the feet or the tops of round digits. A
 # rule runs to the page's edge or sticks out: along this part of it, or of a mark's height, nothing is
 # above or below it within this many mark heights.
-_BEYOND, _BEYOND_HEIGHTS, _ABOVE = 0.12, 0.5, 1.0
+_BEYOND, _BEYOND_HEIGHTS, _ABOVE = 0.12, 0.5, 1.3
 # Rules bend little: the middle is off the line through the medians of stretches of this many
 # cells, or of a mark's height, by less than this part of a cell and this part of the thickness.
 # A row of loops is not.
@@ -277,7 +277,9 @@ def _is_bare(cells: _Cells, box: Box, thickness: float, inked: float) -> bool:
     crossed = ((around > 127).sum(axis=0) > _CROSSING * thickness + 1).mean()
     free = cells.long < box.width < min(2 * cells.long, cells.sure)
     most = _CROSSED_FREE if free else _CROSSED
-    if cells.long < box.width < cells.sure and not _sticks_out(cells, box, thickness):
+    height, width = cells.ink.shape
+    beyond_doubt = _ACROSS * width if width > 2 * height else cells.sure  # in a strip, in a page
+    if cells.long < box.width < beyond_doubt and not _sticks_out(cells, box, thickness):
         return False
     return bool(crossed <= most and inked - crossed >= _BARE)
 

@@ -13,10 +13,8 @@ from numpy.typing import NDArray
 
 Values = NDArray[np.float64]  # (N,), of marks
 
-# How much likelier a mark in a number is to be read as 0, 1 .. 9 than a letter of a word, for O and
-# l look like digits and few letters like 3: one in ten, by the share of the letters of English text
-# in many fonts that are read so (tests/bench/letters.py FONTS); no more than the last, for letters
-# are also cut up and run together. And how much likelier to be refused.
+# How much likelier a mark in a number is to be read as 0, 1 .. 9 than a letter of a word: o, l, S
+# and g look like digits, few letters like 3. And how much likelier to be refused.
 _ODDS = (1.5, 1.5, 4.0, 4.0, 4.0, 1.5, 4.0, 4.0, 4.0, 3.0)
 _REFUSED_ODDS = 0.1
 # Digits that are less sure count for the odds of their confidence, lifted by this, if that is less.
@@ -40,7 +38,7 @@ def in_numbers(
     """Return the chance that each of N marks is part of a number, 0..1.
 
     All constants were set by hand on readings of composed pages of text and print, of forms and of
-    photographed pages (tests/bench/README.md).
+    photographed pages (tests/bench/README.md, "Experiments").
 
     Args:
         lines: the marks of each line, as places in the other arguments, left to right.

@@ -95,6 +95,17 @@ def test_the_frame_of_a_cell_is_no_part_of_its_symbol(digit: str, side: int) -> 
     assert likeness(as_mnist(framed), as_mnist(drawn(digit))) > 0.95
 
 
+def test_a_dark_frame_does_not_turn_a_cell_into_light_on_dark() -> None:
+    cell = np.full((64, 64), 200, np.uint8)
+    cv2.putText(cell, "4", (20, 46), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 60, 3)
+    plain = as_mnist(cell)
+    cell[:7], cell[-5:], cell[:, :6] = 50, 50, 50
+    framed = as_mnist(cell)
+    assert plain is not None
+    assert framed is not None
+    assert np.corrcoef(plain.ravel(), framed.ravel())[0, 1] > 0.9
+
+
 @pytest.mark.parametrize("extension", ["png", "jpg"])
 def test_a_folder_gives_the_pictures_its_truth_names(extension: str, tmp_path: Path) -> None:
     rows = ["file,truth"]

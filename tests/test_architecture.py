@@ -24,7 +24,7 @@ LAYERS = [
     {"upright"},  # cuts marks out as `segment` does, and has them read turned
     {"scan", "dataset"},
     {"batch", "additions", "distort", "calibration"},
-    {"touching", "evaluate", "forms"},
+    {"touching", "evaluate", "strokes"},
     {"train"},  # scans numbers put together of held-out digits, to calibrate
     {"show"},
     {"cli"},

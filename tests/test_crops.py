@@ -60,6 +60,15 @@ def test_edges_are_smooth_though_the_ink_is_black_or_white() -> None:
     assert np.unique(crop.round(2)).size > 20
 
 
+def test_a_fine_pen_on_a_large_photo_is_seen_as_a_stroke() -> None:
+    fine, usual = np.zeros((700, 400), np.uint8), np.zeros((700, 400), np.uint8)
+    for picture, pen in ((fine, 6), (usual, 60)):
+        cv2.ellipse(picture, (200, 350), (150, 300), 0, 0, 360, 255, pen)
+    thin, thick = normalise([fine, usual])
+    assert thin.max() > 0.8
+    assert np.corrcoef(thin.ravel(), thick.ravel())[0, 1] > 0.7
+
+
 def test_no_patches_give_no_crops() -> None:
     assert normalise([]).shape == (0, SIDE, SIDE)
 

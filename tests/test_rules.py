@@ -122,6 +122,24 @@ def test_strokes_are_no_rules(text: str, scale: float) -> None:
     np.testing.assert_array_equal(ink.mask, mask)
 
 
+def test_the_feet_of_looped_zeros_are_no_rule() -> None:
+    mask = np.zeros((300, 900), np.uint8)
+    for x in range(150, 750, 100):
+        cv2.ellipse(mask, (x, 150), (55, 40), 0, 0, 360, 255, THICK)
+    cv2.line(mask, (140, 190), (660, 190), 255, 5)
+    assert take_out_rules(mask.copy()).rules == ()
+
+
+def test_what_a_stroke_parts_of_a_rule_goes_with_it() -> None:
+    true = np.zeros((900, 1600), np.uint8)
+    cv2.line(true, (480, 60), (430, 840), 255, 12)
+    ruled = true.copy()
+    for y in range(90, 900, 90):
+        line(ruled, (0, y), (1599, y))
+    found = take_out_rules(ruled.copy())
+    assert left_beside(found.mask, true) < 0.1
+
+
 def test_a_rule_is_where_it_was_drawn() -> None:
     mask = digits()
     line(mask, (100, 500), (1100, 500))
