@@ -14,8 +14,8 @@ SIDE = 28  # MNIST: LeCun et al. 1998, a 20×20 box centred by mass in 28×28
 BOX = 20
 # Ink is shrunk to this size first, by area, which keeps thin strokes.
 CANVAS = 2 * BOX
-# Strokes are at least this part of a mark's longer side wide: a fine pen on a large photo, 1.4 of 20
-# pixels, as the thinnest of MNIST's. Digits on scans have thicker ones.
+# Strokes are at least this part of a mark's longer side wide: 1.4 of 20 pixels, as the thinnest of
+# MNIST's. Digits on scans have thicker ones, those of a fine pen on a large photo have not.
 _THINNEST = 0.07
 # Ink fainter than this part of the darkest counts as paper when the box is measured.
 _FAINT = 0.25
@@ -65,7 +65,7 @@ def _shrunk(patch: Gray) -> Gray:
     if longer <= CANVAS:
         return patch
     if longer > 2 * CANVAS:
-        lacking = round(_THINNEST * longer - _stroke(patch))
+        lacking = round(_THINNEST * longer - stroke_width(patch))
         if lacking > 0:
             pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
             patch = np.asarray(cv2.dilate(patch, pen), np.uint8)
@@ -73,12 +73,16 @@ def _shrunk(patch: Gray) -> Gray:
     return np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _stroke(patch: Gray) -> float:
-    """Return the width of a mark's strokes in pixels: its ink shared out among its runs."""
+def stroke_width(patch: Gray) -> float:
+    """Return the width of a mark's strokes in pixels: its ink shared out among its runs.
+
+    Args:
+        patch: (H, W), 0 paper; 0 comes back where there is nothing else.
+    """
     ink = patch > 0
-    across = np.count_nonzero(ink[:, 1:] > ink[:, :-1]) + np.count_nonzero(ink[:, 0])
-    down = np.count_nonzero(ink[1:] > ink[:-1]) + np.count_nonzero(ink[0])
-    return np.count_nonzero(ink) / max(across, down, 1)
+    across = int(np.count_nonzero(ink[:, 1:] > ink[:, :-1]) + np.count_nonzero(ink[:, 0]))
+    down = int(np.count_nonzero(ink[1:] > ink[:-1]) + np.count_nonzero(ink[0]))
+    return int(np.count_nonzero(ink)) / max(across, down, 1)
 
 
 _AXIS = np.arange(CANVAS, dtype=np.float64)  # x from left to right, y from top to bottom

@@ -32,8 +32,9 @@ _OTHERS, _EXPECTED, _LEAST_OTHERS = 0.05, 6.0, 0.02
 _ROUNDS = 10  # of counting and weighing anew
 # A piece beside digits may be left unread: low ones often are points, dashes and broken bits.
 _LOW_UNREAD, _TALL_UNREAD = 0.4, 0.1
-# Ways through more digits have more factors below 1: each digit more is lifted by this, tuned for as many
-# numbers read too long as too short (digits held out of training, put together by touching.py).
+# Ways through more digits have more factors below 1: each digit more is lifted by this, tuned for
+# as many numbers read too long as too short (digits held out of training, put together by
+# touching.py).
 _PER_DIGIT = 1.5
 # A cut is the less likely the longer it is, in digit heights (its chance falls by e for two), and
 # the rarer digits touch on the page: in so many runs of ink, as far as is known before.
@@ -63,13 +64,13 @@ class _Run:
     readings: dict[str, _Reading]
     nothing: float  # weight of its being something else
     tall: bool  # as high as digits
-    whole: float  # weight of its being digits that were not cut
+    uncut: float  # weight of its being digits that were not cut
     cut: float  # and of digits that were
 
     @property
     def digits(self) -> float:
         """The weight of its being digits, whichever."""
-        return self.whole + self.cut
+        return self.uncut + self.cut
 
     @property
     def box(self) -> Box:
@@ -140,13 +141,13 @@ def _runs(candidates: Sequence[Candidate], chances: Chances, odds: float) -> Ite
         run = list(group)
         own = chances[first : first + len(run)]
         end = max(one.end for one in run)
-        whole = [i for i, one in enumerate(run) if one.start == 0 and one.end == end]
-        nothing = _DIGITS_SHOWN * min((1 - float(own[i].sum()) for i in whole), default=1.0)
+        whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
+        nothing = _DIGITS_SHOWN * (1 - float(max(whole, default=0.0)))
         tall = any(one.size >= _LEAST_SIZE for one in run)
         readings = _readings(run, own, first, odds)
         cut = sum(one.weight for one in readings.values() if _is_cut(one, candidates))
-        whole = sum(one.weight for one in readings.values()) - cut
-        yield _Run(run, first, readings, nothing, tall, max(whole, 0.0), cut)
+        uncut = sum(one.weight for one in readings.values() if not _is_cut(one, candidates))
+        yield _Run(run, first, readings, nothing, tall, uncut, cut)
         first += len(run)
 
 
@@ -190,7 +191,7 @@ def _steps(one: Candidate, chances: Chances, odds: float) -> Iterator[tuple[str,
 def _go_on(
     ahead: dict[str, _Reading], then: dict[str, _Reading], place: int, text: str, weight: float
 ) -> None:
-    """Take all readings on by a candidate: as a digit, or as a piece left unread where text is ""."""
+    """Take all readings on by a candidate, which is left unread where the text is empty."""
     for before, way in ahead.items():
         lifted = weight * _PER_DIGIT if text and before else weight
         best = way.best * lifted
@@ -224,7 +225,7 @@ def _share_of_others(runs: Sequence[_Run]) -> float:
     digits too, so readings that take cuts count for as much as digits touch.
     """
     tall = [run for run in runs if run.tall]
-    digits = np.array([run.whole + _TOUCHING * run.cut for run in tall])
+    digits = np.array([run.uncut + _TOUCHING * run.cut for run in tall])
     nothing = np.array([run.nothing for run in tall])
     others = _OTHERS
     for _ in range(_ROUNDS):
@@ -241,7 +242,7 @@ def _cut_odds(runs: Sequence[_Run], others: float) -> float:
     """
     shares = [(_share_of_digits(run, others) / max(run.digits, 1e-300), run) for run in runs]
     touching = sum(share * run.cut for share, run in shares)
-    apart = sum(share * run.whole for share, run in shares)
+    apart = sum(share * run.uncut for share, run in shares)
     part = (touching + _TOUCHING * _EXPECTED) / (touching + apart + _EXPECTED)
     return min(1.0, part * (1 - _TOUCHING) / ((1 - part) * _TOUCHING))
 

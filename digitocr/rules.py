@@ -49,8 +49,8 @@ _CROSSED_FREE, _CROSSED = 0.25, 0.5
 # What is inked and not crossed is at least this part: the tops of a printed 0000 are neither.
 _BARE = 0.55
 # A line that is no longer than the writing along it may be the feet or the tops of round digits. A
-# rule runs to the page's edge or sticks out: along this part of it, or of a mark's height, nothing is
-# above or below it within this many mark heights.
+# rule runs to the page's edge or sticks out: along this part of it, or of a mark's height, nothing
+# is above or below it within this many mark heights.
 _BEYOND, _BEYOND_HEIGHTS, _ABOVE = 0.12, 0.5, 1.3
 # Rules bend little: the middle is off the line through the medians of stretches of this many
 # cells, or of a mark's height, by less than this part of a cell and this part of the thickness.
@@ -183,8 +183,7 @@ def _long_or_held(
     free = [_lengths(cells) <= cells.long for cells in (level, upright)]
     upright_rules, level_rules = across[0], across[1][:, _TURNED]
     touching = [
-        _held(lines[0], upright_rules, _TOUCH_ERASED)
-        | _goes_on(level, across[1], _TOUCH_ERASED),
+        _held(lines[0], upright_rules, _TOUCH_ERASED) | _goes_on(level, across[1], _TOUCH_ERASED),
         _held(lines[1], level_rules, _TOUCH_ERASED)
         | _goes_on(upright, across[0][:, _TURNED], _TOUCH_ERASED),
     ]
@@ -220,9 +219,7 @@ def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) ->
     return np.asarray(np.all([end.any(axis=1) for end in ends], axis=0), np.bool_)
 
 
-def _goes_on(
-    cells: _Cells, along: NDArray[np.generic], near: float
-) -> NDArray[np.bool_]:
+def _goes_on(cells: _Cells, along: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
     """Tell which level lines run to the page's edge as rest of level rules, (M, 4)."""
     lines = _corners(cells.boxes)
     at_edge = (lines[:, 0] <= 1) | (lines[:, 2] >= cells.ink.shape[1] - 1)

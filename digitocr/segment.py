@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.crops import stroke_width
 from digitocr.records import Box, Candidate, Mask, around
 
 # All sizes are parts of the page's digit height, the usual height of its marks.
@@ -43,7 +44,7 @@ _SLANTS = (-0.25, 0.0, 0.25, 0.5)  # of cuts, in pixels to the right for one up
 _SEAM_ROWS = 40  # higher marks are looked at shrunk
 _ASIDE_COST = 0.1  # of a pixel of ink: what a step aside costs, so that seams are straight
 _SAME = 0.05  # ways this little apart in cost are equally good
-# A piece that holds this part of a loop's rim gets all of its wall, if that is this part of its ink.
+# A piece that holds this part of a loop's rim gets all its wall, if that is this part of its ink.
 _MOST_OF_LOOP, _LEAST_LENT = 0.55, 0.04
 _FRAGMENT = 0.5  # of a piece's ink: less that hangs on the next piece alone belongs there
 
@@ -216,7 +217,7 @@ def _cut(mark: Mask, height: float) -> list[NDArray[np.bool_]]:
     slant = max(_SLANTS, key=lambda slant: _unevenness(rows, columns, slant))
     places = _places(rows, columns, slant)
     narrow = width < _WIDE * tall
-    most = (_ONE_STROKE if narrow else _MOST_STROKES) * _stroke(ink)
+    most = (_ONE_STROKE if narrow else _MOST_STROKES) * stroke_width(mark)
     seams = _seams(rows, places, most, tall)  # (S, H)
     if len(seams) == 0:
         return [ink]
@@ -242,13 +243,6 @@ def _places(rows: NDArray[np.intp], columns: NDArray[np.intp], slant: float) -> 
 def _unevenness(rows: NDArray[np.intp], columns: NDArray[np.intp], slant: float) -> float:
     """Return how unevenly ink falls into columns of a slant: most where strokes are upright."""
     return float((np.bincount(_places(rows, columns, slant)).astype(np.float64) ** 2).sum())
-
-
-def _stroke(ink: NDArray[np.bool_]) -> float:
-    """Return the width of a mark's strokes in pixels: its ink shared out among its runs."""
-    across = np.count_nonzero(np.diff(ink.astype(np.int8), axis=1, prepend=0) > 0)
-    down = np.count_nonzero(np.diff(ink.astype(np.int8), axis=0, prepend=0) > 0)
-    return np.count_nonzero(ink) / max(int(across), int(down), 1)
 
 
 def _seams(
@@ -368,7 +362,7 @@ def _loops(pieces: Pieces) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_
     ink = pieces > 0
     paper = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
     n, parts = cv2.connectedComponents(paper, connectivity=4)
-    stroke = max(1, round(_stroke(ink)))
+    stroke = max(1, round(stroke_width(ink.astype(np.uint8))))
     for number in range(1, n):
         hole = (parts == number).astype(np.uint8)
         if not hole[0, 0]:  # what is around the run

@@ -104,9 +104,7 @@ def write_number(
     return Written(ink, masks > 0, digits.labels[chosen])
 
 
-def _chosen(
-    labels: Labels, length: tuple[int, int], rng: np.random.Generator
-) -> NDArray[np.int64]:
+def _chosen(labels: Labels, length: tuple[int, int], rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the places of a number's digits among the labelled ones."""
     chosen = rng.integers(len(labels), size=rng.integers(length[0], length[1] + 1))
     zeros = np.flatnonzero(labels == 0)

@@ -30,10 +30,10 @@ from digitocr.crops import normalise
 from digitocr.dataset import NO_DIGIT, Digits, joined, split
 from digitocr.distort import distorted, distorted_epochs
 from digitocr.errors import WrongUsage
-from digitocr.strokes import draw_forms
 from digitocr.model import SECOND, Model, Second, Weights, logits, second_logits
 from digitocr.records import Answers, Crops, Labels, ModelId, Settings
 from digitocr.scan import read_marks
+from digitocr.strokes import draw_forms
 from digitocr.touching import cut_digits, write_number
 
 HIDDEN = 512
