@@ -25,7 +25,7 @@ _LOWEST = 8
 # `digits` and `no_digits`): on a page the one is weighed against the other anew.
 _DIGITS_SHOWN = 2.0
 _SUREST = 0.999  # no answer is surer than this, or it alone would decide a way
-_LEAST_SHARE = 0.001  # less likely digits are not followed
+_LEAST_SHARE = 0.005  # less likely digits are not followed
 # What share of a page's runs as high as digits is something else: what is expected before the page
 # is looked at, as many runs as that expectation counts for, and never less than the last.
 _OTHERS, _EXPECTED, _LEAST_OTHERS = 0.05, 6.0, 0.02
@@ -79,7 +79,7 @@ class _Run:
 
 
 def decide(candidates: Sequence[Candidate], scores: Scores) -> Reading:
-    """Return the digits among N candidates, and the marks as high as digits that are none.
+    """Return the digits among N candidates, what is none, and which candidates are in doubt.
 
     Args:
         candidates: N marks, those of a run one after another.
@@ -89,27 +89,19 @@ def decide(candidates: Sequence[Candidate], scores: Scores) -> Reading:
     runs, others = _weighed(candidates, chances)
     digits: list[Digit] = []
     refused: list[Box] = []
+    doubtful: list[int] = []
     for run in runs:
+        chance, share = _chance(run, others), _share_of_digits(run, others)
+        if run.readings and max(chance, 1 - share) < _SURE:
+            doubtful += range(run.first, run.first + len(run.candidates))
         best = next(iter(run.readings.values()), None)
-        chance = _chance(run, others)
         if best is None or best.weight * (1 - others) <= run.nothing * others:
             refused += [run.box] if run.tall else []
             continue
         digits += _as_digits(best, chance, candidates, chances)
         left = (candidates[i] for i in best.unread)
         refused += [one.box for one in left if one.size >= _LEAST_SIZE]
-    return Reading(tuple(digits), tuple(refused))
-
-
-def doubtful(candidates: Sequence[Candidate], scores: Scores) -> NDArray[np.bool_]:
-    """Return for each of N candidates whether the best reading of its run is in doubt."""
-    runs, others = _weighed(candidates, _digit_chances(scores))
-    found = np.zeros(len(candidates), bool)
-    for run in runs:
-        nothing = 1 - _share_of_digits(run, others)
-        sure = max(_chance(run, others), nothing) >= _SURE or not run.readings
-        found[run.first : run.first + len(run.candidates)] = not sure
-    return found
+    return Reading(tuple(digits), tuple(refused), tuple(doubtful))
 
 
 def _digit_chances(scores: Scores) -> Chances:
@@ -125,35 +117,36 @@ def _weighed(candidates: Sequence[Candidate], chances: Chances) -> tuple[list[_R
 
     Both that share and how often digits touch are told from the page.
     """
-    runs = list(_runs(candidates, chances, 1.0))
+    groups = [list(run) for _, run in groupby(candidates, key=lambda candidate: candidate.run)]
+    firsts = np.cumsum([0, *map(len, groups)]).tolist()
+    runs = [_weigh(run, chances, first, 1.0) for run, first in zip(groups, firsts, strict=False)]
     others = _share_of_others(runs)
     odds = _cut_odds(runs, others)
     if odds < 1:
-        runs = list(_runs(candidates, chances, odds))
+        runs = [
+            _weigh(run.candidates, chances, run.first, odds) if run.cut else run for run in runs
+        ]
         others = _share_of_others(runs)
     return runs, others
 
 
-def _runs(candidates: Sequence[Candidate], chances: Chances, odds: float) -> Iterator[_Run]:
-    """Yield each run with its readings, cuts weighed by how likely digits touch on the page."""
-    first = 0
-    for _, group in groupby(candidates, key=lambda candidate: candidate.run):
-        run = list(group)
-        own = chances[first : first + len(run)]
-        end = max(one.end for one in run)
-        whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
-        nothing = _DIGITS_SHOWN * (1 - float(max(whole, default=0.0)))
-        tall = any(one.size >= _LEAST_SIZE for one in run)
-        readings = _readings(run, own, first, odds)
-        cut = sum(one.weight for one in readings.values() if _is_cut(one, candidates))
-        uncut = sum(one.weight for one in readings.values() if not _is_cut(one, candidates))
-        yield _Run(run, first, readings, nothing, tall, uncut, cut)
-        first += len(run)
+def _weigh(run: Sequence[Candidate], chances: Chances, first: int, odds: float) -> _Run:
+    """Return a run with its readings, cuts weighed by how likely digits touch on the page."""
+    own = chances[first : first + len(run)]
+    end = max(one.end for one in run)
+    whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
+    nothing = _DIGITS_SHOWN * (1 - float(max(whole, default=0.0)))
+    readings = _readings(run, own, first, odds)
+    is_cut = {text: _is_cut(one, run, first) for text, one in readings.items()}
+    cut = sum(one.weight for text, one in readings.items() if is_cut[text])
+    uncut = sum(one.weight for text, one in readings.items() if not is_cut[text])
+    tall = any(one.size >= _LEAST_SIZE for one in run)
+    return _Run(run, first, readings, nothing, tall, uncut, cut)
 
 
-def _is_cut(reading: _Reading, candidates: Sequence[Candidate]) -> bool:
+def _is_cut(reading: _Reading, run: Sequence[Candidate], first: int) -> bool:
     """Tell whether a reading takes a mark for several digits that touch."""
-    return len(reading.digits) > 1 and any(candidates[i].severed for i, _ in reading.digits)
+    return len(reading.digits) > 1 and any(run[i - first].severed for i, _ in reading.digits)
 
 
 def _readings(

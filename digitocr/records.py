@@ -133,6 +133,7 @@ class Reading:
 
     digits: tuple[Digit, ...]
     others: tuple[Box, ...]  # marks as high as digits that are none
+    doubtful: tuple[int, ...] = ()  # places of the candidates whose run may be read wrong
 
 
 @dataclass(frozen=True, slots=True)

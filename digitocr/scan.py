@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.crops import normalise
-from digitocr.decode import decide, doubtful
+from digitocr.decode import decide
 from digitocr.ink import find_ink
 from digitocr.layout import into_numbers
 from digitocr.model import CLASSES, Model, load_model, scores, second_scores
@@ -106,8 +106,8 @@ def read_marks(mask: Mask, settings: Settings, model: Model) -> Reading:
     candidates, found = _first_reading(find_runs(mask), model)
     reading = decide(candidates, found)
     if settings.second_opinion and model.second is not None:
-        unsure = np.flatnonzero(doubtful(candidates, found))
-        if len(unsure):
+        unsure = list(reading.doubtful)
+        if unsure:
             crops = normalise([candidates[i].ink for i in unsure])
             found[unsure] = second_scores(model, crops)
             reading = decide(candidates, found)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.decode import decide, doubtful
+from digitocr.decode import decide
 from digitocr.records import Box, Candidate
 
 Mark = tuple[Candidate, int, float]  # what it is read as, and how sure the network is
@@ -53,7 +53,7 @@ def test_no_candidates_give_no_digits() -> None:
     candidates, scores = scored([])
     reading = decide(candidates, scores)
     assert (reading.digits, reading.others) == ((), ())
-    assert doubtful(candidates, scores).shape == (0,)
+    assert reading.doubtful == ()
 
 
 @pytest.mark.parametrize(
@@ -152,8 +152,7 @@ def test_only_runs_whose_reading_is_unsure_are_in_doubt() -> None:
     torn = [mark(1, 0.9, 1, (0, 1)), mark(8, 0.8, 1, (0, 2)), mark(3, 0.9, 1, (1, 2))]
     unclear = [mark(2, 0.6, 2)]
     low = [mark(1, 0.3, 3, size=0.2)]
-    found = doubtful(*scored([*sure, *torn, *unclear, *low]))
-    assert found.tolist() == [False, True, True, True, True, False]
+    assert decide(*scored([*sure, *torn, *unclear, *low])).doubtful == (1, 2, 3, 4)
 
 
 def test_ways_that_give_the_same_digits_speak_together() -> None:

@@ -36,8 +36,8 @@ from statistics import median
 from typing import Any
 
 import cv2
-from accuracy import read_numbers
 from compose import compose
+from kept import read_result
 
 from digitocr import scan
 from digitocr.scan import scan_file
@@ -160,8 +160,11 @@ def ours(pages: Path) -> tuple[tuple[float, float], Truth]:
     """Return (wall, CPU) seconds and what `digitocr scan` reads in a folder."""
     with tempfile.TemporaryDirectory() as results:
         ran = run_well([digitocr(), "scan", pages, "-o", results, "-q"])
-        files = Path(results).rglob("page_*.json")
-        read = {path.name.split(".")[0]: read_numbers(path) for path in files}
+        names = [path.name for path in pages.glob("page_*")]
+        read = {
+            Path(name).stem: [one.text for one in read_result(Path(results), name)]
+            for name in names
+        }
     return (ran.wall, ran.cpu), read
 
 
