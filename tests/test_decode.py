@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -177,6 +179,21 @@ def test_a_mark_between_two_digits_is_a_digit_all_the_same() -> None:
     digits = decide(candidates, scores).digits
     assert [digit.digit for digit in digits] == ["3", "3", "4", "3", "3"]
     assert digits[2].confidence == pytest.approx(0.52, abs=0.02)
+
+
+def test_a_bowed_stroke_is_a_bracket_and_a_straight_one_a_1() -> None:
+    def stroke(bow: int) -> Candidate:
+        ink = np.zeros((120, 60), np.uint8)
+        y = np.arange(5, 116)
+        x = 10 + bow - bow * ((y - 60) / 55) ** 2
+        points = np.stack([x, y], 1).round().astype(np.int32)
+        cv2.polylines(ink, [points], False, 255, 9)
+        return replace(mark(1, 0.9)[0], ink=ink)
+
+    _, scores = scored([mark(1, 0.99)])
+    assert [one.digit for one in decide([stroke(0)], scores).digits] == ["1"]
+    assert decide([stroke(8)], scores).digits
+    assert not decide([stroke(22)], scores).digits
 
 
 def test_confidences_are_chances() -> None:

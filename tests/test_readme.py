@@ -9,9 +9,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from conftest import SAMPLES
-from test_train import write_mnist
+from test_train import font_folder, write_mnist
 
 from digitocr.errors import ExitCode
 
@@ -41,7 +43,18 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(SAMPLES / sample, folder / "scans" / name)
     for name in ("a.png", "digit.png"):
         shutil.copy(SAMPLES / "digit.png", folder / name)
+    write_additions(folder)
     return folder
+
+
+def write_additions(folder: Path) -> None:
+    """Write a few labelled symbols and a font to train on."""
+    images = np.zeros((10, 40, 40), np.uint8)
+    for label, image in enumerate(images):
+        cv2.putText(image, f"{label}", (8, 34), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 3)
+    np.savez(folder / "more.npz", images=images, labels=np.arange(10))
+    pytest.importorskip("matplotlib")
+    font_folder(folder / "fonts")
 
 
 def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
