@@ -21,9 +21,8 @@ _LEAST_SIZE = 0.45
 # The network is trained to answer 1/10 for each digit on marks that are none. How far a mark is
 # none is told from its lowest answers, so that a mark between 4 and 9 is a digit all the same;
 _LOWEST = 8
-# and its answers are chances where so many digits are shown for each mark that is none (the card's
-# `digits` and `no_digits`): on a page the one is weighed against the other anew.
-_DIGITS_SHOWN = 2.0
+# and its answers are chances where so many digits are for each mark that is none as training shows:
+# on a page the one is weighed against the other anew.
 _SUREST = 0.999  # no answer is surer than this, or it alone would decide a way
 _LEAST_SHARE = 0.005  # less likely digits are not followed
 # What share of a page's runs as high as digits is something else: what is expected before the page
@@ -41,7 +40,8 @@ _PER_DIGIT = 1.5
 _SEVERED, _TOUCHING = 0.5, 0.15
 # Strokes read as 1 that are bowed by this part of their height, evenly, are brackets, as on
 # photographed sums; so are 0.2 % of MNIST's ones.
-_BOWED, _EVEN = 0.13, 0.045
+_BOW_ROWS = 8  # lower marks are too coarse to tell
+_MAY_BE_1, _BOWED, _EVEN = 0.5, 0.13, 0.045
 _BEAM = 16  # readings of the left part of a run that are followed further
 _SURE = 0.98  # readings less sure than this are in doubt
 
@@ -81,15 +81,16 @@ class _Run:
         return around([candidate.box for candidate in self.candidates])
 
 
-def decide(candidates: Sequence[Candidate], scores: Scores) -> Reading:
+def decide(candidates: Sequence[Candidate], scores: Scores, digits_shown: float = 2.0) -> Reading:
     """Return the digits among N candidates, what is none, and which candidates are in doubt.
 
     Args:
         candidates: N marks, those of a run one after another.
         scores: (N, 10), calibrated.
+        digits_shown: in the training of what gave the scores, for each mark that is none.
     """
     chances = _digit_chances(candidates, scores)
-    runs, others = _weighed(candidates, chances)
+    runs, others = _weighed(candidates, chances, digits_shown)
     digits: list[Digit] = []
     refused: list[Box] = []
     doubtful: list[int] = []
@@ -110,9 +111,9 @@ def decide(candidates: Sequence[Candidate], scores: Scores) -> Reading:
 def _digit_chances(candidates: Sequence[Candidate], scores: Scores) -> Chances:
     """Return how likely each of N marks is each digit, (N, 10); rows sum to the chance of any."""
     chances = _answered(scores)
-    for i in np.flatnonzero(chances[:, 1] > _SURE / 2).tolist():
-        if _is_bracket(candidates[i].ink):
-            chances[i] *= 1 - _SUREST
+    for i in np.flatnonzero(chances[:, 1] > _MAY_BE_1).tolist():
+        if candidates[i].size >= _LEAST_SIZE and _is_bracket(candidates[i].ink):
+            chances[i] = 0.0
     return chances
 
 
@@ -123,6 +124,8 @@ def _is_bracket(ink: Mask) -> bool:
     """
     y, x = np.nonzero(ink)
     height = len(ink)
+    if height < _BOW_ROWS:
+        return False
     bow, slope, start = np.polyfit((y - y.mean()) / height, x / height, 2)
     off = x / height - np.polyval((bow, slope, start), (y - y.mean()) / height)
     return bool(abs(bow) / 4 > _BOWED and off.std() < _EVEN)
@@ -131,35 +134,42 @@ def _is_bracket(ink: Mask) -> bool:
 def _answered(scores: Scores) -> Chances:
     """Return what the network says of N marks, (N, 10): the chance of each digit."""
     lowest = np.sort(scores, axis=1)[:, :_LOWEST].mean(axis=1, keepdims=True).astype(np.float64)
-    likely = np.maximum(scores - lowest, 0) if len(scores) else np.zeros((0, 10))
+    likely = np.maximum(scores - lowest, 0)
     nothing = np.clip(10 * lowest, 1 - _SUREST, _SUREST)
     return np.asarray(likely * (1 - nothing) / np.maximum(likely.sum(1, keepdims=True), 1e-9))
 
 
-def _weighed(candidates: Sequence[Candidate], chances: Chances) -> tuple[list[_Run], float]:
+def _weighed(
+    candidates: Sequence[Candidate], chances: Chances, shown: float
+) -> tuple[list[_Run], float]:
     """Return the runs with their readings, and the share of runs that are something else.
 
     Both that share and how often digits touch are told from the page.
     """
     groups = [list(run) for _, run in groupby(candidates, key=lambda candidate: candidate.run)]
     firsts = np.cumsum([0, *map(len, groups)]).tolist()
-    runs = [_weigh(run, chances, first, 1.0) for run, first in zip(groups, firsts, strict=False)]
+    runs = [
+        _weigh(run, chances, first, shown, 1.0) for run, first in zip(groups, firsts, strict=False)
+    ]
     others = _share_of_others(runs)
     odds = _cut_odds(runs, others)
     if odds < 1:
         runs = [
-            _weigh(run.candidates, chances, run.first, odds) if run.cut else run for run in runs
+            _weigh(run.candidates, chances, run.first, shown, odds) if run.cut else run
+            for run in runs
         ]
         others = _share_of_others(runs)
     return runs, others
 
 
-def _weigh(run: Sequence[Candidate], chances: Chances, first: int, odds: float) -> _Run:
+def _weigh(
+    run: Sequence[Candidate], chances: Chances, first: int, shown: float, odds: float
+) -> _Run:
     """Return a run with its readings, cuts weighed by how likely digits touch on the page."""
     own = chances[first : first + len(run)]
     end = max(one.end for one in run)
     whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
-    nothing = _DIGITS_SHOWN * (1 - float(max(whole, default=0.0)))
+    nothing = shown * (1 - float(max(whole, default=0.0)))
     readings = _readings(run, own, first, odds)
     is_cut = {text: _is_cut(one, run, first) for text, one in readings.items()}
     cut = sum(one.weight for text, one in readings.items() if is_cut[text])
@@ -230,8 +240,10 @@ def _share_of_digits(run: _Run, others: float) -> float:
 
 def _chance(run: _Run, others: float) -> float:
     """Return the chance of a run's likeliest reading, 0..1."""
-    best = next(iter(run.readings.values()), None)
-    return _share_of_digits(run, others) * best.weight / run.digits if best else 0.0
+    if run.digits == 0:  # no reading, or hundreds of pieces of which none looks like a digit
+        return 0.0
+    best = next(iter(run.readings.values()))
+    return _share_of_digits(run, others) * best.weight / run.digits
 
 
 def _share_of_others(runs: Sequence[_Run]) -> float:

@@ -21,6 +21,7 @@ PIXELS, CLASSES = 784, 10
 _MOST_BYTES = 100_000_000  # the supplied network has 1.6 MB
 _SUFFIX = ".safetensors"
 
+_DIGITS_SHOWN = 2.0  # for each mark that is none, where the card does not say
 _CHUNK = 24  # crops: what the second network makes of them stays in the cache
 SECOND = "second."  # before the names of the second network's arrays
 
@@ -66,6 +67,13 @@ class Model:
     def second_temperature(self) -> float:
         """The same for the second network."""
         return _number(self.card, "second_temperature")
+
+    @property
+    def digits_shown(self) -> float:
+        """Return how many digits training showed for each mark that is none; at least 1."""
+        digits, none = self.card.get("digits"), _number(self.card, "no_digits")
+        shown = _number(digits, "training") if isinstance(digits, dict) else np.nan
+        return max(1.0, shown / none) if shown > 0 and none > 0 else _DIGITS_SHOWN
 
     def digit_chance(self, confidence: float) -> float:
         """Return how often digits of a confidence are right, 0..1, as found on held-out numbers."""
@@ -236,8 +244,8 @@ def _check_card(path: Path, card: object) -> None:
     if not isinstance(card, dict):
         raise ModelUnreadable(f"{path}: has a card that can't be read")
     for key in ("temperature", "second_temperature"):
-        if not 0 < _number(card, key) < np.inf:
-            raise ModelUnreadable(f"{path}: has a {key} that is no number above 0")
+        if not 1e-3 <= _number(card, key) <= 1e3:
+            raise ModelUnreadable(f"{path}: has a {key} that is no number within 0.001..1000")
     for key in ("digit_chance", "number_chance", "share_wrong"):
         lines, values = _curve(card, key)
         if len(lines) != len(values) or not _are_chances([*lines, *values]):

@@ -101,7 +101,7 @@ def take_out_rules(mask: Mask) -> Ink:
         mask: any size; it may be changed. Without rules, as when it is empty, it comes back as is.
     """
     shrink = _MOST_SHRINK
-    while shrink > 1 and max(mask.shape) < shrink * _LEAST_CELLS:
+    while shrink > 1 and (max(mask.shape) < shrink * _LEAST_CELLS or min(mask.shape) < shrink):
         shrink //= 2
     seen = _look(mask, shrink)
     sure = [cells.sure for cells in seen]  # as long as squares say what the mark height is

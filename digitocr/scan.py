@@ -104,13 +104,13 @@ def read_marks(mask: Mask, settings: Settings, model: Model) -> Reading:
     What the first network leaves doubtful is read again by both.
     """
     candidates, found = _first_reading(find_runs(mask), model)
-    reading = decide(candidates, found)
+    reading = decide(candidates, found, model.digits_shown)
     if settings.second_opinion and model.second is not None:
         unsure = list(reading.doubtful)
         if unsure:
             crops = normalise([candidates[i].ink for i in unsure])
             found[unsure] = second_scores(model, crops)
-            reading = decide(candidates, found)
+            reading = decide(candidates, found, model.digits_shown)
     return reading
 
 

@@ -16,6 +16,9 @@ from digitocr.records import Box, Candidate, Mask, around
 _LEAST_MARK_PX = 8  # lower marks say nothing of the digit height
 _LEAST_ASPECT, _MOST_ASPECT = 0.15, 1.6  # width / height of digits, but for the thinnest 1
 _DIGIT_WIDTH = 0.7  # of touching digits, of their height
+# Where so many marks are as wide as digits are, touching ones are no more than so many times
+# higher, as signatures and logos are.
+_MANY, _MOST_TOUCHING = 8, 3.0
 _PAGE = 5  # a page's sides are longer than this
 _SPECK = 0.25  # smaller both ways: dust and points
 LEAST_SIZE = 0.45  # lower: dots, commas and dashes
@@ -31,6 +34,7 @@ _OVERLAP = 0.3
 # or when they are two tall strokes this close and together no wider, as the sides of an open 0.
 _OPEN, _OPEN_WIDTH = 0.1, 0.75
 _MOST_PIECES = 6  # of one digit
+_MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for itself
 _MOST_DIGIT_HEIGHT, _MOST_DIGIT_WIDTH = 1.35, 1.4  # of pieces taken together
 
 # Cuts: sizes are parts of the mark's own height, ink is counted in widths of its stroke.
@@ -46,6 +50,7 @@ _ASIDE_COST = 0.1  # of a pixel of ink: what a step aside costs, so that seams a
 _SAME = 0.05  # ways this little apart in cost are equally good
 # A piece that holds this part of a loop's rim gets all its wall, if that is this part of its ink.
 _MOST_OF_LOOP, _LEAST_LENT = 0.55, 0.04
+_MOST_LOOPS = 12  # of a run are looked at, the largest
 _FRAGMENT = 0.5  # of a piece's ink: less that hangs on the next piece alone belongs there
 
 Pieces = NDArray[np.int16]  # (H, W), 0 paper, 1..n the pieces of a run of ink from the left
@@ -88,7 +93,8 @@ def find_runs(mask: Mask) -> list[Run]:
     """Return the ink that may be digits, marks that may be pieces of one digit in one run."""
     contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
-    height = digit_height(boxes)
+    inner = [box for box in boxes if not _at_edge(box, mask)]
+    height = digit_height(inner if len(inner) >= _MANY else boxes)
     kept = [
         i
         for i, box in enumerate(boxes)
@@ -115,8 +121,13 @@ def digit_height(boxes: Sequence[Box]) -> float:
     if not usual:
         return _weighted_median([box.height for box in marks])
     alone = _weighted_median([box.height for box in usual])
+    highest = np.inf if len(usual) < _MANY else _MOST_TOUCHING * alone
     wide = [box for box in marks if box.width >= _MOST_ASPECT * box.height > _MOST_ASPECT * alone]
-    each = [[box.height] * round(box.width / (_DIGIT_WIDTH * box.height)) for box in wide]
+    each = [
+        [box.height] * round(box.width / (_DIGIT_WIDTH * box.height))
+        for box in wide
+        if box.height <= highest
+    ]
     return _weighted_median([box.height for box in usual] + [h for row in each for h in row])
 
 
@@ -151,9 +162,12 @@ def _leaves_page(box: Box, mask: Mask, height: float) -> bool:
 
     Pictures that a few digits fill are no pages; there a digit may touch the edge.
     """
-    page_height, page_width = mask.shape
-    inside = box.x > 0 and box.y > 0 and box.right < page_width and box.bottom < page_height
-    return not inside and min(mask.shape) > _PAGE * height
+    return _at_edge(box, mask) and min(mask.shape) > _PAGE * height
+
+
+def _at_edge(box: Box, mask: Mask) -> bool:
+    height, width = mask.shape
+    return box.x == 0 or box.y == 0 or box.right == width or box.bottom == height
 
 
 def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
@@ -163,16 +177,27 @@ def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
         [(boxes[i].x, boxes[i].y, boxes[i].right, boxes[i].bottom) for i in order], np.int64
     ).reshape(-1, 4)
     widest = max((box.width for box in boxes), default=0)
-    home = list(range(len(order)))  # the first mark of the run that each is in
+    home = np.arange(len(order))  # a mark of the run that each is in, itself in the end
     for i, corner in enumerate(corners):
         first = int(np.searchsorted(corners[:, 0], corner[0] - widest - _ASIDE * height))
         for j in np.flatnonzero(_linked(corner, corners[first:i], height)) + first:
-            old, new = home[i], home[j]
-            home = [new if run == old else run for run in home] if old != new else home
+            home[_root(home, i)] = _root(home, int(j))
     groups: dict[int, list[int]] = {}
-    for i, run in zip(order, home, strict=True):
-        groups.setdefault(run, []).append(i)
-    return list(groups.values())
+    for i in range(len(order)):
+        groups.setdefault(_root(home, i), []).append(order[i])
+    return [
+        run
+        for group in groups.values()
+        for run in ([group] if len(group) <= _MOST_MARKS else [[i] for i in group])
+    ]
+
+
+def _root(home: NDArray[np.intp], i: int) -> int:
+    """Return the mark that stands for a run (union-find with path halving, Tarjan 1975)."""
+    while home[i] != i:
+        home[i] = home[home[i]]
+        i = int(home[i])
+    return i
 
 
 def _linked(one: NDArray[np.int64], others: Corners, height: float) -> NDArray[np.bool_]:
@@ -214,15 +239,16 @@ def _cut(mark: Mask, height: float) -> list[NDArray[np.bool_]]:
     if width < _LEAST_CUT_WIDTH * tall:
         return [ink]
     rows, columns = np.nonzero(ink)
+    down = rows - rows.min()
     slant = max(_SLANTS, key=lambda slant: _unevenness(rows, columns, slant))
     places = _places(rows, columns, slant)
     narrow = width < _WIDE * tall
     most = (_ONE_STROKE if narrow else _MOST_STROKES) * stroke_width(mark)
-    seams = _seams(rows, places, most, tall)  # (S, H)
+    seams = _seams(down, places, most, tall)  # (S, H)
     if len(seams) == 0:
         return [ink]
     pieces = np.zeros(ink.shape, np.int16)
-    pieces[rows, columns] = 1 + (places >= seams[:, rows]).sum(axis=0)
+    pieces[rows, columns] = 1 + (places >= seams[:, down]).sum(axis=0)
     parts = _with_fragments_home(pieces)
     if narrow and min(_tallness(part) for part in parts) < LEAST_SIZE * height:
         return [ink]  # the flag of a 5 or the arm of a 4 alone
@@ -363,9 +389,11 @@ def _loops(pieces: Pieces) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_
     paper = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
     n, parts = cv2.connectedComponents(paper, connectivity=4)
     stroke = max(1, round(stroke_width(ink.astype(np.uint8))))
-    for number in range(1, n):
+    areas = np.bincount(parts.ravel(), minlength=n)
+    areas[[0, parts[0, 0]]] = 0  # ink, and what is around the run
+    for number in np.argsort(-areas)[:_MOST_LOOPS].tolist():
         hole = (parts == number).astype(np.uint8)
-        if not hole[0, 0]:  # what is around the run
+        if areas[number]:
             rim = cv2.dilate(hole, np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
             wall = cv2.dilate(hole, _round(stroke))[1:-1, 1:-1] > 0
             yield rim & ink, wall & ink

@@ -142,11 +142,12 @@ def _place(
 
 def _patch(image: Gray, height: float) -> Gray:
     """Return a digit's ink alone, 0 or 255, at a height in pixels."""
-    x, y, width, tall = cv2.boundingRect((image > 64).astype(np.uint8))
+    ink = float(image.max())
+    x, y, width, tall = cv2.boundingRect((image > 0.25 * ink).astype(np.uint8))
     scale = height / max(tall, 0.5 * width)
     size = (max(3, round(width * scale)), max(3, round(tall * scale)))
     large = cv2.resize(image[y : y + tall, x : x + width], size, interpolation=cv2.INTER_CUBIC)
-    return np.asarray(np.where(large > 100, 255, 0), np.uint8)
+    return np.asarray(np.where(large > 0.4 * ink, 255, 0), np.uint8)
 
 
 def _join(mask: Mask, following: Mask, rng: np.random.Generator) -> None:

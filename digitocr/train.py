@@ -41,7 +41,7 @@ CHANNELS = (24, 32, 64)  # of the second network
 # One drawing of a digit has to stand for a hand, so those of fonts are shown this often an epoch.
 _FONT_TIMES = 10
 _LETTER_TIMES = 2
-_CHUNK = 2000  # crops that the teacher answers at a time
+_CHUNK = 2000  # crops made, and answered by the teacher, at a time
 _FONTS_HELD_OUT = 0.2  # of the fonts: hands that no network has seen, for the calibration
 # Numbers composed for the calibration, for each held-out digit, half of them with digits that
 # touch, and how long they are.
@@ -149,7 +149,7 @@ def material(
     forms = draw_forms(round(recipe.forms * len(training)), recipe.seed)
     parts = [training, forms, *(addition.digits for addition in additions)]
     if recipe.cuts:
-        n = round(recipe.cuts * sum(map(len, parts)))
+        n = max(1, round(recipe.cuts * sum(map(len, parts))))
         parts.append(training)  # a second time, or MNIST would be the smaller part
         parts.append(cut_digits(joined(*parts, *shown), n, recipe.seed))
     for symbols in shown:
@@ -368,7 +368,6 @@ class Training:
         course = self._course(Network(), recipe.learning_rate, recipe.epochs)
         for epoch, found in self._learn("first", course, recipe.epochs, teacher):
             self.finished = epoch.number == recipe.epochs
-            # The seed project kept the last weights, not the best.
             if epoch.accuracy >= best or (self.finished and recipe.keep_last):
                 best, self.weights = epoch.accuracy, {**found, **second}
             yield epoch
@@ -399,7 +398,8 @@ class Training:
     def crops_of(self, digits: Digits) -> Crops:
         """Return digits as the network is shown them when it is measured, (N, 28, 28)."""
         if self.recipe.distort:
-            return normalise(list(digits.images))
+            parts = range(0, len(digits), _CHUNK)
+            return np.concatenate([normalise(list(digits.images[i : i + _CHUNK])) for i in parts])
         return digits.images.astype(np.float32) / np.float32(255)
 
     def _data(self, epochs: int, echo: int, teacher: Teacher | None) -> Iterator[Shown]:
@@ -484,7 +484,9 @@ def calibrated(training: Training, weights: dict[str, Weights]) -> dict[str, Any
     known = joined(found.held_out, found.hands[np.flatnonzero(found.hands.labels != NO_DIGIT)])
     shown = joined(found.held_out, found.hands)
     if recipe.cuts:
-        shown = joined(shown, cut_digits(known, round(recipe.cuts * len(known)), recipe.seed))
+        shown = joined(
+            shown, cut_digits(known, max(1, round(recipe.cuts * len(known))), recipe.seed)
+        )
     crops = distorted(shown.images, rng) if recipe.distort else training.crops_of(shown)
     facts: dict[str, Any] = {}
     for part, key in (("w1", "temperature"), (f"{SECOND}w", "second_temperature")):

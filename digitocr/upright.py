@@ -58,10 +58,11 @@ def quarter_turn(mask: Mask, model: Model) -> int:
 def _turns(boxes: Sequence[Box]) -> tuple[int, ...]:
     """Return the turns that the neighbourhood of marks, two or more, allows for."""
     middles = np.array([box.middle for box in boxes])
-    apart = middles[:, None] - middles[None]  # (N, N, 2)
+    some = np.arange(0, len(boxes), max(1, -(-len(boxes) // _MOST_MARKS)))
+    apart = middles[some, None] - middles[None]  # (S, N, 2)
     far = np.hypot(*apart.transpose(2, 0, 1))
-    np.fill_diagonal(far, np.inf)
-    nearest = np.abs(apart[np.arange(len(boxes)), far.argmin(axis=1)])
+    far[np.arange(len(some)), some] = np.inf
+    nearest = np.abs(apart[np.arange(len(some)), far.argmin(axis=1)])
     along = float((nearest[:, 0] > nearest[:, 1]).mean())
     if along >= _ALONG:
         return (180,)

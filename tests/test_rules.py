@@ -152,7 +152,7 @@ def test_a_rule_is_where_it_was_drawn() -> None:
     assert abs(upright.box.middle[0] - 800.5) <= 3
 
 
-@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (28, 28)])
+@pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (28, 28), (1, 1400), (5000, 1)])
 def test_no_ink_has_no_rules(size: tuple[int, int]) -> None:
     ink = take_out_rules(np.zeros(size, np.uint8))
     assert ink.mask.shape == size

@@ -11,9 +11,11 @@ from digitocr.records import Box, Candidate, around
 from digitocr.segment import find_candidates
 
 
-def page(*boxes: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+def page(
+    *boxes: tuple[int, int, int, int], size: tuple[int, int] = (400, 600)
+) -> NDArray[np.uint8]:
     """Return a mask with filled boxes of ink (x, y, width, height)."""
-    mask = np.zeros((400, 600), np.uint8)
+    mask = np.zeros(size, np.uint8)
     for x, y, width, height in boxes:
         mask[y : y + height, x : x + width] = 255
     return mask
@@ -125,6 +127,22 @@ def test_a_ring_gets_the_wall_that_a_cut_left_to_its_neighbour() -> None:
     for ring in rings:
         outlines = cv2.findContours(ring.ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)[0]
         assert len(outlines) > 1  # and what it encloses
+
+
+@pytest.mark.parametrize("blot", [(100, 300, 800, 300), (0, 0, 1000, 100)])
+def test_a_signature_or_a_strip_of_desk_does_not_hide_the_digits(
+    blot: tuple[int, int, int, int],
+) -> None:
+    digits = [(60 + 70 * i, 150, 26, 40) for i in range(12)]
+    found = boxes_of(page(*digits, blot, size=(700, 1000)))
+    assert {Box(*digit) for digit in digits} <= set(found)
+
+
+def test_a_field_of_dots_takes_no_time_and_no_memory() -> None:
+    dots = [(10 + 10 * i, 10 + 10 * j, 6, 6) for i in range(80) for j in range(60)]
+    digits = [(100 + 60 * i, 700, 20, 30) for i in range(10)]
+    runs = runs_of(page(*dots, *digits, size=(800, 900)))
+    assert max(len(run) for run in runs) < 200
 
 
 def test_a_whole_mark_may_be_taller_than_the_others() -> None:
