@@ -358,6 +358,8 @@ def _train(recipe: Recipe, data: Data, output: Path, device: str, report: Path |
             _say(show.epoch_line(epoch))
     if run.weights is None:
         raise KeyboardInterrupt
+    # Measuring takes minutes, and what is trained must not be lost.
+    writers.write(output, model_file(run.weights, {"command": _command_line()}))
     card = train.card(run, run.weights, test, _command_line())
     writers.write(output, model_file(run.weights, card))
     _say(show.trained(history[-1], card, str(output)))
