@@ -34,7 +34,7 @@ _LOW_UNREAD, _TALL_UNREAD = 0.4, 0.1
 # Ways through more digits have more factors below 1: each digit more is lifted by this, tuned for
 # as many numbers read too long as too short (digits held out of training, put together by
 # touching.py).
-_PER_DIGIT = 1.5
+_PER_DIGIT = 1.0
 # A cut is the less likely the longer it is, in digit heights (its chance falls by e for two), and
 # the rarer digits touch on the page: in so many runs of ink, as far as is known before.
 _SEVERED, _TOUCHING = 0.5, 0.15
@@ -42,6 +42,7 @@ _SEVERED, _TOUCHING = 0.5, 0.15
 # photographed sums; so are 0.2 % of MNIST's ones.
 _BOW_ROWS = 8  # lower marks are too coarse to tell
 _MAY_BE_1, _BOWED, _EVEN = 0.5, 0.13, 0.045
+_TOO_WIDE = 0.5
 _BEAM = 16  # readings of the left part of a run that are followed further
 _SURE = 0.98  # readings less sure than this are in doubt
 
@@ -169,7 +170,8 @@ def _weigh(
     own = chances[first : first + len(run)]
     end = max(one.end for one in run)
     whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
-    nothing = shown * (1 - float(max(whole, default=0.0)))
+    # Where nothing was asked of the whole, as it is too wide, nothing says that it is none.
+    nothing = shown * (1 - float(max(whole))) if whole else _TOO_WIDE
     readings = _readings(run, own, first, odds)
     is_cut = {text: _is_cut(one, run, first) for text, one in readings.items()}
     cut = sum(one.weight for text, one in readings.items() if is_cut[text])

@@ -56,14 +56,19 @@ _PARTING = (0.4, 0.8)
 # that many changes, by less than this part. Then only gaps this many times as wide part them.
 _APART = 0.6
 _LEAST_CHANGES, _EVEN, _TIMES_EVEN = 3, 0.08, 1.5
+# A gap is the more doubtful the nearer it is to where numbers are parted: logistic, with these
+# parts of that gap for its scale, beyond and below. A number that a refused letter stands beside,
+# nearer than this part of its height, may be all of it with this chance.
+_DOUBT_WIDE, _DOUBT_NARROW = 0.3, 0.08
+_BESIDE, _REFUSED_BESIDE = 1.0, 0.6
 # Digits lower than this part of their neighbours that hang below the baseline or stand off it by
 # more than this part of their height are commas and specks, if they are read with less confidence.
 _LOW = 0.65
 _HANGS, _FLOATS = 0.15, 0.35
 _SURE = 0.95
-# Refused marks at least this wide for their height are letters; brackets, strokes and slashes,
-# which also stand around numbers, are narrower.
-_LETTER_WIDTH = 0.4
+# Refused marks of these widths for their height are letters; brackets, strokes and slashes, which
+# also stand around numbers, are narrower, and digits that touch and could not be read wider.
+_LETTER_WIDTHS = 0.4, 1.7
 
 
 @dataclass(slots=True)
@@ -97,6 +102,18 @@ class _Line:
 _middle = attrgetter("middle")
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Marks of one number."""
+
+    marks: list[int]  # left to right
+    sure: float  # 0..1, the chance that they are all of it, by the gaps
+
+    def without(self, stray: set[int]) -> _Group:
+        """Return the group without some marks."""
+        return _Group([i for i in self.marks if i not in stray], self.sure)
+
+
 def into_numbers(
     digits: Sequence[Digit],
     others: Sequence[Box],
@@ -111,9 +128,11 @@ def into_numbers(
         digits: in any order, boxes in level pixels.
         others: marks as high as digits that are none, in level pixels.
         min_confidence: numbers below it get status "review".
-        chance: how often a number is right whose digits' confidences have a product.
+        chance: how often a number is right, by the product of its digits' confidences and of how
+            sure it is that they are all of it.
     """
-    letters = [box for box in others if box.width >= _LETTER_WIDTH * box.height]
+    least, most = _LETTER_WIDTHS
+    letters = [box for box in others if least <= box.width / box.height <= most]
     boxes = _corners([digit.box for digit in digits] + letters)
     lines = _lines(boxes)
     read = np.array([int(digit.digit) for digit in digits] + [-1] * len(letters))
@@ -126,10 +145,18 @@ def into_numbers(
     rows = [
         kept
         for row in _groups(lines, boxes)
-        if (kept := [group for marks in row if (group := [i for i in marks if i not in stray])])
+        if (kept := [group.without(stray) for group in row if not stray.issuperset(group.marks)])
     ]
+    beside = _beside(boxes, len(digits))
     return tuple(
-        _number([digits[i] for i in group], line, item, min_confidence, chance)
+        _number(
+            [digits[i] for i in group.marks],
+            group.sure * (_REFUSED_BESIDE if beside.intersection(group.marks) else 1.0),
+            line,
+            item,
+            min_confidence,
+            chance,
+        )
         for line, row in enumerate(rows, 1)
         for item, group in enumerate(row, 1)
     )
@@ -271,7 +298,7 @@ def _top_down(lines: list[_Line], boxes: _Boxes) -> list[_Line]:
     return sorted(lines, key=lambda line: float(np.median(level[line.marks])))
 
 
-def _groups(lines: _Lines, boxes: _Boxes) -> list[_Lines]:
+def _groups(lines: _Lines, boxes: _Boxes) -> list[list[_Group]]:
     """Return for each line its marks in groups, parted where gaps are wide."""
     order = np.array([i for line in lines for i in line])
     left, _, right, _ = boxes[order].T
@@ -285,11 +312,19 @@ def _groups(lines: _Lines, boxes: _Boxes) -> list[_Lines]:
     gaps = (left[1:] - right[:-1] - room[1:] - room[:-1]) / beside
     pitches = np.diff(left + right) / 2 / beside
     gaps[~inside] = np.inf
-    parted = gaps > _parting(gaps, pitches)
-    found: list[_Lines] = [[] for _ in lines]
-    for group in np.split(np.arange(len(order)), np.flatnonzero(parted) + 1):
-        found[number[group[0]]].append(order[group].tolist())
+    parting = _parting(gaps, pitches)
+    sure = np.array([1.0, *_sureness(gaps, parting), 1.0])  # before each mark, and after the last
+    found: list[list[_Group]] = [[] for _ in lines]
+    for group in np.split(np.arange(len(order)), np.flatnonzero(gaps > parting) + 1):
+        ends = float(np.prod(sure[group[0] : group[-1] + 2]))
+        found[number[group[0]]].append(_Group(order[group].tolist(), ends))
     return found
+
+
+def _sureness(gaps: _Values, parting: float) -> _Values:
+    """Return the chance that each gap was rightly taken for one inside or between numbers."""
+    off = np.where(gaps > parting, (gaps - parting) / _DOUBT_WIDE, (parting - gaps) / _DOUBT_NARROW)
+    return np.asarray(1 / (1 + np.exp(-np.minimum(off / parting, 50))))
 
 
 def _usual(
@@ -357,15 +392,41 @@ def _strays(lines: _Lines, boxes: _Boxes, confidence: _Values) -> set[int]:
     return found
 
 
+def _beside(boxes: _Boxes, n_digits: int) -> set[int]:
+    """Return the digits, the first of N boxes, that a letter, one of the others, stands beside."""
+    found: set[int] = set()
+    heights = boxes[:, 3] - boxes[:, 1]
+    for letter, height in zip(boxes[n_digits:], heights[n_digits:], strict=True):
+        near = np.maximum(boxes[:n_digits, 0], letter[0]) - np.minimum(
+            boxes[:n_digits, 2], letter[2]
+        )
+        down = np.minimum(boxes[:n_digits, 3], letter[3]) - np.maximum(
+            boxes[:n_digits, 1], letter[1]
+        )
+        close = (near < _BESIDE * height) & (down > height / 2)
+        found.update(np.flatnonzero(close).tolist())
+    return found
+
+
 def _number(
     digits: Sequence[Digit],
+    sure: float,
     line: int,
     item: int,
     min_confidence: float,
     chance: Callable[[float], float],
 ) -> Number:
-    """Return neighbouring digits as one number; its confidence is that all are right."""
-    confidence = chance(prod(digit.confidence for digit in digits))
+    """Return neighbouring digits as one number; its confidence is that all are right and no more.
+
+    Args:
+        digits: left to right.
+        sure: the chance that they are all of it.
+        line: where it stands, from 1.
+        item: the same in its line.
+        min_confidence: below it "review".
+        chance: as in `into_numbers`.
+    """
+    confidence = chance(sure * prod(digit.confidence for digit in digits))
     return Number(
         text="".join(digit.digit for digit in digits),
         confidence=confidence,

@@ -19,6 +19,9 @@ _DIGIT_WIDTH = 0.7  # of touching digits, of their height
 # Where so many marks are as wide as digits are, touching ones are no more than so many times
 # higher, as signatures and logos are.
 _MANY, _MOST_TOUCHING = 8, 3.0
+_SOLID = 0.7  # of its box
+# On a page as large as this no stroke is as thin as this, but the dashes along a sheet's edge are.
+_LARGE_PX, _HAIR_PX, _HAIR_ASPECT = 2000, 2, 4
 _PAGE = 5  # a page's sides are longer than this
 _SPECK = 0.25  # smaller both ways: dust and points
 LEAST_SIZE = 0.45  # lower: dots, commas and dashes
@@ -93,7 +96,8 @@ def find_runs(mask: Mask) -> list[Run]:
     """Return the ink that may be digits, marks that may be pieces of one digit in one run."""
     contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
-    inner = [box for box in boxes if not _at_edge(box, mask)]
+    edges = [_at_edge(box, mask) and _is_solid(box, contours[i]) for i, box in enumerate(boxes)]
+    inner = [box for box, edge in zip(boxes, edges, strict=True) if not edge]
     height = digit_height(inner if len(inner) >= _MANY else boxes)
     kept = [
         i
@@ -140,10 +144,12 @@ def _weighted_median(heights: Sequence[int]) -> float:
 
 def _may_be_ink_of_digits(box: Box, mask: Mask, height: float) -> bool:
     """Tell whether a mark is neither a speck nor too large nor cut off by the page's edge."""
+    large = max(mask.shape) >= _LARGE_PX
     return (
         max(box.width, box.height) > _SPECK * height
         and box.height <= _MOST_HEIGHT * height
         and box.width <= _MOST_WIDTH * height
+        and (box.width > _HAIR_PX or box.height < _HAIR_ASPECT * box.width or not large)
         and not (box.height <= _LOW * height and box.width > _LOW_WIDTH * height)
         and not _leaves_page(box, mask, height)
     )
@@ -163,6 +169,11 @@ def _leaves_page(box: Box, mask: Mask, height: float) -> bool:
     Pictures that a few digits fill are no pages; there a digit may touch the edge.
     """
     return _at_edge(box, mask) and min(mask.shape) > _PAGE * height
+
+
+def _is_solid(box: Box, contour: np.ndarray) -> bool:
+    """Tell whether a mark fills its box, as the desk beside a sheet does."""
+    return bool(cv2.contourArea(contour) > _SOLID * box.width * box.height)
 
 
 def _at_edge(box: Box, mask: Mask) -> bool:

@@ -30,6 +30,7 @@ from digitocr.crops import normalise
 from digitocr.dataset import NO_DIGIT, Digits, joined, split
 from digitocr.distort import distorted, distorted_epochs
 from digitocr.errors import WrongUsage
+from digitocr.layout import into_numbers
 from digitocr.model import SECOND, Model, Second, Weights, logits, second_logits
 from digitocr.records import Answers, Crops, Labels, ModelId, Settings
 from digitocr.scan import read_marks
@@ -524,12 +525,12 @@ def read_written(
     for i in range(n):
         written = write_number(digits, rng, _LENGTH, touching=i % 2 == 0)
         reading = read_marks(written.mask, Settings(), model)
-        found = sorted(reading.digits, key=lambda digit: digit.box.middle)
-        text, truth = "".join(d.digit for d in found), "".join(map(str, written.labels))
-        if found:
-            of_numbers.append((math.prod(d.confidence for d in found), text == truth))
-        if len(text) == len(truth):
-            of_digits += [(d.confidence, d.digit == t) for d, t in zip(found, truth, strict=True)]
+        text = "".join(map(str, written.labels))
+        for number in into_numbers(reading.digits, reading.others, 0.0):
+            of_numbers.append((number.confidence, number.text == text))
+            if len(number.text) == len(text):
+                pairs = zip(number.digits, text, strict=True)
+                of_digits += [(digit.confidence, digit.digit == true) for digit, true in pairs]
     return _columns(of_digits), _columns(of_numbers)
 
 
