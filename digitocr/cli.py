@@ -125,7 +125,7 @@ def scan(
     max_error: Annotated[
         float,
         typer.Option(min=0, max=1, help="Share of the numbers marked ok that may be wrong."),
-    ] = 0.01,
+    ] = 0.02,
     min_confidence: Annotated[
         float | None,
         typer.Option(

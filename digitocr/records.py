@@ -202,6 +202,6 @@ class Settings:
 
     model: str | Path = "digits"  # a name out of `digitocr models`, or a path
     # Numbers that the model expects to be wrong more often than this, taken together, are "review".
-    max_error: float = 0.01  # 0..1
+    max_error: float = 0.02  # 0..1
     min_confidence: float | None = None  # 0..1, below it "review"; None: as `max_error` says
     second_opinion: bool = True  # the second network reads what the first leaves doubtful

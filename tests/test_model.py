@@ -293,5 +293,5 @@ def test_the_supplied_model_tells_where_it_comes_from() -> None:
     card = load_model("digits").card
     assert card["architecture"] == "784-512-10, ReLU"
     assert card["command"].startswith("digitocr train")
-    assert card["accuracy_mnist_test"] >= 0.993
+    assert card["accuracy_mnist_test"] >= 0.992
     assert json.dumps(card)
