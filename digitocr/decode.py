@@ -31,10 +31,6 @@ _OTHERS, _EXPECTED, _LEAST_OTHERS = 0.05, 6.0, 0.02
 _ROUNDS = 10  # of counting and weighing anew
 # A piece beside digits may be left unread: low ones often are points, dashes and broken bits.
 _LOW_UNREAD, _TALL_UNREAD = 0.4, 0.1
-# Ways through more digits have more factors below 1: each digit more is lifted by this, tuned for
-# as many numbers read too long as too short (digits held out of training, put together by
-# touching.py).
-_PER_DIGIT = 1.0
 # A cut is the less likely the longer it is, in digit heights (its chance falls by e for two), and
 # the rarer digits touch on the page: in so many runs of ink, as far as is known before.
 _SEVERED, _TOUCHING = 0.5, 0.15
@@ -42,6 +38,8 @@ _SEVERED, _TOUCHING = 0.5, 0.15
 # photographed sums; so are 0.2 % of MNIST's ones.
 _BOW_ROWS = 8  # lower marks are too coarse to tell
 _MAY_BE_1, _BOWED, _EVEN = 0.5, 0.13, 0.045
+# What speaks for "something else" where no candidate holds all of a run, as it is too wide for one
+# digit, so that no answer of the network's does.
 _TOO_WIDE = 0.5
 _BEAM = 16  # readings of the left part of a run that are followed further
 _SURE = 0.98  # readings less sure than this are in doubt
@@ -170,7 +168,6 @@ def _weigh(
     own = chances[first : first + len(run)]
     end = max(one.end for one in run)
     whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
-    # Where nothing was asked of the whole, as it is too wide, nothing says that it is none.
     nothing = shown * (1 - float(max(whole))) if whole else _TOO_WIDE
     readings = _readings(run, own, first, odds)
     is_cut = {text: _is_cut(one, run, first) for text, one in readings.items()}
@@ -222,10 +219,9 @@ def _go_on(
 ) -> None:
     """Take all readings on by a candidate, which is left unread where the text is empty."""
     for before, way in ahead.items():
-        lifted = weight * _PER_DIGIT if text and before else weight
-        best = way.best * lifted
+        best = way.best * weight
         old = then.get(before + text)
-        total = way.weight * lifted + (old.weight if old else 0.0)
+        total = way.weight * weight + (old.weight if old else 0.0)
         if old and old.best >= best:
             old.weight = total
             continue
