@@ -123,7 +123,7 @@ class Digit:
     """One digit as read."""
 
     digit: str  # "0".."9"
-    confidence: float  # 0..1, the calibrated chance of being right
+    confidence: float  # 0..1; in results the calibrated chance of being right
     box: Box
 
 

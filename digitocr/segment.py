@@ -40,7 +40,7 @@ _MOST_PIECES = 6  # of one digit
 _MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for itself
 _MOST_DIGIT_HEIGHT, _MOST_DIGIT_WIDTH = 1.35, 1.4  # of pieces taken together
 
-# Cuts: sizes are parts of the mark's own height, ink is counted in widths of its stroke.
+# Cuts: sizes are parts of the height of the mark's digits, ink is counted in widths of its stroke.
 _WIDE = 0.9  # wider marks are cut wherever there is little ink, narrower ones
 _ONE_STROKE = 2.0  # only through one stroke
 _LEAST_CUT_WIDTH = 0.4  # narrower marks are one digit

@@ -123,7 +123,7 @@ class Material:
     """What networks are trained on and measured with."""
 
     training: Digits  # shown in every epoch, with marks that are no digit
-    held_out: Digits  # of MNIST, or all that was held out
+    held_out: Digits  # of MNIST
     hands: Digits  # of fonts that are not trained on; may be empty
     facts: list[dict[str, Any]]  # what was added to MNIST, for the card
 
