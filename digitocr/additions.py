@@ -41,6 +41,7 @@ class Addition:
     licence: str  # "not stated" where nothing says
     sha256: str
     digits: Digits
+    letters: Gray | None = None  # (52, 28, 28), of a font that has all: A to Z in both cases
 
     @property
     def facts(self) -> dict[str, str | int]:
@@ -197,7 +198,9 @@ def _drawn(path: Path) -> Addition | None:
     images = np.stack([*_present(digits), *others])
     labels = np.array([*range(10), *[NO_DIGIT] * len(others)])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return Addition(path.name, licence, digest, Digits(images, labels))
+    letters = list(_present(_glyph(font, text) for text in string.ascii_letters))
+    whole = np.stack(letters) if len(letters) == len(string.ascii_letters) else None
+    return Addition(path.name, licence, digest, Digits(images, labels), whole)
 
 
 def _present(glyphs: Sequence[Gray | None] | Iterator[Gray | None]) -> Iterator[Gray]:

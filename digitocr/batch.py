@@ -148,7 +148,30 @@ def _read(source: Source, settings: Settings, model: Model, output: Output) -> F
             _print(writers.number_rows(result) if kind == "csv" else writers.json_text(result))
         else:
             _write(_target(output.folder, source, kind), _content(result, kind))
+    if output.folder is not None and "csv" in output.formats:
+        _write_tables(output.folder, source, result)
     return result
+
+
+def _write_tables(folder: Path, source: Source, result: FileResult) -> None:
+    """Write each table as it stands on paper; tables that an earlier run left go."""
+    for page in result.pages:
+        for number, table in enumerate(page.tables, 1):
+            content = writers.csv_text(table.rows).encode()
+            _write(_table_target(folder, source, page.page, number), content)
+        _forget_tables(folder, source, page.page, len(page.tables) + 1)
+
+
+def _table_target(folder: Path, source: Source, page: int, number: int) -> Path:
+    """Return where a table goes; the pages of a longer file are told apart by number."""
+    return _target(folder, source, f"{'' if page == 1 else f'page{page}.'}table{number}.csv")
+
+
+def _forget_tables(folder: Path, source: Source, page: int, first: int) -> None:
+    """Remove a page's tables from a number on."""
+    with suppress(OSError):  # the first that there is none of
+        for number in count(first):
+            _table_target(folder, source, page, number).unlink()
 
 
 def _content(result: FileResult, kind: str) -> bytes:
@@ -200,8 +223,10 @@ def _forget(source: Source, output: Output) -> None:
     for ending in ("csv", "json", "annotated.jpg"):
         with suppress(OSError):  # there is none, or its name is too long or that of a folder
             _target(output.folder, source, ending).unlink()
+    _forget_tables(output.folder, source, 1, 1)
     with suppress(OSError):
         for page in count(2):
+            _forget_tables(output.folder, source, page, 1)
             _target(output.folder, source, f"page{page}.annotated.jpg").unlink()
 
 

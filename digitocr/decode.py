@@ -6,15 +6,15 @@ lattice that give the same digits speak for that reading together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Candidate, Digit, Mask, Reading, Scores, around
+from digitocr.records import Box, Candidate, Digit, Mask, Reading, RunTexts, Scores, around
 
 # Marks lower than this, in digit heights, are points, commas, dashes and pieces of digits.
 _LEAST_SIZE = 0.45
@@ -43,6 +43,14 @@ _MAY_BE_1, _BOWED, _EVEN = 0.5, 0.13, 0.045
 _TOO_WIDE = 0.5
 _BEAM = 16  # readings of the left part of a run that are followed further
 _SURE = 0.98  # readings less sure than this are in doubt
+# What pieces and strips say is multiplied; neither rules out what the other is sure of.
+_NEVER = 1e-3
+_LEAST_SEEN = 0.01  # less likely texts of a strip are not followed
+# A quarter of the lines that the strip reader was trained on had no digit; on a page that is told
+# from the page, so this counts for less. Of one mark by itself the first network says as much as
+# the strip does, which is believed by its square root. tests/bench/README.md tells what was tried.
+_NO_DIGIT, _OF_ONE = 0.3, 0.5
+_PAIRS = 0.1  # of what is no one digit to the first network are several that were not cut apart
 
 Chances: TypeAlias = NDArray[np.float64]
 
@@ -55,56 +63,45 @@ class _Reading:
     best: float  # of the best of them
     digits: tuple[tuple[int, int], ...]  # on that way: places of candidates and what they are
     unread: tuple[int, ...]  # candidates left unread on it
+    middles: tuple[float, ...] = ()  # x of the digits, where no candidates give them
 
 
-@dataclass(slots=True)
 class _Run:
     """The readings of a run of ink, by their texts, likeliest first, and what speaks for none."""
 
-    candidates: Sequence[Candidate]
-    first: int  # the place of its first candidate among all
-    readings: dict[str, _Reading]
-    nothing: float  # weight of its being something else
-    tall: bool  # as high as digits
-    uncut: float  # weight of its being digits that were not cut
-    cut: float  # and of digits that were
+    __slots__ = ("candidates", "cut", "digits", "first", "nothing", "readings", "tall")
+
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        first: int,
+        readings: dict[str, _Reading],
+        nothing: float,
+    ) -> None:
+        """Weigh up a run.
+
+        Args:
+            candidates: of the run.
+            first: the place of its first candidate among all.
+            readings: likeliest first.
+            nothing: the weight of its being something else.
+        """
+        self.candidates, self.first = candidates, first
+        self.readings, self.nothing = readings, nothing
+        self.tall = any(one.size >= _LEAST_SIZE for one in candidates)  # as high as digits
+        # The weight of its being digits, whichever, and of its being digits that touch.
+        self.digits = sum(one.weight for one in readings.values())
+        self.cut = sum(one.weight for one in readings.values() if _is_cut(one, candidates, first))
 
     @property
-    def digits(self) -> float:
-        """The weight of its being digits, whichever."""
-        return self.uncut + self.cut
+    def number(self) -> int:
+        """The run's number."""
+        return self.candidates[0].run
 
     @property
     def box(self) -> Box:
         """What all of it fills."""
         return around([candidate.box for candidate in self.candidates])
-
-
-def decide(candidates: Sequence[Candidate], scores: Scores, digits_shown: float = 2.0) -> Reading:
-    """Return the digits among N candidates, what is none, and which candidates are in doubt.
-
-    Args:
-        candidates: N marks, those of a run one after another.
-        scores: (N, 10), calibrated.
-        digits_shown: in the training of what gave the scores, for each mark that is none.
-    """
-    chances = _digit_chances(candidates, scores)
-    runs, others = _weighed(candidates, chances, digits_shown)
-    digits: list[Digit] = []
-    refused: list[Box] = []
-    doubtful: list[int] = []
-    for run in runs:
-        chance, share = _chance(run, others), _share_of_digits(run, others)
-        if run.readings and max(chance, 1 - share) < _SURE:
-            doubtful += range(run.first, run.first + len(run.candidates))
-        best = next(iter(run.readings.values()), None)
-        if best is None or best.weight * (1 - others) <= run.nothing * others:
-            refused += [run.box] if run.tall else []
-            continue
-        digits += _as_digits(best, chance, candidates, chances)
-        left = (candidates[i] for i in best.unread)
-        refused += [one.box for one in left if one.size >= _LEAST_SIZE]
-    return Reading(tuple(digits), tuple(refused), tuple(doubtful))
 
 
 def _digit_chances(candidates: Sequence[Candidate], scores: Scores) -> Chances:
@@ -138,47 +135,124 @@ def _answered(scores: Scores) -> Chances:
     return np.asarray(likely * (1 - nothing) / np.maximum(likely.sum(1, keepdims=True), 1e-9))
 
 
-def _weighed(
-    candidates: Sequence[Candidate], chances: Chances, shown: float
-) -> tuple[list[_Run], float]:
-    """Return the runs with their readings, and the share of runs that are something else.
+class Lattices:
+    """The lattices of a page's runs, to be read by pieces alone and with what strips say too."""
 
-    Both that share and how often digits touch are told from the page.
-    """
-    groups = [list(run) for _, run in groupby(candidates, key=lambda candidate: candidate.run)]
-    firsts = np.cumsum([0, *map(len, groups)]).tolist()
-    runs = [
-        _weigh(run, chances, first, shown, 1.0) for run, first in zip(groups, firsts, strict=False)
-    ]
-    others = _share_of_others(runs)
-    odds = _cut_odds(runs, others)
-    if odds < 1:
-        runs = [
-            _weigh(run.candidates, chances, run.first, shown, odds) if run.cut else run
-            for run in runs
+    def __init__(
+        self,
+        candidates: Sequence[Candidate],
+        scores: Scores,
+        digits_shown: float = 2.0,
+        places: Sequence[int] = (),
+    ) -> None:
+        """Make ready.
+
+        Args:
+            candidates: N marks, those of a run one after another.
+            scores: (N, 10), calibrated.
+            digits_shown: in the training of what gave the scores, for each mark that is none.
+            places: where each candidate is, as numbers, candidates of a run in one place: how many
+                marks are digits is told for each place, as in a table on a rough desk.
+        """
+        self._places = places
+        self._candidates = candidates
+        self._chances = _digit_chances(candidates, scores)
+        self._shown = digits_shown
+        groups = [list(run) for _, run in groupby(candidates, key=lambda one: one.run)]
+        firsts = np.cumsum([0, *map(len, groups)]).tolist()
+        self._runs = [
+            self._by_pieces(run, first, 1.0) for run, first in zip(groups, firsts, strict=False)
         ]
-        others = _share_of_others(runs)
-    return runs, others
+
+    def read(self, seen: Mapping[int, RunTexts] | None = None) -> Reading:
+        """Return the digits on the page, what is none, and which runs are in doubt.
+
+        Args:
+            seen: what strips say of runs, by their numbers; others are told by pieces alone.
+        """
+        digits: list[Digit] = []
+        refused: list[Box] = []
+        low: list[Box] = []
+        doubtful: list[int] = []
+        for run, others in self._weighed(seen or {}):
+            chance, share = _chance(run, others), _share_of_digits(run, others)
+            if run.readings and max(chance, 1 - share) < _SURE:
+                doubtful.append(run.candidates[0].run)
+            best = next(iter(run.readings.values()), None)
+            if best is None or best.weight * (1 - others) <= run.nothing * others:
+                refused += [run.box] if run.tall else []
+                low += [one.box for one in run.candidates if _is_low_mark(one)]
+                continue
+            digits += _as_digits(run, best, chance, self._candidates)
+            left = [self._candidates[i] for i in best.unread]
+            refused += [one.box for one in left if one.size >= _LEAST_SIZE]
+            left = list(run.candidates) if best.middles else left
+            low += [one.box for one in left if _is_low_mark(one)]
+        return Reading(tuple(digits), tuple(refused), tuple(low), tuple(doubtful))
+
+    def _weighed(self, seen: Mapping[int, RunTexts]) -> Iterator[tuple[_Run, float]]:
+        """Yield the runs with their readings, and the share of runs there that are none.
+
+        Both that share and how often digits touch are told from where they are.
+        """
+        by_place: dict[int, list[_Run]] = {}
+        for run in self._runs:
+            place = self._places[run.first] if len(self._places) else 0
+            by_place.setdefault(place, []).append(run)
+        for runs in by_place.values():
+            weighed = [_with_seen(run, seen.get(run.number)) for run in runs]
+            others = _share_of_others(weighed)
+            odds = _cut_odds(weighed, others)
+            if odds < 1:
+                weighed = [_with_seen(self._again(run, odds), seen.get(run.number)) for run in runs]
+                others = _share_of_others(weighed)
+            yield from ((run, others) for run in weighed)
+
+    def _again(self, run: _Run, odds: float) -> _Run:
+        """Return a run read anew, where that makes a difference."""
+        return self._by_pieces(run.candidates, run.first, odds) if run.cut else run
+
+    def _by_pieces(self, run: Sequence[Candidate], first: int, odds: float) -> _Run:
+        """Return a run with its readings, cuts weighed by how likely digits touch on the page."""
+        own = self._chances[first : first + len(run)]
+        end = max(one.end for one in run)
+        whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
+        nothing = self._shown * (1 - float(max(whole))) if whole else _TOO_WIDE
+        return _Run(run, first, _readings(run, own, first, odds), nothing)
 
 
-def _weigh(
-    run: Sequence[Candidate], chances: Chances, first: int, shown: float, odds: float
-) -> _Run:
-    """Return a run with its readings, cuts weighed by how likely digits touch on the page."""
-    own = chances[first : first + len(run)]
-    end = max(one.end for one in run)
-    whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
-    nothing = shown * (1 - float(max(whole))) if whole else _TOO_WIDE
-    readings = _readings(run, own, first, odds)
-    is_cut = {text: _is_cut(one, run, first) for text, one in readings.items()}
-    cut = sum(one.weight for text, one in readings.items() if is_cut[text])
-    uncut = sum(one.weight for text, one in readings.items() if not is_cut[text])
-    tall = any(one.size >= _LEAST_SIZE for one in run)
-    return _Run(run, first, readings, nothing, tall, uncut, cut)
+def _with_seen(run: _Run, texts: RunTexts | None) -> _Run:
+    """Return a run as its pieces and the strip that it is in say together."""
+    if texts is None:
+        return run
+    total = max(run.nothing + run.digits, 1e-300)
+    says = {text: chance * (1 if text else _NO_DIGIT) for text, chance in texts.chances.items()}
+    share = max(sum(says.values()), 1e-300)
+    believed = _OF_ONE if len(run.candidates) == 1 else 1.0
+
+    def both(weight: float, text: str) -> float:
+        seen = float((says.get(text, 0.0) / share + _NEVER) ** believed)
+        return total * (weight / total + _NEVER) * seen
+
+    known = run.readings.items()
+    found = {text: replace(one, weight=both(one.weight, text)) for text, one in known}
+    for text, chance in says.items():
+        if text and text not in found and chance >= _LEAST_SEEN * share:
+            weight = both(_PAIRS * run.nothing if len(text) > 1 else 0.0, text)
+            found[text] = _Reading(weight, 0.0, (), (), middles=texts.places[text])
+    ordered = dict(sorted(found.items(), key=lambda kept: -kept[1].weight))
+    return _Run(run.candidates, run.first, ordered, both(run.nothing, ""))
+
+
+def _is_low_mark(one: Candidate) -> bool:
+    """Tell whether a candidate is a mark of its own that is too low for a digit."""
+    return one.size < _LEAST_SIZE and one.end == one.start + 1 and not one.severed
 
 
 def _is_cut(reading: _Reading, run: Sequence[Candidate], first: int) -> bool:
     """Tell whether a reading takes a mark for several digits that touch."""
+    if reading.middles:
+        return len(reading.middles) > 1
     return len(reading.digits) > 1 and any(run[i - first].severed for i, _ in reading.digits)
 
 
@@ -189,6 +263,10 @@ def _readings(
 
     From piece to piece (Rabiner 1989), all readings of the left part within a beam.
     """
+    if len(run) == 1:  # most are; there is one step
+        alone = {text: weight for text, weight in _steps(run[0], chances[0], odds) if text}
+        likely = sorted(alone.items(), key=lambda kept: -kept[1])
+        return {text: _Reading(w, w, ((first, int(text)),), ()) for text, w in likely}
     n = max(one.end for one in run)
     ahead: list[dict[str, _Reading]] = [{"": _Reading(1.0, 1.0, (), ())}, *({} for _ in range(n))]
     for at in range(n):
@@ -252,7 +330,7 @@ def _share_of_others(runs: Sequence[_Run]) -> float:
     digits too, so readings that take cuts count for as much as digits touch.
     """
     tall = [run for run in runs if run.tall]
-    digits = np.array([run.uncut + _TOUCHING * run.cut for run in tall])
+    digits = np.array([run.digits - (1 - _TOUCHING) * run.cut for run in tall])
     nothing = np.array([run.nothing for run in tall])
     others = _OTHERS
     for _ in range(_ROUNDS):
@@ -269,16 +347,34 @@ def _cut_odds(runs: Sequence[_Run], others: float) -> float:
     """
     shares = [(_share_of_digits(run, others) / max(run.digits, 1e-300), run) for run in runs]
     touching = sum(share * run.cut for share, run in shares)
-    apart = sum(share * run.uncut for share, run in shares)
+    apart = sum(share * (run.digits - run.cut) for share, run in shares)
     part = (touching + _TOUCHING * _EXPECTED) / (touching + apart + _EXPECTED)
     return min(1.0, part * (1 - _TOUCHING) / ((1 - part) * _TOUCHING))
 
 
 def _as_digits(
-    best: _Reading, chance: float, candidates: Sequence[Candidate], chances: Chances
+    run: _Run, best: _Reading, chance: float, candidates: Sequence[Candidate]
 ) -> Iterator[Digit]:
-    """Yield the digits of a reading; their confidences multiply to the chance of all of it."""
-    alone = [float(chances[i, digit] / chances[i].sum()) for i, digit in best.digits]
+    """Yield the digits of a run's best reading; their confidences multiply to its chance."""
+    text = next(iter(run.readings))
+    alike = [(other, one.weight) for other, one in run.readings.items() if len(other) == len(text)]
+    total = sum(weight for _, weight in alike)
+    alone = [
+        sum(weight for other, weight in alike if other[i] == digit) / total
+        for i, digit in enumerate(text)
+    ]
     together = (chance / max(float(np.prod(alone)), 1e-300)) ** (1 / len(alone))
-    for (i, digit), sure in zip(best.digits, alone, strict=True):
-        yield Digit(str(digit), min(1.0, sure * together), candidates[i].box)
+    boxes = _between(run, best.middles) or [candidates[i].box for i, _ in best.digits]
+    for digit, sure, box in zip(text, alone, boxes, strict=True):
+        yield Digit(digit, min(1.0, sure * together), box)
+
+
+def _between(run: _Run, middles: Sequence[float]) -> list[Box]:
+    """Return a box for each digit of a run that is known by its middle: half way to the next."""
+    box = run.box
+    parts = [(left + right) / 2 for left, right in pairwise(middles)]
+    edges = np.clip([box.x, *parts, box.right], box.x, box.right).astype(int).tolist()
+    return [
+        Box(min(left, box.right - 1), box.y, max(1, right - left), box.height)
+        for left, right in (pairwise(edges) if middles else ())
+    ]

@@ -40,6 +40,10 @@ _BAND, _LEAST_BAND, _BAND_FILLED, _BAND_STRAIGHT = 0.65, 4, 0.5, 0.85
 # A stroke's edge is where it has this part of the ink's darkness: lower than half, so that
 # thin and faint strokes hold together;
 _EDGE = 0.25
+# Where less than this part of the ink is as dark as twice that the page is blurred; marks lose the
+# blur that fill this part of their boxes, as those with closed loops do, and do not fall apart and
+# become smaller by no more than that part.
+_SHARP, _CLOSED_UP, _SHRUNK = 0.75, 0.5, 0.25
 # but no nearer to paper than this part of the light, and this many deviations of the grain;
 _LEAST_CONTRAST = 0.08
 _LEAST_SIGMAS = 4.5
@@ -73,7 +77,7 @@ def find_ink(gray: Gray) -> Ink:
         gray = np.asarray(cv2.GaussianBlur(gray, (3, 3), 0), np.uint8)
         sigma *= _SMOOTHED
     edge, faint_edge = _edges(paper - _darkest(gray, grid), paper, sigma, grid)
-    mask = _darker(gray, paper - edge)
+    mask = _sharpened(_darker(gray, paper - edge), gray, paper - 2 * edge)
     faint = _darker(gray, paper - faint_edge)
     thick = cv2.dilate(cv2.erode(mask, _square(3)), _square(_THICK))
     faint = np.asarray(cv2.bitwise_and(faint, cv2.bitwise_not(thick)), np.uint8)
@@ -81,6 +85,32 @@ def find_ink(gray: Gray) -> Ink:
         beside = cv2.bitwise_and(cv2.dilate(mask, _square(_FAINT_STEP)), faint)
         mask = np.asarray(cv2.bitwise_or(mask, beside), np.uint8)
     return take_out_rules(mask)
+
+
+def _sharpened(mask: Mask, gray: Gray, threshold: Cells) -> Mask:
+    """Return the ink with the blur around it taken off, where the page is blurred.
+
+    Marks that stay whole at a threshold nearer to the ink's own darkness lose what is lighter, so
+    that loops do not close up; thin and faint ones, which would break, stay as they are.
+    """
+    core = cv2.bitwise_and(_darker(gray, threshold), mask)
+    n_core, n_mask = cv2.countNonZero(core), cv2.countNonZero(mask)
+    if n_core == 0 or n_core > _SHARP * n_mask:
+        return mask
+    n, marks, stats, _ = cv2.connectedComponentsWithStats(mask)
+    n_parts, parts, own, _ = cv2.connectedComponentsWithStats(np.asarray(core, np.uint8))
+    whose = np.zeros(n_parts, np.int64)
+    at = np.flatnonzero(core)
+    whose[parts.ravel()[at]] = marks.ravel()[at]
+    alone = np.bincount(whose[1:], minlength=n) == 1
+    part = np.zeros(n, np.int64)
+    part[whose[1:]] = np.arange(1, n_parts)
+    size = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    core_size = own[part][:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]]
+    whole = alone & (size - core_size <= np.maximum(2, _SHRUNK * size)).all(axis=1)
+    whole &= stats[:, cv2.CC_STAT_AREA] > _CLOSED_UP * size.prod(axis=1)
+    whole[0] = False
+    return np.asarray(np.where(whole[marks], core, mask), np.uint8)
 
 
 def _darker(gray: Gray, threshold: Cells) -> Mask:

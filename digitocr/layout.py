@@ -12,7 +12,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Digit, Number, around
+from digitocr.records import Box, Digit, Number, Reading, around
+from digitocr.signs import Signs, find_signs, spelled
 from digitocr.words import in_numbers
 
 _Boxes: TypeAlias = NDArray[np.float64]  # (N, 4): left, top, right and bottom
@@ -69,6 +70,9 @@ _SURE = 0.95
 # Refused marks of these widths for their height are letters; brackets, strokes and slashes, which
 # also stand around numbers, are narrower, and digits that touch and could not be read wider.
 _LETTER_WIDTHS = 0.4, 1.7
+# Refused marks that end this far above the foot and below the top of the digits beside them, in
+# their heights, are signs between numbers, as + and x are. They are looked for so far aside.
+_FREE, _ASIDE = 0.1, 3.0
 
 
 @dataclass(slots=True)
@@ -109,31 +113,34 @@ class _Group:
     marks: list[int]  # left to right
     sure: float  # 0..1, the chance that they are all of it, by the gaps
 
-    def without(self, stray: set[int]) -> _Group:
-        """Return the group without some marks."""
-        return _Group([i for i in self.marks if i not in stray], self.sure)
-
 
 def into_numbers(
-    digits: Sequence[Digit],
-    others: Sequence[Box],
+    reading: Reading,
     min_confidence: float,
     chance: Callable[[float], float] = float,
+    cells: Sequence[int] | None = None,
 ) -> tuple[Number, ...]:
     """Return the numbers on a page in reading order; none where there are no digits.
 
     Columns whose lines do not align are read one after the other, everything else line by line.
 
     Args:
-        digits: in any order, boxes in level pixels.
-        others: marks as high as digits that are none, in level pixels.
+        reading: in any order, boxes in level pixels.
         min_confidence: numbers below it get status "review".
         chance: how often a number is right, by the product of its digits' confidences and of how
             sure it is that they are all of it.
+        cells: of a table, in which each digit is; digits in different cells are apart. Without it
+            there are no tables.
     """
+    digits = reading.digits
     least, most = _LETTER_WIDTHS
-    letters = [box for box in others if least <= box.width / box.height <= most]
-    boxes = _corners([digit.box for digit in digits] + letters)
+    own = _corners([digit.box for digit in digits])
+    letters = [
+        box
+        for box in reading.others
+        if least <= box.width / box.height <= most and not _is_operator(box, own)
+    ]
+    boxes = np.concatenate([own, _corners(letters)])
     lines = _lines(boxes)
     read = np.array([int(digit.digit) for digit in digits] + [-1] * len(letters))
     confidence = np.array([digit.confidence for digit in digits] + [0.0] * len(letters))
@@ -142,15 +149,21 @@ def into_numbers(
     if not lines:
         return ()
     stray = _strays(lines, boxes, confidence)
-    rows = [
-        kept
-        for row in _groups(lines, boxes)
-        if (kept := [group.without(stray) for group in row if not stray.issuperset(group.marks)])
-    ]
+    lines = [kept for line in lines if (kept := [i for i in line if i not in stray])]
+    if not lines:
+        return ()
+    low = np.concatenate([_corners(reading.low), boxes[sorted(stray)]])
+    signs = find_signs(lines, boxes, low)
+    rows = _groups(lines, boxes, signs, np.asarray([0] * len(boxes) if cells is None else cells))
     beside = _beside(boxes, len(digits))
     return tuple(
         _number(
             [digits[i] for i in group.marks],
+            spelled(
+                group.marks[0] in signs.minus,
+                [digits[i].digit for i in group.marks],
+                [signs.after.get(i, "") for i in group.marks],
+            ),
             group.sure * (_REFUSED_BESIDE if beside.intersection(group.marks) else 1.0),
             line,
             item,
@@ -160,6 +173,20 @@ def into_numbers(
         for line, row in enumerate(rows, 1)
         for item, group in enumerate(row, 1)
     )
+
+
+def _is_operator(box: Box, digits: _Boxes) -> bool:
+    """Tell whether a refused mark floats between digits, as no letter does."""
+    left, top, right, bottom = digits.T
+    heights = bottom - top
+    aside = np.maximum(left - box.right, box.x - right)
+    middle = box.y + box.height / 2
+    beside = (aside < _ASIDE * heights) & (top < middle) & (middle < bottom)
+    if not beside.any():
+        return False
+    free = _FREE * float(np.median(heights[beside]))
+    highest, lowest = np.median(top[beside]), np.median(bottom[beside])
+    return bool(box.y > highest + free and box.bottom < lowest - free)
 
 
 def _corners(boxes: Sequence[Box]) -> _Boxes:
@@ -298,8 +325,13 @@ def _top_down(lines: list[_Line], boxes: _Boxes) -> list[_Line]:
     return sorted(lines, key=lambda line: float(np.median(level[line.marks])))
 
 
-def _groups(lines: _Lines, boxes: _Boxes) -> list[list[_Group]]:
-    """Return for each line its marks in groups, parted where gaps are wide."""
+def _groups(
+    lines: _Lines, boxes: _Boxes, signs: Signs, cells: NDArray[np.int64]
+) -> list[list[_Group]]:
+    """Return for each line its marks in groups, parted where gaps are wide and hold no sign.
+
+    Between the cells of a table they are always parted.
+    """
     order = np.array([i for line in lines for i in line])
     left, _, right, _ = boxes[order].T
     number = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
@@ -311,11 +343,15 @@ def _groups(lines: _Lines, boxes: _Boxes) -> list[list[_Group]]:
     beside = (before + after) / 2
     gaps = (left[1:] - right[:-1] - room[1:] - room[:-1]) / beside
     pitches = np.diff(left + right) / 2 / beside
-    gaps[~inside] = np.inf
+    apart = cells[order[1:]] != cells[order[:-1]]
+    joined = inside & ~apart & np.isin(order[:-1], list(signs.after))
+    gaps[~inside | apart | joined] = np.inf
     parting = _parting(gaps, pitches)
-    sure = np.array([1.0, *_sureness(gaps, parting), 1.0])  # before each mark, and after the last
+    known = np.where(joined, 1.0, _sureness(gaps, parting))
+    sure = np.array([1.0, *known, 1.0])  # before each mark, and after the last
+    parted = (gaps > parting) & ~joined
     found: list[list[_Group]] = [[] for _ in lines]
-    for group in np.split(np.arange(len(order)), np.flatnonzero(gaps > parting) + 1):
+    for group in np.split(np.arange(len(order)), np.flatnonzero(parted) + 1):
         ends = float(np.prod(sure[group[0] : group[-1] + 2]))
         found[number[group[0]]].append(_Group(order[group].tolist(), ends))
     return found
@@ -410,6 +446,7 @@ def _beside(boxes: _Boxes, n_digits: int) -> set[int]:
 
 def _number(
     digits: Sequence[Digit],
+    text: str,
     sure: float,
     line: int,
     item: int,
@@ -420,6 +457,7 @@ def _number(
 
     Args:
         digits: left to right.
+        text: as it is written.
         sure: the chance that they are all of it.
         line: where it stands, from 1.
         item: the same in its line.
@@ -428,7 +466,7 @@ def _number(
     """
     confidence = chance(sure * prod(digit.confidence for digit in digits))
     return Number(
-        text="".join(digit.digit for digit in digits),
+        text=text,
         confidence=confidence,
         status="ok" if confidence >= min_confidence else "review",
         line=line,

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,35 +16,30 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from digitocr.errors import ModelUnreadable
-from digitocr.records import Answers, Crops, ModelId, Scores, Settings
+from digitocr.records import Answers, ColumnScores, Crops, ModelId, Scores, Settings, Strips
 
 PIXELS, CLASSES = 784, 10
 _MOST_BYTES = 100_000_000  # the supplied network has 1.6 MB
 _SUFFIX = ".safetensors"
 
 _DIGITS_SHOWN = 2.0  # for each mark that is none, where the card does not say
-_CHUNK = 24  # crops: what the second network makes of them stays in the cache
-SECOND = "second."  # before the names of the second network's arrays
+STRIP = "strip."  # before the names of the strip reader's arrays
+_LAYERS = 6
 
 Weights = NDArray[np.float32]
 _Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class Second:
-    """A small convolutional network that reads what the first one leaves doubtful.
+class StripReader:
+    """A small convolutional network that reads strips of ink, without cutting digits apart.
 
-    Three convolutions, the first in steps of 2, the second followed by the largest of each 2×2.
+    Its kernels are (rows, columns, channels in, channels out): 5×5 in steps of 2; 3×3 and 3×3, each
+    followed by the larger of every two rows; 4×3, which leaves one row; 1×5 and 1×3.
     """
 
-    k1: Weights  # (5, 5, 1, A), row, column, channel in, channel out
-    c1: Weights  # (A,)
-    k2: Weights  # (3, 3, A, B)
-    c2: Weights  # (B,)
-    k3: Weights  # (3, 3, B, C)
-    c3: Weights  # (C,)
-    w: Weights  # (7 * 7 * C, 10), by row, column and channel
-    b: Weights  # (10,)
+    kernels: tuple[Weights, ...]
+    biases: tuple[Weights, ...]
 
 
 @dataclass(frozen=True)
@@ -56,17 +52,12 @@ class Model:
     w2: Weights  # (H, 10)
     b2: Weights  # (10,)
     card: dict[str, Any] = field(default_factory=dict)
-    second: Second | None = None
+    strip_reader: StripReader | None = None
 
     @property
     def temperature(self) -> float:
         """What logits are divided by to calibrate confidence (Guo et al. 2017)."""
         return _number(self.card, "temperature")
-
-    @property
-    def second_temperature(self) -> float:
-        """The same for the second network."""
-        return _number(self.card, "second_temperature")
 
     @property
     def digits_shown(self) -> float:
@@ -115,44 +106,45 @@ def logits(model: Model, crops: Crops) -> Answers:
     return np.asarray(hidden @ model.w2 + model.b2, np.float32)
 
 
-def second_scores(model: Model, crops: Crops) -> Scores:
-    """Return the calibrated probabilities, (N, 10), of both networks for (N, 28, 28) crops.
+def strip_scores(reader: StripReader, strips: Strips) -> ColumnScores:
+    """Return what each second column of strips is: a digit, or none that begins there.
 
-    The mean of the two, which reads better than either (tests/bench/README.md); those of the first
-    alone where the model has no second.
+    Args:
+        reader: of a model.
+        strips: (N, 32, W) float32, ink 1.0 on paper 0.0; W is even. N may be 0.
+
+    Returns:
+        (N, W / 2, 11) float32: chances of the ten digits and, last, of none; rows sum to 1.
     """
-    first = scores(model, crops)
-    if model.second is None or len(crops) == 0:
-        return first
-    other = softmax(second_logits(model.second, crops) / np.float32(model.second_temperature))
-    return np.asarray((first + other) / 2, np.float32)
-
-
-def second_logits(second: Second, crops: Crops) -> Answers:
-    """Return the second network's raw answers, (N, 10) float32, for (N, 28, 28) crops."""
-    chunks = np.array_split(crops, max(1, -(-len(crops) // _CHUNK)))
-    return np.concatenate([_second_logits(second, chunk) for chunk in chunks])
-
-
-def _second_logits(second: Second, crops: Crops) -> Answers:
-    maps = _convolved(crops[..., None], second.k1, second.c1, step=2)  # (N, 14, 14, A)
-    maps = _convolved(maps, second.k2, second.c2)
-    n, side, _, channels = maps.shape
-    maps = maps.reshape(n, side // 2, 2, side // 2, 2, channels).max(axis=(2, 4))  # (N, 7, 7, B)
-    maps = _convolved(maps, second.k3, second.c3)
-    return np.asarray(maps.reshape(n, -1) @ second.w + second.b, np.float32)
+    maps = strips[..., None]
+    for i, (kernel, bias) in enumerate(zip(reader.kernels, reader.biases, strict=True), 1):
+        maps = _convolved(maps, kernel, bias, step=2 if i == 1 else 1)
+        if i < _LAYERS:
+            maps = np.maximum(maps, 0)
+        if i in (2, 3):
+            maps = np.maximum(maps[:, ::2], maps[:, 1::2])
+    powers = np.exp(maps[:, 0] - maps[:, 0].max(axis=2, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=2, keepdims=True), np.float32)
 
 
 def _convolved(maps: Weights, kernel: Weights, bias: Weights, step: int = 1) -> Weights:
-    """Return (N, H / step, W / step, K) maps of (N, H, W, C) ones under a (k, k, C, K) kernel."""
-    side = kernel.shape[0]
-    edge = side // 2
-    padded = np.pad(maps, ((0, 0), (edge, edge), (edge, edge), (0, 0)))
-    near = np.lib.stride_tricks.sliding_window_view(padded, (side, side), axis=(1, 2))
-    near = near[:, ::step, ::step].transpose(0, 1, 2, 4, 5, 3)  # (N, H', W', k, k, C)
-    flat = np.ascontiguousarray(near).reshape(-1, kernel[..., 0].size)
-    out = np.maximum(flat @ kernel.reshape(flat.shape[1], -1) + bias, 0)
-    return np.asarray(out.reshape(*near.shape[:3], -1))
+    """Return (N, H, W, C) maps under an (h, w, C, K) kernel: (N, H', W / step, K).
+
+    They are padded so that their width stays; their height too, but for a kernel of even height,
+    which is as high as they are and leaves one row.
+    """
+    tall, wide, channels, out = kernel.shape
+    down = tall // 2 if tall % 2 else 0
+    padded = np.pad(maps, ((0, 0), (down, down), (wide // 2, wide // 2), (0, 0)))
+    n, height, width, _ = padded.shape
+    height, width = -(-(height - tall + 1) // step), -(-(width - wide + 1) // step)
+    near = np.empty((n, height, width, tall, wide, channels), np.float32)
+    for i in range(tall):
+        for j in range(wide):
+            rows = slice(i, i + step * height, step)
+            near[..., i, j, :] = padded[:, rows, j : j + step * width : step]
+    flat = near.reshape(-1, tall * wide * channels)
+    return np.asarray((flat @ kernel.reshape(-1, out) + bias).reshape(n, height, width, out))
 
 
 def softmax(answers: Answers) -> Scores:
@@ -207,13 +199,20 @@ def _load(path: Path, _changed: int) -> Model:
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise ModelUnreadable(f"{path}: is damaged or no model: {error}") from error
     _check_card(path, card)
-    first = {key: array for key, array in arrays.items() if not key.startswith(SECOND)}
+    first = {key: array for key, array in arrays.items() if not key.startswith(STRIP)}
     _check_weights(path, first, _first_shapes(first))
-    other = {key.removeprefix(SECOND): arrays[key] for key in arrays if key not in first}
+    other = {key: array for key, array in arrays.items() if key not in first}
     if other:
-        _check_weights(path, other, _second_shapes(other))
-    second = Second(**other) if other else None
-    return Model(ModelId(path.stem, digest), **first, card=card, second=second)
+        _check_weights(path, other, _strip_shapes(other))
+    return Model(ModelId(path.stem, digest), **first, card=card, strip_reader=strip_reader(other))
+
+
+def strip_reader(arrays: dict[str, Weights]) -> StripReader | None:
+    """Return the strip reader among a model's arrays, None where there is none."""
+    if f"{STRIP}k1" not in arrays:
+        return None
+    kernels, biases = (tuple(arrays[name] for name in _names(part)) for part in "kc")
+    return StripReader(kernels, biases)
 
 
 def _first_shapes(arrays: dict[str, Weights]) -> _Shapes:
@@ -222,11 +221,22 @@ def _first_shapes(arrays: dict[str, Weights]) -> _Shapes:
     return {"w1": (PIXELS, hidden), "b1": (hidden,), "w2": (hidden, CLASSES), "b2": (CLASSES,)}
 
 
-def _second_shapes(arrays: dict[str, Weights]) -> _Shapes:
-    """Return the shapes of a second network, see `Second`."""
-    a, b, c = (arrays[key].size if key in arrays else 0 for key in ("c1", "c2", "c3"))
-    kernels: _Shapes = {"k1": (5, 5, 1, a), "k2": (3, 3, a, b), "k3": (3, 3, b, c)}
-    return {**kernels, "c1": (a,), "c2": (b,), "c3": (c,), "w": (49 * c, CLASSES), "b": (CLASSES,)}
+def _strip_shapes(arrays: dict[str, Weights]) -> _Shapes:
+    """Return the shapes of a strip reader."""
+    sizes = [arrays[key].size if key in arrays else 0 for key in _names("c")]
+    kernels = ((5, 5), (3, 3), (3, 3), (4, 3), (1, 5), (1, 3))
+    channels = pairwise([1, *sizes[:-1], CLASSES + 1])
+    shapes: _Shapes = dict(
+        zip(_names("c"), [(n,) for n in [*sizes[:-1], CLASSES + 1]], strict=True)
+    )
+    return shapes | {
+        name: (*kernel, *pair)
+        for name, kernel, pair in zip(_names("k"), kernels, channels, strict=True)
+    }
+
+
+def _names(part: str) -> list[str]:
+    return [f"{STRIP}{part}{i}" for i in range(1, _LAYERS + 1)]
 
 
 def _check_weights(path: Path, arrays: dict[str, Weights], wanted: _Shapes) -> None:
@@ -243,9 +253,8 @@ def _check_card(path: Path, card: object) -> None:
     """Raise ModelUnreadable unless the card has what scores are calibrated with."""
     if not isinstance(card, dict):
         raise ModelUnreadable(f"{path}: has a card that can't be read")
-    for key in ("temperature", "second_temperature"):
-        if not 1e-3 <= _number(card, key) <= 1e3:
-            raise ModelUnreadable(f"{path}: has a {key} that is no number within 0.001..1000")
+    if not 1e-3 <= _number(card, "temperature") <= 1e3:
+        raise ModelUnreadable(f"{path}: has a temperature that is no number within 0.001..1000")
     for key in ("digit_chance", "number_chance", "share_wrong"):
         lines, values = _curve(card, key)
         if len(lines) != len(values) or not _are_chances([*lines, *values]):
@@ -279,8 +288,8 @@ def model_file(arrays: dict[str, Weights], card: dict[str, Any]) -> bytes:
     """Return a model as the bytes of its file.
 
     Args:
-        arrays: w1 (784, H), b1 (H,), w2 (H, 10), b2 (10,), float32; those of a second network
-            besides, see `Second`, each named "second." and its name.
+        arrays: w1 (784, H), b1 (H,), w2 (H, 10), b2 (10,), float32; those of a strip reader
+            besides, see `StripReader`: strip.k1 to strip.k6 and strip.c1 to strip.c6.
         card: what `digitocr models` shows; JSON types only.
     """
     contiguous = {key: np.ascontiguousarray(array, np.float32) for key, array in arrays.items()}

@@ -13,6 +13,8 @@ Gray: TypeAlias = NDArray[np.uint8]  # (H, W), 0 black .. 255 white
 Mask: TypeAlias = NDArray[np.uint8]  # (H, W), 255 ink, 0 paper
 Crops: TypeAlias = NDArray[np.float32]  # (N, 28, 28), ink 1.0 on paper 0.0
 Scores: TypeAlias = NDArray[np.float32]  # (N, 10), every row sums to 1
+Strips: TypeAlias = NDArray[np.float32]  # (N, 32, W), ink 1.0 on paper 0.0; W is even
+ColumnScores: TypeAlias = NDArray[np.float32]  # (N, W / 2, 11): ten digits and none, sum 1
 Answers: TypeAlias = NDArray[np.float32]  # (N, 10), logits: the higher, the likelier
 Labels: TypeAlias = NDArray[np.int64]  # (N,), 0..9
 Transform: TypeAlias = NDArray[np.float64]  # (3, 3), homogeneous, acts on (x, y, 1) columns
@@ -128,19 +130,28 @@ class Digit:
 
 
 @dataclass(frozen=True, slots=True)
+class RunTexts:
+    """What a run of ink may be, as told from the strip that it is in."""
+
+    chances: dict[str, float]  # of each text, "" where it is no digit; 0..1
+    places: dict[str, tuple[float, ...]]  # of each text: x of its digits' middles, pixels
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What the marks on a page were read as."""
 
     digits: tuple[Digit, ...]
     others: tuple[Box, ...]  # marks as high as digits that are none
-    doubtful: tuple[int, ...] = ()  # places of the candidates whose run may be read wrong
+    low: tuple[Box, ...] = ()  # marks too low for digits, and no part of one: points, dashes, dust
+    doubtful: tuple[int, ...] = ()  # numbers of the runs that may be read wrong
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """Neighbouring digits read as one. `text` keeps leading zeros: "007" stays "007"."""
+    """Neighbouring digits read as one, as on paper: "007", "9.093" and "-5" stay so."""
 
-    text: str
+    text: str  # digits, and signs between and before them: . , : and -
     confidence: float  # 0..1, the chance that every digit is right
     status: str  # "ok" or "review"
     line: int  # from 1, top to bottom
@@ -202,6 +213,6 @@ class Settings:
 
     model: str | Path = "digits"  # a name out of `digitocr models`, or a path
     # Numbers that the model expects to be wrong more often than this, taken together, are "review".
-    max_error: float = 0.02  # 0..1
+    max_error: float = 0.03  # 0..1
     min_confidence: float | None = None  # 0..1, below it "review"; None: as `max_error` says
-    second_opinion: bool = True  # the second network reads what the first leaves doubtful
+    second_opinion: bool = True  # the strip reader reads what the first network leaves doubtful

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from digitocr.crops import normalise
-from digitocr.decode import decide
+from digitocr.decode import Lattices
 from digitocr.ink import find_ink
 from digitocr.layout import into_numbers
-from digitocr.model import CLASSES, Model, load_model, scores, second_scores
+from digitocr.model import Model, load_model, scores, strip_scores
 from digitocr.pages import read_pages
 from digitocr.records import (
     Box,
@@ -27,17 +26,27 @@ from digitocr.records import (
     Page,
     PageResult,
     Reading,
+    RunTexts,
     Scores,
     Settings,
     Source,
     Straight,
+    Table,
     Transform,
 )
-from digitocr.segment import Run, find_runs
+from digitocr.segment import Marks, Run, find_marks
 from digitocr.straighten import flatten, level
+from digitocr.strips import find_strips, texts_of
+from digitocr.tables import (
+    Grid,
+    cells_of,
+    find_grids,
+    grids_of,
+    into_tables,
+    tables_among,
+    with_aligned,
+)
 from digitocr.upright import quarter_turn
-
-_SETTLED = 0.98  # the first network's confidence in a mark beyond which it is not cut
 
 
 def scan_file(source: Source | str | Path, settings: Settings | None = None) -> FileResult:
@@ -73,17 +82,38 @@ def scan_pages(
 def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     """Read every number on one page; a blank page gives a result with no numbers."""
     straight, ink = _level_ink(page.gray, model)
-    found = read_marks(ink.mask, settings, model)
+    grids = find_grids(ink.rules, max(ink.mask.shape))
+    marks = find_marks(ink.mask, [grid.box for grid in grids])
+    found = read_marks(marks, settings, model, grids)
+    numbers, tables = _in_places(found, grids, settings, model)
     height, width = page.gray.shape
-    numbers = tuple(
-        _on_page(number, model, straight.to_page, width, height)
-        for number in into_numbers(
-            found.digits, found.others, model.review_line(settings), model.number_chance
-        )
-    )
     return PageResult(
-        page.number, width, height, page.dpi, straight.rotation, straight.skew, numbers
+        page=page.number,
+        width=width,
+        height=height,
+        dpi=page.dpi,
+        rotation=straight.rotation,
+        skew=straight.skew,
+        numbers=tuple(_on_page(one, model, straight.to_page, width, height) for one in numbers),
+        tables=tuple(
+            replace(one, box=_box_on_page(one.box, straight.to_page, width, height))
+            for one in tables
+        ),
     )
+
+
+def _in_places(
+    found: Reading, grids: Sequence[Grid], settings: Settings, model: Model
+) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
+    """Return the numbers that digits make, those in tables with their cells, and the tables."""
+    boxes = [digit.box for digit in found.digits]
+    line, chance = model.review_line(settings), model.number_chance
+    ruled = tables_among(grids, boxes)
+    numbers = into_numbers(found, line, chance, cells_of(boxes, ruled))
+    tables = with_aligned(numbers, ruled)
+    if tables != ruled:  # columns part numbers too
+        numbers = into_numbers(found, line, chance, cells_of(boxes, tables))
+    return into_tables(numbers, tables)
 
 
 def _level_ink(gray: Gray, model: Model) -> tuple[Straight, Ink]:
@@ -91,50 +121,55 @@ def _level_ink(gray: Gray, model: Model) -> tuple[Straight, Ink]:
     flat = flatten(gray)
     straight = level(flat)
     ink = find_ink(straight.gray)
-    turn = quarter_turn(ink.mask, model)
+    turn = quarter_turn(_in_tables(ink), model)
     if turn:
         straight = level(flat, turn)
         ink = find_ink(straight.gray)
     return straight, ink
 
 
-def read_marks(mask: Mask, settings: Settings, model: Model) -> Reading:
+def _in_tables(ink: Ink) -> Mask:
+    """Return the ink in what may be tables, all of it where there are none.
+
+    Around a puzzle in a newspaper there is text, which says less of which way up it is.
+    """
+    grids = find_grids(ink.rules, max(ink.mask.shape))
+    if not grids:
+        return ink.mask
+    inside = np.zeros_like(ink.mask)
+    for box in (grid.box for grid in grids):
+        where = slice(box.y, box.bottom), slice(box.x, box.right)
+        inside[where] = ink.mask[where]
+    return inside
+
+
+def read_marks(
+    marks: Marks, settings: Settings, model: Model, grids: Sequence[Grid] = ()
+) -> Reading:
     """Return what the model reads in a page's ink; confidences are not yet chances.
 
-    What the first network leaves doubtful is read again by both.
+    What the first network leaves doubtful is read again with what stands beside it, as a strip.
     """
-    candidates, found = _first_reading(find_runs(mask), model)
-    reading = decide(candidates, found, model.digits_shown)
-    if settings.second_opinion and model.second is not None:
-        unsure = list(reading.doubtful)
-        if unsure:
-            crops = normalise([candidates[i].ink for i in unsure])
-            found[unsure] = second_scores(model, crops)
-            reading = decide(candidates, found, model.digits_shown)
-    return reading
+    candidates = [one for run in marks.runs for one in _proposed(run)]
+    places = grids_of([run.box for run in marks.runs], grids)
+    where = [places[one.run] for one in candidates]
+    lattices = Lattices(candidates, _scored(candidates, model), model.digits_shown, where)
+    reading = lattices.read()
+    if settings.second_opinion and model.strip_reader and reading.doubtful:
+        seen: dict[int, RunTexts] = {}
+        for strip in find_strips(candidates, set(reading.doubtful)):
+            seen |= texts_of(strip, strip_scores(model.strip_reader, strip.image)[0])
+        reading = lattices.read(seen)
+    return replace(reading, low=(*reading.low, *marks.low))
 
 
-def _first_reading(runs: Sequence[Run], model: Model) -> tuple[list[Candidate], Scores]:
-    """Return the N candidates of all runs and what the first network says of them, (N, 10).
+def _proposed(run: Run) -> list[Candidate]:
+    """Return what may be digits in a run; a mark no wider than one is not cut.
 
-    Marks that it is sure of as they stand are not cut, which takes longer than to read them.
+    To cut takes longer than to read, and strips tell where two digits are as narrow as one.
     """
-    whole = [one for run in runs if (one := run.whole) is not None]
-    settled = {
-        one.run: score
-        for one, score in zip(whole, _scored(whole, model), strict=True)
-        if score.max() >= _SETTLED
-    }
-    cut = [[] if run.number in settled else run.candidates for run in runs]
-    others = iter(_scored([one for row in cut for one in row], model))
-    candidates: list[Candidate] = []
-    found: list[NDArray[np.float32]] = []
-    by_run = {one.run: one for one in whole}
-    for run, row in zip(runs, cut, strict=True):
-        known = run.number in settled
-        candidates += [by_run[run.number]] if known else row
-        found += [settled[run.number]] if known else [next(others) for _ in row]
-    return candidates, np.array(found, np.float32).reshape(-1, CLASSES)
+    whole = run.whole
+    return run.candidates if whole is None else [whole]
 
 
 def _scored(candidates: Sequence[Candidate], model: Model) -> Scores:

@@ -22,8 +22,14 @@ _MANY, _MOST_TOUCHING = 8, 3.0
 _SOLID = 0.7  # of its box
 # On a page as large as this no stroke is as thin as this, but the dashes along a sheet's edge are.
 _LARGE_PX, _HAIR_PX, _HAIR_ASPECT = 2000, 2, 4
+# Marks as large as this part of a page, both ways, are frames around it; smaller pictures than
+# this are filled by a digit or two.
+_FRAME, _LEAST_FRAMED_PX = 0.6, 300
 _PAGE = 5  # a page's sides are longer than this
-_SPECK = 0.25  # smaller both ways: dust and points
+_SPECK = 0.25  # smaller both ways: dust and points,
+# and what is smaller than these times the usual stroke is wide, dust alone: points and dashes are
+# made by the same pen. It is measured on about so many marks.
+_POINT_PENS, _DASH_PENS, _PENS = 0.8, 0.5, 60
 LEAST_SIZE = 0.45  # lower: dots, commas and dashes
 _MOST_HEIGHT = 2.2  # higher: stains, boxes, brackets
 _MOST_WIDTH = 8.0  # wider: strokes drawn under or through numbers
@@ -94,23 +100,87 @@ def find_candidates(mask: Mask) -> list[Candidate]:
 
 def find_runs(mask: Mask) -> list[Run]:
     """Return the ink that may be digits, marks that may be pieces of one digit in one run."""
-    contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
+    return find_marks(mask).runs
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is written on a page."""
+
+    runs: list[Run]  # that may be digits
+    low: list[Box]  # beside them: points, dashes, dust
+
+
+def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
+    """Return the runs of ink that may be digits, and low marks beside them.
+
+    Args:
+        mask: of the page.
+        tables: where they may be: marks in them tell the digit height better than others, as the
+            cloth that a sheet lies on is full of marks.
+    """
+    contours, boxes = _outlines(mask)
     edges = [_at_edge(box, mask) and _is_solid(box, contours[i]) for i, box in enumerate(boxes)]
     inner = [box for box, edge in zip(boxes, edges, strict=True) if not edge]
-    height = digit_height(inner if len(inner) >= _MANY else boxes)
+    in_tables = [box for box in inner if any(_is_inside(box, table) for table in tables)]
+    height = digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
     kept = [
         i
         for i, box in enumerate(boxes)
         if _may_be_ink_of_digits(box, mask, height) and not _is_hair(contours[i], box, height)
     ]
     runs: list[Run] = []
+    in_runs: set[int] = set()
     for group in _runs([boxes[i] for i in kept], height):
         box = around([boxes[kept[i]] for i in group])
         if len(group) > 1 or box.height >= LEAST_SIZE * height:
             marks = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
             runs.append(Run(len(runs), box, marks, height))
-    return runs
+            in_runs.update(kept[i] for i in group)
+    pen = _pen(runs)
+    low = [box for i, box in enumerate(boxes) if i not in in_runs and _is_low(box, height, pen)]
+    return Marks(runs, low)
+
+
+def _outlines(mask: Mask) -> tuple[Sequence[np.ndarray], list[Box]]:
+    """Return the outline and box of each mark; what a frame around the page encloses is marks too.
+
+    Such a frame is the edge of a sheet with the desk beyond it.
+    """
+    while True:
+        contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+        boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
+        frames = [i for i, box in enumerate(boxes) if _is_frame(box, mask)]
+        if not frames:
+            return contours, boxes
+        mask = mask.copy()
+        for i in frames:
+            x, y = contours[i][0, 0].tolist()
+            cv2.floodFill(mask, None, (x, y), 0, flags=8)
+
+
+def _is_frame(box: Box, mask: Mask) -> bool:
+    height, width = mask.shape
+    large = min(height, width) >= _LEAST_FRAMED_PX
+    return bool(large and box.width > _FRAME * width and box.height > _FRAME * height)
+
+
+def _is_inside(box: Box, table: Box) -> bool:
+    x, y = box.middle
+    return table.x <= x < table.right and table.y <= y < table.bottom
+
+
+def _pen(runs: Sequence[Run]) -> float:
+    """Return the usual width of strokes in pixels, 0 where there are none."""
+    some = runs[:: max(1, len(runs) // _PENS)]
+    return float(np.median([stroke_width(run.marks[0]) for run in some])) if some else 0.0
+
+
+def _is_low(box: Box, height: float, pen: float) -> bool:
+    """Tell whether a mark is as large as points and dashes are that a pen has made."""
+    smaller, larger = sorted((box.width, box.height))
+    made = larger >= _POINT_PENS * pen and smaller >= _DASH_PENS * pen
+    return made and larger <= _LOW_WIDTH * height and box.height < LEAST_SIZE * height
 
 
 def digit_height(boxes: Sequence[Box]) -> float:

@@ -100,7 +100,7 @@ def epoch_line(epoch: Epoch) -> str:
     """Return how training stands, in a line."""
     minutes, seconds = divmod(round(epoch.seconds_left), 60)
     return (
-        f"{epoch.network} network, epoch {epoch.number}/{epoch.epochs}: loss {epoch.loss:.4f}, "
+        f"{epoch.network}, epoch {epoch.number}/{epoch.epochs}: loss {epoch.loss:.4f}, "
         f"training {100 * epoch.training_accuracy:.2f} %, "
         f"held out {100 * epoch.accuracy:.2f} %, {minutes}:{seconds:02} left"
     )

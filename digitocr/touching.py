@@ -66,21 +66,14 @@ def cut_digits(digits: Digits, n: int, seed: int) -> Digits:
     return Digits(np.stack([image for image, _ in kept]), np.array([label for _, label in kept]))
 
 
-def write_number(
-    digits: Digits,
-    rng: np.random.Generator,
-    length: tuple[int, int] = _LENGTH,
-    touching: bool = True,
-) -> Written:
+def write_number(digits: Digits, rng: np.random.Generator) -> Written:
     """Return a number of digits side by side, some overlapping, some joined by a stroke.
 
     Args:
         digits: what it is put together of.
         rng: of every choice.
-        length: the fewest and the most digits.
-        touching: else digits neither overlap nor are joined.
     """
-    chosen = _chosen(digits.labels, length, rng)
+    chosen = _chosen(digits.labels, rng)
     height = rng.uniform(*_HEIGHT)
     patches = [_patch(digits.images[i], height * np.exp(rng.normal(0, _SIZES))) for i in chosen]
     canvas = (round(2.2 * height), round(sum(p.shape[1] for p in patches) + 3 * height))
@@ -90,13 +83,13 @@ def write_number(
         tall, width = patch.shape
         top = int(np.clip(1.6 * height - tall + rng.normal(0, _RISE) * height, 0, canvas[0] - tall))
         rows = masks[:i, top : top + tall].max(axis=0, initial=0)
-        meets = touching and rng.random() < _TOUCHING
+        meets = rng.random() < _TOUCHING
         deep = _DEEP if i and digits.labels[chosen[i - 1 : i + 1]].max() == 0 else 1.0
         left = _place(rows, patch, right, deep if meets else 0.0, height, rng)
         masks[i, top : top + tall, left : left + width] = patch
         right = max(right, left + width)
     for mask, following in pairwise(masks):
-        if touching and rng.random() < _JOINED:
+        if rng.random() < _JOINED:
             _join(mask, following, rng)
     ink = masks.max(axis=0)
     if rng.random() < _DASHED:
@@ -104,9 +97,9 @@ def write_number(
     return Written(ink, masks > 0, digits.labels[chosen])
 
 
-def _chosen(labels: Labels, length: tuple[int, int], rng: np.random.Generator) -> NDArray[np.int64]:
+def _chosen(labels: Labels, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return the places of a number's digits among the labelled ones."""
-    chosen = rng.integers(len(labels), size=rng.integers(length[0], length[1] + 1))
+    chosen = rng.integers(len(labels), size=rng.integers(_LENGTH[0], _LENGTH[1] + 1))
     zeros = np.flatnonzero(labels == 0)
     for i in range(1, len(chosen) if len(zeros) else 0):
         if rng.random() < _ZEROS:

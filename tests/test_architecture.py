@@ -16,16 +16,19 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
     {"records", "errors"},
-    {"headers", "model", "crops", "rules", "words"},
+    {"headers", "model", "crops", "rules", "words", "signs"},
     {
-        *("sources", "pages", "straighten", "ink", "segment", "decode", "layout"),
+        *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "layout"),
+        "tables",
         *("writers", "draw"),
     },
     {"upright"},  # cuts marks out as `segment` does, and has them read turned
     {"scan", "dataset"},
     {"batch", "additions", "distort", "calibration"},
-    {"touching", "evaluate", "strokes"},
-    {"train"},  # scans numbers put together of held-out digits, to calibrate
+    {"touching", "evaluate", "strokes", "writing", "networks"},
+    {"recipes", "lines"},
+    {"fitting"},  # scans lines written with held-out digits, to calibrate
+    {"train"},
     {"show"},
     {"cli"},
     {"__main__"},

@@ -11,8 +11,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.decode import decide
-from digitocr.records import Box, Candidate
+from digitocr.decode import Lattices
+from digitocr.records import Box, Candidate, Reading, RunTexts
+
+
+def decide(
+    candidates: Sequence[Candidate],
+    scores: NDArray[np.float32],
+    seen: dict[int, RunTexts] | None = None,
+) -> Reading:
+    """Return how candidates are read."""
+    return Lattices(candidates, scores).read(seen)
+
 
 Mark = tuple[Candidate, int, float]  # what it is read as, and how sure the network is
 
@@ -154,7 +164,7 @@ def test_only_runs_whose_reading_is_unsure_are_in_doubt() -> None:
     torn = [mark(1, 0.9, 1, (0, 1)), mark(8, 0.8, 1, (0, 2)), mark(3, 0.9, 1, (1, 2))]
     unclear = [mark(2, 0.6, 2)]
     low = [mark(1, 0.3, 3, size=0.2)]
-    assert decide(*scored([*sure, *torn, *unclear, *low])).doubtful == (1, 2, 3, 4)
+    assert decide(*scored([*sure, *torn, *unclear, *low])).doubtful == (1, 2)
 
 
 def test_ways_that_give_the_same_digits_speak_together() -> None:
@@ -213,3 +223,43 @@ def test_confidences_are_chances() -> None:
     for run in range(200):  # every piece is read once, or left once
         spans = sorted((b.x, b.right) for b in boxes if 100 * run <= b.x < 100 * run + 100)
         assert all(a[1] == b[0] for a, b in pairwise(spans))
+
+
+def seen(**chances: float) -> RunTexts:
+    """Return what a strip says of a run, texts after an "_", their digits 10 px apart."""
+    texts = {text.removeprefix("_"): chance for text, chance in chances.items()}
+    return RunTexts(texts, {text: tuple(10.0 * i + 5 for i in range(len(text))) for text in texts})
+
+
+def test_what_a_strip_says_decides_where_pieces_leave_doubt() -> None:
+    candidates, scores = scored([mark(4, 0.5)])
+    scores[0, 9] = 0.45
+    assert decide(candidates, scores).digits[0].digit == "4"
+    (digit,) = decide(candidates, scores, seen={0: seen(_9=0.9, _4=0.1)}).digits
+    assert digit.digit == "9"
+    assert digit.box == candidates[0].box
+
+
+def test_a_strip_may_refuse_what_looks_like_a_digit() -> None:
+    candidates, scores = scored([mark(4, 0.6)])
+    assert decide(candidates, scores).digits
+    reading = decide(candidates, scores, seen={0: seen(_=0.99, _4=0.01)})
+    assert (reading.digits, reading.others) == ((), (candidates[0].box,))
+
+
+def test_digits_that_only_a_strip_tells_apart_share_the_run_between_them() -> None:
+    candidates, scores = scored([mark(8, 0.11)])
+    digits = decide(candidates, scores, seen={0: seen(_13=0.98)}).digits
+    assert "".join(digit.digit for digit in digits) == "13"
+    assert [(digit.box.x, digit.box.right) for digit in digits] == [(0, 10), (10, 20)]
+
+
+def test_confidences_of_a_run_multiply_to_its_chance_with_a_strip_too() -> None:
+    candidates, scores = scored([mark(8, 0.11)])
+    sure, torn = (
+        decide(candidates, scores, seen={0: texts}).digits
+        for texts in (seen(_13=0.98), seen(_13=0.6, _18=0.4))
+    )
+    assert all(0 < digit.confidence <= 1 for digit in (*sure, *torn))
+    assert torn[1].confidence < torn[0].confidence
+    assert np.prod([d.confidence for d in torn]) < np.prod([d.confidence for d in sure])

@@ -10,10 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr.layout import into_numbers
-from digitocr.records import Box, Digit
+from digitocr import layout
+from digitocr.records import Box, Digit, Number, Reading
 
 H = 40  # digit height, pixels
+
+
+def into_numbers(
+    digits: Sequence[Digit],
+    others: Sequence[Box],
+    min_confidence: float,
+    low: Sequence[Box] = (),
+) -> tuple[Number, ...]:
+    """Return the numbers that digits and other marks make."""
+    reading = Reading(tuple(digits), tuple(others), tuple(low))
+    return layout.into_numbers(reading, min_confidence)
 
 
 def written(
@@ -254,9 +265,11 @@ def low(top: float, confidence: float = 0.6, height: float = 0.45) -> list[Digit
     return [*written("34"), digit, *written("567", x=76)]
 
 
-@pytest.mark.parametrize("top", [0.75, 0.9, -0.1, 0.05])
-def test_commas_and_raised_specks_are_no_digits(top: float) -> None:
-    assert lines(low(top)) == ["34567"]
+@pytest.mark.parametrize(
+    ("top", "text"), [(0.75, "34,567"), (0.9, "34,567"), (-0.1, "34567"), (0.05, "34567")]
+)
+def test_commas_and_raised_specks_are_no_digits(top: float, text: str) -> None:
+    assert lines(low(top)) == [text]
 
 
 @pytest.mark.parametrize("top", [0.3, 0.5, 0.6])
@@ -329,3 +342,12 @@ def test_the_size_of_a_page_in_pixels_changes_nothing(
     assert [(n.text, n.line, n.item) for n in found] == [
         (n.text, n.line, n.item) for n in into_numbers(digits, others, 0.9)
     ]
+
+
+def test_signs_between_digits_do_not_make_a_word_of_them() -> None:
+    """A plus floats between foot and top of the digits; a letter stands on the line."""
+    plus = [Box(round(x * H), round(0.25 * H), round(0.5 * H), round(0.5 * H)) for x in (1.3, 3.9)]
+    digits = [*written("0"), *written("1", x=2.6 * H), *written("0", x=5.2 * H)]
+    assert lines(digits, plus) == ["0 1 0"]
+    letters = [Box(box.x, H - box.height, box.width, box.height) for box in plus]
+    assert lines(digits, letters) != ["0 1 0"]

@@ -1,0 +1,102 @@
+"""The networks that are trained, in torch; `model.py` reads with what they export, in NumPy."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from digitocr.model import CLASSES, STRIP, Weights
+
+HIDDEN = 512
+_TEACHER_CHANNELS = (24, 32, 64)
+_STRIP_CHANNELS = (20, 40, 64, 128)
+
+
+class Network(nn.Module):
+    """The seed project's network: 784 → 512 → ReLU → 10."""
+
+    def __init__(self) -> None:
+        """Draw the weights."""
+        super().__init__()
+        self.hidden = nn.Linear(784, HIDDEN)
+        self.output = nn.Linear(HIDDEN, CLASSES)
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        """Return the logits, (B, 10), of (B, 784) crops."""
+        logits: torch.Tensor = self.output(F.relu(self.hidden(crops)))
+        return logits
+
+    def exported(self) -> dict[str, Weights]:
+        """Return the weights as `digitocr.model` takes them, float32."""
+        hidden, output = self.hidden, self.output
+        return _as_numpy(
+            {"w1": hidden.weight.T, "b1": hidden.bias, "w2": output.weight.T, "b2": output.bias}
+        )
+
+
+class TeacherNetwork(nn.Module):
+    """Three convolutions, the first in steps of 2 (Simard et al. 2003), and a linear layer.
+
+    It reads better than the first network, which learns from its answers.
+    """
+
+    def __init__(self) -> None:
+        """Draw the weights."""
+        super().__init__()
+        a, b, c = _TEACHER_CHANNELS
+        self.first = nn.Conv2d(1, a, 5, stride=2, padding=2)
+        self.middle = nn.Conv2d(a, b, 3, padding=1)
+        self.last = nn.Conv2d(b, c, 3, padding=1)
+        self.output = nn.Linear(49 * c, CLASSES)
+        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+
+    def forward(self, crops: torch.Tensor) -> torch.Tensor:
+        """Return the logits, (B, 10), of (B, 784) crops."""
+        maps = F.relu(self.first(crops.view(-1, 1, 28, 28)))  # (B, A, 14, 14)
+        maps = F.max_pool2d(F.relu(self.middle(maps)), 2)  # (B, B', 7, 7)
+        maps = F.relu(self.last(maps))
+        logits: torch.Tensor = self.output(maps.flatten(1))
+        return logits
+
+
+class StripNetwork(nn.Module):
+    """Reads a whole strip of ink: for every second column the chance of each digit and of none.
+
+    Convolutions that halve the rows until one is left, then two along the strip; trained with
+    connectionist temporal classification (Graves et al. 2006), so that digits need no cutting.
+    """
+
+    def __init__(self) -> None:
+        """Draw the weights."""
+        super().__init__()
+        a, b, c, d = _STRIP_CHANNELS
+        self.first = nn.Conv2d(1, a, 5, stride=2, padding=2)
+        self.second = nn.Conv2d(a, b, 3, padding=1)
+        self.third = nn.Conv2d(b, c, 3, padding=1)
+        self.fourth = nn.Conv2d(c, d, (4, 3), padding=(0, 1))
+        self.fifth = nn.Conv2d(d, d, (1, 5), padding=(0, 2))
+        self.last = nn.Conv2d(d, CLASSES + 1, (1, 3), padding=(0, 1))
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, strips: torch.Tensor) -> torch.Tensor:
+        """Return the logits, (B, 11, W / 2), of (B, 1, 32, W) strips; W is even."""
+        maps = F.relu(self.first(strips))  # (B, A, 16, W / 2)
+        maps = F.max_pool2d(F.relu(self.second(maps)), (2, 1))  # (B, B', 8, W / 2)
+        maps = F.max_pool2d(F.relu(self.third(maps)), (2, 1))  # (B, C, 4, W / 2)
+        maps = F.relu(self.fourth(maps))  # (B, D, 1, W / 2)
+        logits: torch.Tensor = self.last(F.relu(self.fifth(maps)))[:, :, 0]
+        return logits
+
+    def exported(self) -> dict[str, Weights]:
+        """Return the weights as `digitocr.model` takes them, float32."""
+        tensors: dict[str, torch.Tensor] = {}
+        layers = self.first, self.second, self.third, self.fourth, self.fifth, self.last
+        for i, layer in enumerate(layers, 1):
+            tensors[f"{STRIP}k{i}"] = layer.weight.permute(2, 3, 1, 0)
+            tensors[f"{STRIP}c{i}"] = torch.as_tensor(layer.bias)
+        return _as_numpy(tensors)
+
+
+def _as_numpy(tensors: dict[str, torch.Tensor]) -> dict[str, Weights]:
+    return {key: tensor.detach().cpu().numpy().copy() for key, tensor in tensors.items()}

@@ -1,0 +1,316 @@
+"""Rules and numbers → tables: cells between ruled lines, and columns of numbers that align."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.records import Box, Number, Rule, Table, around
+
+# Lengths are parts of the page's digit height, unless said otherwise.
+_REACH = 0.008  # of the page's longer side: rules meet when their ends are no farther apart
+# Parts of a table: rules this near each other are one (double lines, pieces of a broken one), cells
+# are no smaller than this, and lines between them meet this part of the lines across.
+_SAME, _LEAST_CELL, _CROSSES = 0.008, 0.012, 0.45
+# Where cells have the same size but for so much, as those of puzzles, an outer one that differs by
+# more than that is none: a frame, a heading's line or the page's edge stands beside the grid.
+_EVEN, _ODD = 0.15, 0.25
+_LEAST_EVEN = 4  # cells that say so
+# Ruled cells with more numbers each, on average, are columns and lines that rules do not part.
+_CROWDED = 1.4
+# On squared paper digits stand on the lines; in tables no more than this part of them does, by more
+# than this part of their size.
+_MOST_CROSSED, _CROSSED = 0.15, 0.25
+# A single row of boxes no wider than this, with a digit in each, is one number: a comb.
+_COMB = 1.8
+# Columns that align, without rules: so many lines and columns at least, white strips this wide
+# between them, that no more than this part of the lines cross, and this part of the cells filled.
+_LEAST_LINES, _LEAST_COLUMNS, _GUTTER, _CROSSING, _FILLED = 3, 2, 0.15, 0.2, 0.5
+_MOST_LEADING = 5.0  # lines farther apart are not of one table
+
+_Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
+Meets = NDArray[np.bool_]  # (N, N)
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A ruled table: where its lines run, level pixels."""
+
+    columns: tuple[float, ...]  # x of the lines, left to right, at least two
+    rows: tuple[float, ...]  # y of the lines, from the top, at least two
+
+    def cell(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return row and column, from 0, of the cell that a place is in, None outside."""
+        row, column = bisect_right(self.rows, y) - 1, bisect_right(self.columns, x) - 1
+        inside = 0 <= row < len(self.rows) - 1 and 0 <= column < len(self.columns) - 1
+        return (row, column) if inside else None
+
+    @property
+    def box(self) -> Box:
+        """What it fills."""
+        x, y = round(self.columns[0]), round(self.rows[0])
+        return Box(x, y, round(self.columns[-1]) - x, round(self.rows[-1]) - y)
+
+
+def find_grids(rules: Sequence[Rule], longer_side: int) -> list[Grid]:
+    """Return what may be ruled tables on a page, from the top.
+
+    Args:
+        rules: level and upright ones, in level pixels.
+        longer_side: of the page, pixels.
+    """
+    grids = [_grid(group, _REACH * longer_side) for group in _meeting(rules, _REACH * longer_side)]
+    return sorted(filter(None, grids), key=lambda grid: (grid.rows[0], grid.columns[0]))
+
+
+def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
+    """Return the grids that are tables: no squared paper, no boxes of one number, not empty.
+
+    Args:
+        grids: what may be tables.
+        digits: that were read.
+    """
+    if not digits:
+        return []
+    height = float(np.median([box.height for box in digits]))
+    return [grid for grid in grids if _is_table(grid, _corners(digits), height)]
+
+
+def _corners(boxes: Sequence[Box]) -> _Corners:
+    found = [(box.x, box.y, box.right, box.bottom) for box in boxes]
+    return np.array(found, np.float64).reshape(-1, 4)
+
+
+def _meeting(rules: Sequence[Rule], reach: float) -> list[list[Rule]]:
+    """Return groups of rules: level ones with upright ones that they meet or cross."""
+    meets = _meets(rules, reach)
+    groups: list[list[Rule]] = []
+    left = set(range(len(rules)))
+    while left:
+        group, ahead = [], [left.pop()]
+        while ahead:
+            group.append(ahead.pop())
+            near = left & set(np.flatnonzero(meets[group[-1]]).tolist())
+            left -= near
+            ahead += near
+        groups.append([rules[i] for i in sorted(group)])
+    return groups
+
+
+def _meets(rules: Sequence[Rule], reach: float) -> Meets:
+    """Tell which of N rules meet, (N, N): level ones upright ones."""
+    corners = _corners([rule.box for rule in rules])
+    level = np.array([rule.horizontal for rule in rules], bool)
+    first = np.maximum(corners[:, None, :2], corners[None, :, :2])
+    last = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
+    near = (first - last <= reach).all(axis=2)
+    return np.asarray(near & (level[:, None] != level[None]), np.bool_)
+
+
+def _grid(rules: Sequence[Rule], reach: float) -> Grid | None:
+    """Return the cells between rules that meet, None where there are none."""
+    box = around([rule.box for rule in rules])
+    meets = _meets(rules, reach)
+    level = _lines(rules, [i for i, rule in enumerate(rules) if rule.horizontal], box.height)
+    upright = _lines(rules, [i for i, rule in enumerate(rules) if not rule.horizontal], box.width)
+    n_before = -1
+    while n_before != (n_before := len(level) + len(upright)):
+        level = [line for line in level if _crosses(line, upright, meets)]
+        upright = [line for line in upright if _crosses(line, level, meets)]
+    rows, columns = (_even(_places(rules, lines)) for lines in (level, upright))
+    if len(rows) < 2 or len(columns) < 2 or (len(rows) == len(columns) == 2):
+        return None
+    return Grid(tuple(columns), tuple(rows))
+
+
+def _across(rule: Rule) -> float:
+    """Return where a rule is across its direction: y of a level one."""
+    return rule.box.middle[1 if rule.horizontal else 0]
+
+
+def _lines(rules: Sequence[Rule], chosen: Sequence[int], across: int) -> list[list[int]]:
+    """Return lines as the rules that each is made of, by their places: pieces, double lines.
+
+    Args:
+        rules: all of a table.
+        chosen: places of those that are level, or of the upright ones.
+        across: the table's size across them.
+    """
+    lines: list[list[int]] = []
+    for i in sorted(chosen, key=lambda i: _across(rules[i])):
+        if lines and _across(rules[i]) - _across(rules[lines[-1][-1]]) <= _SAME * across:
+            lines[-1].append(i)
+        else:
+            lines.append([i])
+    return lines
+
+
+def _crosses(line: Sequence[int], others: Sequence[Sequence[int]], meets: Meets) -> bool:
+    """Tell whether a line meets as many lines across as those between cells do."""
+    met = sum(bool(meets[np.ix_(line, other)].any()) for other in others)
+    return met >= max(1.0, _CROSSES * len(others))
+
+
+def _places(rules: Sequence[Rule], lines: Sequence[Sequence[int]]) -> list[float]:
+    """Return where lines are; of two that are too near each other for cells, the first."""
+    places: list[float] = []
+    for line in lines:
+        lengths = [max(rules[i].box.width, rules[i].box.height) for i in line]
+        places.append(float(np.average([_across(rules[i]) for i in line], weights=lengths)))
+    least = _LEAST_CELL * (places[-1] - places[0]) if places else 0.0
+    kept = places[:1]
+    kept += [after for before, after in pairwise(places) if after - before >= least]
+    return kept
+
+
+def _even(lines: list[float]) -> list[float]:
+    """Return lines without outer ones that do not belong to a grid of even cells."""
+    sizes = np.diff(lines)
+    usual = float(np.median(sizes)) if len(sizes) else 0.0
+    if np.count_nonzero(np.abs(sizes - usual) <= _EVEN * usual) < max(_LEAST_EVEN, len(sizes) - 2):
+        return lines
+    first = int(abs(sizes[0] - usual) > _ODD * usual)
+    last = int(abs(sizes[-1] - usual) > _ODD * usual)
+    return lines[first : len(lines) - last]
+
+
+def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
+    """Tell a table from squared paper, on whose lines digits stand, and from a comb."""
+    left, top, right, bottom = marks.T
+    middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
+    cells = [grid.cell(x, y) for x, y in zip(middle_x, middle_y, strict=True)]
+    inside = np.array([cell is not None for cell in cells])
+    if not inside.any() or np.median(np.diff(grid.rows)) < height:
+        return False
+    crossed = _cut(left, right, grid.columns) | _cut(top, bottom, grid.rows)
+    if crossed[inside].mean() > _MOST_CROSSED:
+        return False
+    widths = np.diff(grid.columns)
+    taken = [cell for cell in cells if cell is not None]
+    single = len(grid.rows) == 2 and len(set(taken)) == len(taken)
+    return not (single and np.median(widths) <= _COMB * height)
+
+
+def _is_crowded(cells: Sequence[tuple[int, int]]) -> bool:
+    """Tell whether cells hold several numbers each."""
+    return len(cells) > _CROWDED * len(set(cells))
+
+
+def _cut(
+    first: NDArray[np.float64], last: NDArray[np.float64], lines: Sequence[float]
+) -> NDArray[np.bool_]:
+    """Tell which spans, (N,) each, a line cuts well inside."""
+    at = np.array(lines)
+    off = np.minimum(at[None] - first[:, None], last[:, None] - at[None])
+    return np.asarray((off > _CROSSED * (last - first)[:, None]).any(axis=1), np.bool_)
+
+
+def with_aligned(numbers: Sequence[Number], grids: Sequence[Grid]) -> list[Grid]:
+    """Return all tables: the ruled ones, and those of numbers that align without rules.
+
+    Ruled cells that hold several numbers each are none: their columns and rows align, as in tables
+    with rules at the head alone.
+
+    Args:
+        numbers: in reading order, boxes in level pixels.
+        grids: ruled tables.
+    """
+    places = [[grid.cell(*one.box.middle) for one in numbers] for grid in grids]
+    ruled = [
+        grid
+        for grid, cells in zip(grids, places, strict=True)
+        if not _is_crowded([cell for cell in cells if cell is not None])
+    ]
+    inside = grids_of([one.box for one in numbers], ruled)
+    free = [one for one, grid in zip(numbers, inside, strict=True) if grid == 0]
+    aligned = (_aligned(block) for block in _blocks(free))
+    return [*ruled, *filter(None, aligned)]
+
+
+def into_tables(
+    numbers: Sequence[Number], grids: Sequence[Grid]
+) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
+    """Return numbers with their places in tables, and the tables.
+
+    Args:
+        numbers: in reading order, boxes in level pixels.
+        grids: the tables' cells.
+    """
+    placed: list[Number] = []
+    rows = [[[""] * (len(g.columns) - 1) for _ in g.rows[1:]] for g in grids]
+    for one, table in zip(numbers, grids_of([one.box for one in numbers], grids), strict=True):
+        cell = grids[table - 1].cell(*one.box.middle) if table else None
+        if cell is None:
+            placed.append(one)
+            continue
+        row, column = cell
+        placed.append(replace(one, table=table, row=row + 1, column=column + 1))
+        before = rows[table - 1][row][column]
+        rows[table - 1][row][column] = f"{before} {one.text}".strip()
+    tables = (
+        Table(grid.box, tuple(map(tuple, texts))) for grid, texts in zip(grids, rows, strict=True)
+    )
+    return tuple(placed), tuple(tables)
+
+
+def _blocks(numbers: Sequence[Number]) -> list[list[list[Box]]]:
+    """Return the boxes of lines of numbers that follow each other downwards, in blocks."""
+    lines: dict[int, list[Box]] = {}
+    for one in numbers:
+        lines.setdefault(one.line, []).append(one.box)
+    blocks: list[list[list[Box]]] = []
+    for line in lines.values():
+        last = blocks[-1][-1][0] if blocks else None
+        if last is not None and 0 < line[0].y - last.y <= _MOST_LEADING * line[0].height:
+            blocks[-1].append(line)
+        else:
+            blocks.append([line])
+    return blocks
+
+
+def _aligned(block: Sequence[Sequence[Box]]) -> Grid | None:
+    """Return the cells of lines of numbers in columns; None where they do not align."""
+    if len(block) < _LEAST_LINES:
+        return None
+    box = around([one for line in block for one in line])
+    height = float(np.median([one.height for line in block for one in line]))
+    inked = np.zeros(box.width, np.int64)
+    for line in block:
+        own = np.zeros(box.width, bool)
+        for one in line:
+            own[one.x - box.x : one.right - box.x] = True
+        inked += own
+    white = np.flatnonzero(np.diff(np.pad(inked <= _CROSSING * len(block), 1).astype(np.int8)))
+    strips = [(a, b) for a, b in white.reshape(-1, 2).tolist() if b - a >= _GUTTER * height]
+    between = [box.x + (a + b) / 2 for a, b in strips if a > 0 and b < box.width]
+    middles = [float(np.mean([one.middle[1] for one in line])) for line in block]
+    taken = sum(len({bisect_right(between, one.middle[0]) for one in line}) for line in block)
+    n_columns = len(between) + 1
+    if n_columns < _LEAST_COLUMNS or taken < _FILLED * len(block) * n_columns:
+        return None
+    rows = (box.y - 1.0, *((a + b) / 2 for a, b in pairwise(middles)), box.bottom + 1.0)
+    return Grid((box.x - 1.0, *between, box.right + 1.0), rows)
+
+
+def cells_of(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
+    """Return a number for the cell that each box is in; 0 outside of all tables."""
+    found, before = [0] * len(boxes), 1
+    inside = grids_of(boxes, grids)
+    for number, grid in enumerate(grids, 1):
+        n_columns = len(grid.columns) - 1
+        for i in (i for i, at in enumerate(inside) if at == number):
+            row, column = grid.cell(*boxes[i].middle) or (0, 0)
+            found[i] = before + row * n_columns + column
+        before += (len(grid.rows) - 1) * n_columns
+    return found
+
+
+def grids_of(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
+    """Return for each box which grid it is in, from 1; 0 outside of all."""
+    at = [[i for i, grid in enumerate(grids, 1) if grid.cell(*box.middle)] for box in boxes]
+    return [inside[0] if inside else 0 for inside in at]

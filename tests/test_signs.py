@@ -1,0 +1,96 @@
+"""Points, commas, dashes and minuses of numbers, told from specks by where they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from digitocr.layout import into_numbers
+from digitocr.records import Box, Digit, Reading
+from digitocr.signs import spelled
+
+H = 100  # digit height, pixels
+# Left, top, width and height of each sign in digit heights, beside the place where it is written.
+SIGNS = {
+    ".": [(0.05, 0.88, 0.12, 0.12)],
+    "^": [(0.05, 0.45, 0.12, 0.12)],  # a raised point
+    ",": [(0.05, 0.88, 0.12, 0.3)],
+    "-": [(0.1, 0.5, 0.4, 0.08)],
+    "=": [(0.1, 0.4, 0.4, 0.08), (0.1, 0.6, 0.4, 0.08)],
+    ":": [(0.05, 0.3, 0.12, 0.12), (0.05, 0.8, 0.12, 0.12)],
+    "~": [(0.05, -0.2, 0.12, 0.12)],  # a speck above the line
+    "'": [(0.05, 0.88, 0.03, 0.03)],  # dust
+    "|": [(0.05, 0.6, 0.05, 0.4)],
+}
+WIDE = {"-": 0.6, "=": 0.6}  # else a sign takes a quarter of the height
+
+
+def written(text: str) -> list[str]:
+    """Return the numbers that are read where a line is written; a space is a digit wide."""
+    digits: list[Digit] = []
+    low: list[Box] = []
+    x = 0.0
+    for letter in text:
+        if letter.isdigit():
+            digits.append(Digit(letter, 0.99, Box(round(x), 0, 60, H)))
+            x += 75
+        elif letter == " ":
+            x += 100
+        else:
+            low += [
+                Box(round(x - 15 + left * H), round(top * H), round(wide * H), round(tall * H))
+                for left, top, wide, tall in SIGNS[letter]
+            ]
+            x += WIDE.get(letter, 0.25) * H
+    return [number.text for number in into_numbers(Reading(tuple(digits), (), tuple(low)), 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("9.093", ["9.093"]),
+        ("9^093", ["9.093"]),
+        ("12,50", ["12,50"]),
+        ("1.200.000", ["1.200.000"]),
+        ("1.234,50", ["1.234,50"]),
+        ("12:05", ["12:05"]),
+        ("01-02-2024", ["01-02-2024"]),
+        ("-5 7", ["-5", "7"]),
+        ("3 -12", ["3", "-12"]),
+        ("450.000.-", ["450.000"]),
+        ("77=", ["77"]),
+        ("4 = 4", ["4", "4"]),
+        ("12~50", ["1250"]),
+        ("12'50", ["1250"]),
+        ("1.2.34", ["1.2.34"]),
+        ("1.2.3.4", ["1234"]),
+        ("007", ["007"]),
+        ("7. 8", ["7", "8"]),
+        (".5", ["5"]),
+    ],
+)
+def test_signs_are_read_where_numbers_have_them(text: str, numbers: list[str]) -> None:
+    assert written(text) == numbers
+
+
+def test_where_specks_are_everywhere_there_are_no_points() -> None:
+    digits = tuple(Digit("1", 0.99, Box(75 * i, 0, 60, H)) for i in range(4))
+    point = Box(136, 88, 12, 12)
+    dust = tuple(Box(40 * i, 300 + 20 * i, 12, 12) for i in range(20))
+    (clean,) = into_numbers(Reading(digits, (), (point,)), 0.5)
+    (dusty,) = into_numbers(Reading(digits, (), (point, *dust)), 0.5)
+    assert (clean.text, dusty.text) == ("11.11", "1111")
+
+
+@pytest.mark.parametrize(
+    ("after", "text"),
+    [
+        ([".", "", "", ""], "1.234"),
+        (["", ".", ",", ""], "1234"),
+        (["-", "", "-", ""], "1-23-4"),
+        ([".", ",", "", ""], "1234"),
+    ],
+)
+def test_signs_that_make_no_sense_together_are_left_out(after: Sequence[str], text: str) -> None:
+    assert spelled(False, list("1234"), after) == text
