@@ -31,6 +31,8 @@ _COMB = 1.8
 # Columns that align, without rules: so many lines and columns at least, white strips this wide
 # between them, that no more than this part of the lines cross, and this part of the cells filled.
 _LEAST_LINES, _LEAST_COLUMNS, _GUTTER, _CROSSING, _FILLED = 3, 2, 0.15, 0.2, 0.5
+# Columns have edges or middles above each other, usually within this; this part of them does.
+_FLUSH, _MOST_FLUSH = 0.3, 0.75
 _MOST_LEADING = 5.0  # lines farther apart are not of one table
 
 _Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
@@ -293,8 +295,25 @@ def _aligned(block: Sequence[Sequence[Box]]) -> Grid | None:
     n_columns = len(between) + 1
     if n_columns < _LEAST_COLUMNS or taken < _FILLED * len(block) * n_columns:
         return None
+    if not _are_flush([one for line in block for one in line], between, height):
+        return None
     rows = (box.y - 1.0, *((a + b) / 2 for a, b in pairwise(middles)), box.bottom + 1.0)
     return Grid((box.x - 1.0, *between, box.right + 1.0), rows)
+
+
+def _are_flush(boxes: Sequence[Box], between: Sequence[float], height: float) -> bool:
+    """Tell whether the numbers of most columns begin, end or have their middles above each other.
+
+    Gaps of numbers strewn over a page fall above each other by chance.
+    """
+    column = np.array([bisect_right(between, box.middle[0]) for box in boxes])
+    edges = np.array([(box.x, box.right, box.middle[0]) for box in boxes])
+    found = []
+    for number in range(len(between) + 1):
+        own = edges[column == number]
+        aside = np.median(np.abs(own - np.median(own, axis=0)), axis=0) if len(own) else np.inf
+        found.append(np.min(aside) <= _FLUSH * height)
+    return float(np.mean(found)) >= _MOST_FLUSH
 
 
 def cells_of(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
