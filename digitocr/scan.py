@@ -81,8 +81,7 @@ def scan_pages(
 
 def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     """Read every number on one page; a blank page gives a result with no numbers."""
-    straight, ink = _level_ink(page.gray, model)
-    grids = find_grids(ink.rules, max(ink.mask.shape))
+    straight, ink, grids = _level_ink(page.gray, model)
     marks = find_marks(ink.mask, [grid.box for grid in grids])
     found = read_marks(marks, settings, model, grids)
     numbers, tables = _in_places(found, grids, settings, model)
@@ -116,30 +115,31 @@ def _in_places(
     return into_tables(numbers, tables)
 
 
-def _level_ink(gray: Gray, model: Model) -> tuple[Straight, Ink]:
-    """Return a page upright and level, as far as can be told, and what is written on it."""
+def _level_ink(gray: Gray, model: Model) -> tuple[Straight, Ink, list[Grid]]:
+    """Return a page upright and level, what is written on it, and what may be its tables."""
     flat = flatten(gray)
     straight = level(flat)
     ink = find_ink(straight.gray)
-    turn = quarter_turn(_in_tables(ink), model)
+    grids = find_grids(ink.rules, max(ink.mask.shape))
+    turn = quarter_turn(_in_tables(ink.mask, grids), model)
     if turn:
         straight = level(flat, turn)
         ink = find_ink(straight.gray)
-    return straight, ink
+        grids = find_grids(ink.rules, max(ink.mask.shape))
+    return straight, ink, grids
 
 
-def _in_tables(ink: Ink) -> Mask:
+def _in_tables(mask: Mask, grids: Sequence[Grid]) -> Mask:
     """Return the ink in what may be tables, all of it where there are none.
 
     Around a puzzle in a newspaper there is text, which says less of which way up it is.
     """
-    grids = find_grids(ink.rules, max(ink.mask.shape))
     if not grids:
-        return ink.mask
-    inside = np.zeros_like(ink.mask)
+        return mask
+    inside = np.zeros_like(mask)
     for box in (grid.box for grid in grids):
         where = slice(box.y, box.bottom), slice(box.x, box.right)
-        inside[where] = ink.mask[where]
+        inside[where] = mask[where]
     return inside
 
 
