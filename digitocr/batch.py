@@ -10,7 +10,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -275,6 +275,7 @@ def _about_run(
             "max_error": settings.max_error,
             "min_confidence": model.review_line(settings),
             "second_opinion": settings.second_opinion,
+            "known": {part: text for part, text in asdict(settings.known).items() if text},
             "formats": list(output.formats),
             "annotate": output.annotate,
         },

@@ -40,6 +40,7 @@ app = typer.Typer(
 
 _FORMATS = ("csv", "json")
 _STDOUT = "-"
+_KNOWN = "What is known about the numbers"
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say more; show tracebacks of errors.")
@@ -140,6 +141,43 @@ def scan(
     second_opinion: Annotated[
         bool, typer.Option(help="Read what is doubtful again, as whole strips of ink.")
     ] = True,
+    digits: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N[-M]", help="Every number has so many digits.", rich_help_panel=_KNOWN
+        ),
+    ] = None,
+    pattern: Annotated[
+        str | None,
+        typer.Option(
+            metavar="REGEX",
+            help="Every number, with its signs, matches a regular expression of Python's.",
+            rich_help_panel=_KNOWN,
+        ),
+    ] = None,
+    within: Annotated[
+        str | None,
+        typer.Option(
+            "--range", metavar="A..B", help="Every number's value.", rich_help_panel=_KNOWN
+        ),
+    ] = None,
+    check: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Every number's check digit is right: luhn, ean, isbn, verhoeff, ...",
+            rich_help_panel=_KNOWN,
+        ),
+    ] = None,
+    listed: Annotated[
+        str | None,
+        typer.Option(
+            "--list",
+            metavar="FILE.csv:COLUMN",
+            help="Every number is in this column.",
+            rich_help_panel=_KNOWN,
+        ),
+    ] = None,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False,
@@ -154,10 +192,13 @@ def scan(
     Example: digitocr scan scans/ -o results
     """
     with _reported(verbose):
-        from digitocr.records import Settings
+        from digitocr.known import rule_of
+        from digitocr.records import Known, Settings
 
+        known = Known(digits, pattern, within, check, listed)
+        rule_of(known)  # says now what is wrong with it
         least = None if min_confidence is None else _chance("--min-confidence", min_confidence)
-        settings = Settings(model, _chance("--max-error", max_error), least, second_opinion)
+        settings = Settings(model, _chance("--max-error", max_error), least, second_opinion, known)
         target = _output(output, formats, annotate)
         found = _found(inputs, target)
         if dry_run:

@@ -14,7 +14,17 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Candidate, Digit, Mask, Reading, RunTexts, Scores, around
+from digitocr.records import (
+    Box,
+    Candidate,
+    Digit,
+    Guess,
+    Mask,
+    Reading,
+    RunTexts,
+    Scores,
+    around,
+)
 
 # Marks lower than this, in digit heights, are points, commas, dashes and pieces of digits.
 _LEAST_SIZE = 0.45
@@ -183,12 +193,30 @@ class Lattices:
                 refused += [run.box] if run.tall else []
                 low += [one.box for one in run.candidates if _is_low_mark(one)]
                 continue
-            digits += _as_digits(run, best, chance, self._candidates)
+            text = next(iter(run.readings))
+            digits += _as_digits(run, text, best, chance, self._candidates)
             left = [self._candidates[i] for i in best.unread]
             refused += [one.box for one in left if one.size >= _LEAST_SIZE]
             left = list(run.candidates) if best.middles else left
             low += [one.box for one in left if _is_low_mark(one)]
         return Reading(tuple(digits), tuple(refused), tuple(low), tuple(doubtful))
+
+    def guesses(self, seen: Mapping[int, RunTexts] | None = None) -> dict[int, tuple[Guess, ...]]:
+        """Return all that each run may be, by its number, likeliest first; chances sum to 1.
+
+        Args:
+            seen: as for `read`.
+        """
+        found: dict[int, tuple[Guess, ...]] = {}
+        for run, others in self._weighed(seen or {}):
+            share = _share_of_digits(run, others)
+            options = [Guess(1 - share, ())]
+            for text, one in run.readings.items():
+                chance = share * one.weight / run.digits if run.digits else 0.0
+                digits = _as_digits(run, text, one, chance, self._candidates)
+                options.append(Guess(chance, tuple(digits)))
+            found[run.number] = tuple(sorted(options, key=lambda guess: -guess.chance))
+        return found
 
     def _weighed(self, seen: Mapping[int, RunTexts]) -> Iterator[tuple[_Run, float]]:
         """Yield the runs with their readings, and the share of runs there that are none.
@@ -353,10 +381,9 @@ def _cut_odds(runs: Sequence[_Run], others: float) -> float:
 
 
 def _as_digits(
-    run: _Run, best: _Reading, chance: float, candidates: Sequence[Candidate]
+    run: _Run, text: str, reading: _Reading, chance: float, candidates: Sequence[Candidate]
 ) -> Iterator[Digit]:
-    """Yield the digits of a run's best reading; their confidences multiply to its chance."""
-    text = next(iter(run.readings))
+    """Yield the digits of a reading of a run; their confidences multiply to its chance."""
     alike = [(other, one.weight) for other, one in run.readings.items() if len(other) == len(text)]
     total = sum(weight for _, weight in alike)
     alone = [
@@ -364,9 +391,9 @@ def _as_digits(
         for i, digit in enumerate(text)
     ]
     together = (chance / max(float(np.prod(alone)), 1e-300)) ** (1 / len(alone))
-    boxes = _between(run, best.middles) or [candidates[i].box for i, _ in best.digits]
+    boxes = _between(run, reading.middles) or [candidates[i].box for i, _ in reading.digits]
     for digit, sure, box in zip(text, alone, boxes, strict=True):
-        yield Digit(digit, min(1.0, sure * together), box)
+        yield Digit(digit, min(1.0, sure * together), box, run.number)
 
 
 def _between(run: _Run, middles: Sequence[float]) -> list[Box]:

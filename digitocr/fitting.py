@@ -66,7 +66,7 @@ def read_written(
         line = write_line(given, rng, plain=i % _HARD != 0)
         reading = read_marks(find_marks(line.mask), Settings(), model)
         text = "".join(map(str, line.digits))
-        for number in into_numbers(reading, 0.0):
+        for number in into_numbers(reading):
             read = "".join(digit.digit for digit in number.digits)
             of_numbers.append((number.confidence, read == text))
             if len(read) == len(text):

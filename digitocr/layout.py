@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from operator import attrgetter
@@ -114,21 +114,16 @@ class _Group:
     sure: float  # 0..1, the chance that they are all of it, by the gaps
 
 
-def into_numbers(
-    reading: Reading,
-    min_confidence: float,
-    chance: Callable[[float], float] = float,
-    cells: Sequence[int] | None = None,
-) -> tuple[Number, ...]:
+def into_numbers(reading: Reading, cells: Sequence[int] | None = None) -> tuple[Number, ...]:
     """Return the numbers on a page in reading order; none where there are no digits.
+
+    A number's confidence is the product of its digits' and of how sure it is that they are all of
+    it. Its status is "ok".
 
     Columns whose lines do not align are read one after the other, everything else line by line.
 
     Args:
         reading: in any order, boxes in level pixels.
-        min_confidence: numbers below it get status "review".
-        chance: how often a number is right, by the product of its digits' confidences and of how
-            sure it is that they are all of it.
         cells: of a table, in which each digit is; digits in different cells are apart. Without it
             there are no tables.
     """
@@ -167,8 +162,6 @@ def into_numbers(
             group.sure * (_REFUSED_BESIDE if beside.intersection(group.marks) else 1.0),
             line,
             item,
-            min_confidence,
-            chance,
         )
         for line, row in enumerate(rows, 1)
         for item, group in enumerate(row, 1)
@@ -444,16 +437,8 @@ def _beside(boxes: _Boxes, n_digits: int) -> set[int]:
     return found
 
 
-def _number(
-    digits: Sequence[Digit],
-    text: str,
-    sure: float,
-    line: int,
-    item: int,
-    min_confidence: float,
-    chance: Callable[[float], float],
-) -> Number:
-    """Return neighbouring digits as one number; its confidence is that all are right and no more.
+def _number(digits: Sequence[Digit], text: str, sure: float, line: int, item: int) -> Number:
+    """Return neighbouring digits as one number.
 
     Args:
         digits: left to right.
@@ -461,14 +446,11 @@ def _number(
         sure: the chance that they are all of it.
         line: where it stands, from 1.
         item: the same in its line.
-        min_confidence: below it "review".
-        chance: as in `into_numbers`.
     """
-    confidence = chance(sure * prod(digit.confidence for digit in digits))
     return Number(
         text=text,
-        confidence=confidence,
-        status="ok" if confidence >= min_confidence else "review",
+        confidence=sure * prod(digit.confidence for digit in digits),
+        status="ok",
         line=line,
         item=item,
         box=around([digit.box for digit in digits]),

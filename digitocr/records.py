@@ -127,6 +127,20 @@ class Digit:
     digit: str  # "0".."9"
     confidence: float  # 0..1; in results the calibrated chance of being right
     box: Box
+    run: int = -1  # the number of the run of ink it was read in; in results -1
+
+
+@dataclass(frozen=True, slots=True)
+class Guess:
+    """One of the readings of a run of ink."""
+
+    chance: float  # 0..1, weighed against the other readings
+    digits: tuple[Digit, ...]  # left to right; empty where it is no digit
+
+    @property
+    def text(self) -> str:
+        """The digits without their places."""
+        return "".join(digit.digit for digit in self.digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +159,7 @@ class Reading:
     others: tuple[Box, ...]  # marks as high as digits that are none
     low: tuple[Box, ...] = ()  # marks too low for digits, and no part of one: points, dashes, dust
     doubtful: tuple[int, ...] = ()  # numbers of the runs that may be read wrong
+    guesses: dict[int, tuple[Guess, ...]] | None = None  # of each run, likeliest first; if wanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +167,9 @@ class Number:
     """Neighbouring digits read as one, as on paper: "007", "9.093" and "-5" stay so."""
 
     text: str  # digits, and signs between and before them: . , : and -
-    confidence: float  # 0..1, the chance that every digit is right
+    # 0..1; in results the chance that every digit is right, before that the product of how sure
+    # its digits are and how sure it is that they are all of it
+    confidence: float
     status: str  # "ok" or "review"
     line: int  # from 1, top to bottom
     item: int  # from 1, left to right in its line
@@ -208,6 +225,17 @@ class FileResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Known:
+    """What is known about each number, as typed; None for what is not (`known.rule_of`)."""
+
+    digits: str | None = None  # "8", "4-6"
+    pattern: str | None = None  # a regular expression
+    within: str | None = None  # "0..100"
+    check: str | None = None  # "luhn"
+    listed: str | None = None  # "roster.csv:student_id"
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How to read; the same settings, model and file give the same result."""
 
@@ -216,3 +244,4 @@ class Settings:
     max_error: float = 0.03  # 0..1
     min_confidence: float | None = None  # 0..1, below it "review"; None: as `max_error` says
     second_opinion: bool = True  # the strip reader reads what the first network leaves doubtful
+    known: Known = Known()  # narrows the readings of every number

@@ -11,8 +11,10 @@ import numpy as np
 from digitocr.crops import normalise
 from digitocr.decode import Lattices
 from digitocr.ink import find_ink
+from digitocr.known import Holds, rule_of
 from digitocr.layout import into_numbers
 from digitocr.model import Model, load_model, scores, strip_scores
+from digitocr.narrow import narrowed
 from digitocr.pages import read_pages
 from digitocr.records import (
     Box,
@@ -21,6 +23,7 @@ from digitocr.records import (
     FileResult,
     Gray,
     Ink,
+    Known,
     Mask,
     Number,
     Page,
@@ -84,7 +87,8 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     straight, ink, grids = _level_ink(page.gray, model)
     marks = find_marks(ink.mask, [grid.box for grid in grids])
     found = read_marks(marks, settings, model, grids)
-    numbers, tables = _in_places(found, grids, settings, model)
+    numbers, tables = _in_places(found, grids, rule_of(settings.known))
+    line = model.review_line(settings)
     height, width = page.gray.shape
     return PageResult(
         page=page.number,
@@ -93,7 +97,10 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
         dpi=page.dpi,
         rotation=straight.rotation,
         skew=straight.skew,
-        numbers=tuple(_on_page(one, model, straight.to_page, width, height) for one in numbers),
+        numbers=tuple(
+            _on_page(_judged(one, model, line), model, straight.to_page, width, height)
+            for one in numbers
+        ),
         tables=tuple(
             replace(one, box=_box_on_page(one.box, straight.to_page, width, height))
             for one in tables
@@ -102,17 +109,25 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
 
 
 def _in_places(
-    found: Reading, grids: Sequence[Grid], settings: Settings, model: Model
+    found: Reading, grids: Sequence[Grid], holds: Holds
 ) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
     """Return the numbers that digits make, those in tables with their cells, and the tables."""
     boxes = [digit.box for digit in found.digits]
-    line, chance = model.review_line(settings), model.number_chance
     ruled = tables_among(grids, boxes)
-    numbers = into_numbers(found, line, chance, cells_of(boxes, ruled))
+    numbers = into_numbers(found, cells_of(boxes, ruled))
     tables = with_aligned(numbers, ruled)
     if tables != ruled:  # columns part numbers too
-        numbers = into_numbers(found, line, chance, cells_of(boxes, tables))
+        numbers = into_numbers(found, cells_of(boxes, tables))
+    if found.guesses is not None:
+        numbers = tuple(narrowed(numbers, found.guesses, holds))
     return into_tables(numbers, tables)
+
+
+def _judged(number: Number, model: Model, line: float) -> Number:
+    """Return a number with its chance of being right, to be reviewed where that is below a line."""
+    chance = model.number_chance(number.confidence)
+    status = number.status if chance >= line else "review"
+    return replace(number, confidence=chance, status=status)
 
 
 def _level_ink(gray: Gray, model: Model) -> tuple[Straight, Ink, list[Grid]]:
@@ -155,11 +170,13 @@ def read_marks(
     where = [places[one.run] for one in candidates]
     lattices = Lattices(candidates, _scored(candidates, model), model.digits_shown, where)
     reading = lattices.read()
+    seen: dict[int, RunTexts] = {}
     if settings.second_opinion and model.strip_reader and reading.doubtful:
-        seen: dict[int, RunTexts] = {}
         for strip in find_strips(candidates, set(reading.doubtful)):
             seen |= texts_of(strip, strip_scores(model.strip_reader, strip.image)[0])
         reading = lattices.read(seen)
+    if settings.known != Known():
+        reading = replace(reading, guesses=lattices.guesses(seen))
     return replace(reading, low=(*reading.low, *marks.low))
 
 

@@ -16,9 +16,19 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
     {"records", "errors"},
-    {"headers", "model", "crops", "rules", "words", "signs"},
+    {"headers", "known", "model", "crops", "rules", "words", "signs"},
     {
-        *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "layout"),
+        *(
+            "sources",
+            "pages",
+            "straighten",
+            "ink",
+            "segment",
+            "strips",
+            "decode",
+            "narrow",
+            "layout",
+        ),
         "tables",
         *("writers", "draw"),
     },

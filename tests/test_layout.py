@@ -19,12 +19,11 @@ H = 40  # digit height, pixels
 def into_numbers(
     digits: Sequence[Digit],
     others: Sequence[Box],
-    min_confidence: float,
     low: Sequence[Box] = (),
 ) -> tuple[Number, ...]:
     """Return the numbers that digits and other marks make."""
     reading = Reading(tuple(digits), tuple(others), tuple(low))
-    return layout.into_numbers(reading, min_confidence)
+    return layout.into_numbers(reading)
 
 
 def written(
@@ -64,7 +63,7 @@ def moved(digits: Sequence[Digit], at: int, up: float = 0, confidence: float = 0
 def lines(digits: Sequence[Digit], others: Sequence[Box] = ()) -> list[str]:
     """Return the text of each line, numbers separated by spaces."""
     found: dict[int, list[str]] = {}
-    for number in into_numbers(digits, others, 0.9):
+    for number in into_numbers(digits, others):
         found.setdefault(number.line, []).append(number.text)
     return [" ".join(texts) for texts in found.values()]
 
@@ -103,16 +102,15 @@ def test_digits_of_different_heights_stand_on_one_line() -> None:
 
 
 def test_items_and_lines_count_from_one() -> None:
-    found = into_numbers(written("1 2") + written("3", y=3 * H), [], 0.9)
+    found = into_numbers(written("1 2") + written("3", y=3 * H), [])
     assert [(n.line, n.item) for n in found] == [(1, 1), (1, 2), (2, 1)]
 
 
 def test_a_numbers_confidence_is_that_all_its_digits_are_right() -> None:
     digits = [Digit("1", 0.9, Box(0, 0, 20, H)), Digit("2", 0.8, Box(25, 0, 20, H))]
-    (sure,), (doubtful,) = into_numbers(digits, [], 0.71), into_numbers(digits, [], 0.73)
-    assert 0.71 < sure.confidence <= 0.72  # and that they are one number
-    assert (sure.status, doubtful.status) == ("ok", "review")
-    assert sure.box == Box(0, 0, 45, H)
+    (found,) = into_numbers(digits, [])
+    assert 0.71 < found.confidence <= 0.72  # and that they are one number
+    assert found.box == Box(0, 0, 45, H)
 
 
 def test_a_number_that_may_go_on_is_less_sure() -> None:
@@ -122,14 +120,14 @@ def test_a_number_that_may_go_on_is_less_sure() -> None:
             Digit("6", 0.99, Box(95 + gap, 0, 20, H)),
             Digit("7", 0.99, Box(120 + gap, 0, 20, H)),
         ]
-        return into_numbers(first + then, others, 0)[0].confidence
+        return into_numbers(first + then, others)[0].confidence
 
     assert confidence(40, []) < confidence(200, [])
     assert confidence(200, [Box(100, 0, 20, H)]) < confidence(200, [])
 
 
 def test_no_digits_give_no_numbers() -> None:
-    assert into_numbers([], [], 0.9) == ()
+    assert into_numbers([], []) == ()
 
 
 def with_letters(text: str) -> list[str]:
@@ -303,7 +301,7 @@ def split(page: tuple[list[Box], list[bool]]) -> tuple[list[Digit], list[Box]]:
 @given(pages)
 def test_every_digit_is_in_one_number_at_most(page: tuple[list[Box], list[bool]]) -> None:
     digits, others = split(page)
-    found = [digit for number in into_numbers(digits, others, 0.9) for digit in number.digits]
+    found = [digit for number in into_numbers(digits, others) for digit in number.digits]
     assert len(set(found)) == len(found)
     assert set(found) <= set(digits)
 
@@ -311,7 +309,7 @@ def test_every_digit_is_in_one_number_at_most(page: tuple[list[Box], list[bool]]
 @given(pages)
 def test_lines_and_items_are_numbered_without_gaps(page: tuple[list[Box], list[bool]]) -> None:
     before = (0, 0)
-    for number in into_numbers(*split(page), 0.9):
+    for number in into_numbers(*split(page)):
         line, item = before
         assert (number.line, number.item) in [(line + 1, 1), (line, item + 1)]
         assert number.line > 0
@@ -323,10 +321,10 @@ def test_the_order_in_which_marks_come_changes_nothing(
     page: tuple[list[Box], list[bool]], random: Random
 ) -> None:
     digits, others = split(page)
-    found = into_numbers(digits, others, 0.9)
+    found = into_numbers(digits, others)
     random.shuffle(digits)
     random.shuffle(others)
-    assert into_numbers(digits, others, 0.9) == found
+    assert into_numbers(digits, others) == found
 
 
 @given(pages, st.sampled_from([2, 4, 8]))  # in floats these scale without rounding
@@ -338,9 +336,9 @@ def test_the_size_of_a_page_in_pixels_changes_nothing(
 
     digits, others = split(page)
     larger = [Digit(d.digit, d.confidence, scaled(d.box)) for d in digits]
-    found = into_numbers(larger, [scaled(box) for box in others], 0.9)
+    found = into_numbers(larger, [scaled(box) for box in others])
     assert [(n.text, n.line, n.item) for n in found] == [
-        (n.text, n.line, n.item) for n in into_numbers(digits, others, 0.9)
+        (n.text, n.line, n.item) for n in into_numbers(digits, others)
     ]
 
 

@@ -43,7 +43,7 @@ def written(text: str) -> list[str]:
                 for left, top, wide, tall in SIGNS[letter]
             ]
             x += WIDE.get(letter, 0.25) * H
-    return [number.text for number in into_numbers(Reading(tuple(digits), (), tuple(low)), 0.5)]
+    return [number.text for number in into_numbers(Reading(tuple(digits), (), tuple(low)))]
 
 
 @pytest.mark.parametrize(
@@ -78,8 +78,8 @@ def test_where_specks_are_everywhere_there_are_no_points() -> None:
     digits = tuple(Digit("1", 0.99, Box(75 * i, 0, 60, H)) for i in range(4))
     point = Box(136, 88, 12, 12)
     dust = tuple(Box(40 * i, 300 + 20 * i, 12, 12) for i in range(20))
-    (clean,) = into_numbers(Reading(digits, (), (point,)), 0.5)
-    (dusty,) = into_numbers(Reading(digits, (), (point, *dust)), 0.5)
+    (clean,) = into_numbers(Reading(digits, (), (point,)))
+    (dusty,) = into_numbers(Reading(digits, (), (point, *dust)))
     assert (clean.text, dusty.text) == ("11.11", "1111")
 
 
