@@ -10,7 +10,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from digitocr.draw import CUTTING_HEIGHT, CUTTING_WIDTH
+from digitocr.draw import CUTTING_HEIGHT
 from digitocr.records import Unread
 from digitocr.writers import COLUMNS, utf8_name
 
@@ -35,9 +35,10 @@ _MINUS_ZERO = re.compile(r"-0(?:\.0+)?")
 _MAYBE_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
 
 _COLUMNS = (*COLUMNS[:8], "picture", *COLUMNS[8:])
-_WIDTHS = (30, 7, 7, 7, 7, 7, 9, 16, 0, 12, 9, 7, 7, 8, 8)  # characters, filter button and all
-_NUMBER_AT, _PICTURE_AT = _COLUMNS.index("number"), _COLUMNS.index("picture")
-_MARGIN = 2  # pixels around a picture in its cell
+_WIDTHS = (30, 7, 7, 7, 7, 7, 9, 16, 27, 12, 9, 7, 7, 8, 8)  # characters, filter button and all
+_WIDEST = 60  # characters
+_FILE_AT, _NUMBER_AT, _PICTURE_AT = map(_COLUMNS.index, ("file", "number", "picture"))
+_MARGIN = 2  # pixels above and below a picture in its cell
 _DOUBTFUL = "#FFE0C2"  # a light orange that black digits stay easy to read on
 _GENERAL, _TEXT, _WHOLE, _CHANCE = "General", "@", "0", "0.0000"  # number formats
 # A workbook holds the time when it was made; the same results are to give the same bytes.
@@ -104,6 +105,7 @@ class _Book:
     def __init__(self, workbook: Workbook) -> None:
         self._workbook = workbook
         self._names: set[str] = set()  # of its sheets, which differ by more than case
+        self._bold = workbook.add_format({"bold": True, "indent": 1})
         self._styles = cache(self._new_style)
         self._n_pictures = self._n_tables = 0
         self._begin_numbers()
@@ -122,30 +124,30 @@ class _Book:
         return [f"holds the first {most} of {n} {kind}" for kind, n, most in kinds if n > most]
 
     def _write_errors(self, unread: Iterable[Unread]) -> None:
-        sheet = self._new_list("errors", ("file", "error"), (40, 100))
+        sheet = self._new_list("errors", ("file", "error"))
+        sheet.set_column(0, 1, _WIDEST)
         for row, one in enumerate(unread, 1):
-            sheet.write_string(row, 0, utf8_name(one.file))
-            sheet.write_string(row, 1, utf8_name(one.error))
+            for column, text in enumerate((one.file, one.error)):
+                sheet.write_string(row, column, utf8_name(text), self._styles(_GENERAL, False))
 
     def _begin_numbers(self) -> None:
         """Begin a sheet of numbers; the first is called so, further ones "numbers~2"..."""
-        self._numbers, self._row = self._new_list("numbers", _COLUMNS, _WIDTHS), 1
-        self._numbers.set_column_pixels(_PICTURE_AT, _PICTURE_AT, CUTTING_WIDTH + 2 * _MARGIN)
+        self._numbers, self._row = self._new_list("numbers", _COLUMNS), 1
+        self._widths = list(_WIDTHS)
         # The height of each row by itself would be kept in memory.
         self._numbers.set_default_row((CUTTING_HEIGHT + 2 * _MARGIN) * 0.75)  # points
 
     def _end_numbers(self) -> None:
-        last, column = self._row - 1, _NUMBER_AT
-        self._numbers.autofilter(0, 0, last, len(_COLUMNS) - 1)
-        # Numbers are text on purpose: no green corner at each.
-        cells = f"{chr(ord('A') + column)}1:{chr(ord('A') + column)}{ROWS}"
-        self._numbers.ignore_errors({"number_stored_as_text": cells})
+        self._numbers.autofilter(0, 0, self._row - 1, len(_COLUMNS) - 1)
+        _set_widths(self._numbers, self._widths)
 
     def _write_number(self, file: str, page: int, number: dict[str, Any], picture: Path) -> None:
         if self._row == ROWS:
             self._end_numbers()
             self._begin_numbers()
         doubtful = number["status"] == "review"
+        for column, text in ((_FILE_AT, file), (_NUMBER_AT, number["text"])):
+            self._widths[column] = max(self._widths[column], min(len(text) + 2, _WIDEST))
         place = [number[name] for name in ("line", "item", "table", "row", "column")]
         chance = [number["confidence"], number["status"]]
         values = [file, page, *place, number["text"], None, *chance, *number["box"]]
@@ -183,7 +185,7 @@ class _Book:
         # There is none where another run in the same folder has ended before this one.
         if self._n_pictures <= PICTURES and picture.exists():
             options = {
-                "x_offset": _MARGIN,
+                "x_offset": 3 * _MARGIN,
                 "y_offset": _MARGIN,
                 "object_position": 1,  # goes with its row when that is filtered out or sorted
                 "description": text,
@@ -202,22 +204,30 @@ class _Book:
             if self._n_tables > TABLES:
                 continue
             ending = f" {i}" if page["page"] == 1 else f" page{page['page']} {i}"
-            sheet = self._workbook.add_worksheet(self._new_name(file, ending))
+            sheet = self._new_sheet(self._new_name(file, ending))
             for row, column, text in _filled_cells(table["rows"]):
                 in_doubt = (i, row + 1, column + 1) in doubtful
                 self._write_text(sheet, row, column, text, in_doubt)
+            columns = zip(*table["rows"], strict=False)
+            _set_widths(sheet, [max(6, 2 + max(map(len, texts))) for texts in columns])
 
-    def _new_list(self, name: str, columns: tuple[str, ...], widths: tuple[int, ...]) -> Worksheet:
+    def _new_list(self, name: str, columns: tuple[str, ...]) -> Worksheet:
         """Return a new sheet that may have very many rows, with its header."""
         # It writes each row to a file of its own that stays open: too many for sheets of tables.
         self._workbook.constant_memory = True
-        sheet = self._workbook.add_worksheet(self._new_name(name))
+        sheet = self._new_sheet(self._new_name(name))
         self._workbook.constant_memory = False
-        bold = self._workbook.add_format({"bold": True})
-        for column, (title, width) in enumerate(zip(columns, widths, strict=True)):
-            sheet.set_column(column, column, width)
-            sheet.write_string(0, column, title, bold)
+        sheet.write_row(0, 0, columns, self._bold)
         sheet.freeze_panes(1, 0)
+        sheet.repeat_rows(0)  # on every page, where it is printed
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)  # as wide as a page
+        return sheet
+
+    def _new_sheet(self, name: str) -> Worksheet:
+        sheet = self._workbook.add_worksheet(name)
+        # "007" is text on purpose: Excel need not mark it with a green corner.
+        sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{ROWS}"})
         return sheet
 
     def _new_name(self, wanted: str, ending: str = "") -> str:
@@ -233,12 +243,20 @@ class _Book:
 
     def _new_style(self, shown: str, doubtful: bool) -> Format:
         """Return a look for cells: by number format, and in colour where in doubt."""
-        look = {"num_format": shown, "valign": "vcenter"}
+        look: dict[str, str | int] = {"num_format": shown, "valign": "vcenter"}
         if shown == _TEXT:
             look["align"] = "right"  # as the numbers above and below it
+        if shown == _GENERAL:
+            look["indent"] = 1
         if doubtful:
             look["bg_color"] = _DOUBTFUL
         return self._workbook.add_format(look)
+
+
+def _set_widths(sheet: Worksheet, widths: Iterable[int]) -> None:
+    """Set how wide each column is, in characters."""
+    for column, width in enumerate(widths):
+        sheet.set_column(column, column, width)
 
 
 def _filled_cells(rows: list[list[str]]) -> Iterator[tuple[int, int, str]]:
