@@ -30,9 +30,9 @@ PICTURES = 100_000
 TABLES = 5_000
 
 _DIGITS = 15  # a spreadsheet keeps no more of a number (Microsoft, KB 269370)
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d*)(?:\.(?P<decimals>\d+))?")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.(?P<decimals>[0-9]+))?")
 _MINUS_ZERO = re.compile(r"-0(?:\.0+)?")
-_MAYBE_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}")
+_MAYBE_THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
 
 _COLUMNS = (*COLUMNS[:8], "picture", *COLUMNS[8:])
 _WIDTHS = (30, 7, 7, 7, 7, 7, 9, 16, 27, 12, 9, 7, 7, 8, 8)  # characters, filter button and all

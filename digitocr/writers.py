@@ -37,7 +37,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _QUOTED = re.compile('[",;\t\r\n]')
 # Numbers that Excel shows as they are when it opens a CSV: it shows 11 digits of a number, with a
 # point among them (Microsoft, KB 65903); a digit is left for a minus.
-_SAFE_IN_EXCEL = re.compile(r"0|-?[1-9]\d{0,9}")
+_SAFE_IN_EXCEL = re.compile(r"0|-?[1-9][0-9]{0,9}")
 _BOM = "\ufeff"  # without it Excel takes a CSV for one in the system's old code page
 
 
