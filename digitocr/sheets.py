@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 # Rows of a sheet, characters of its name, and those that can't be in one (Microsoft, "Excel
 # specifications and limits" and "Rename a worksheet").
 ROWS = 1_048_576
-NAME_LENGTH = 31
+_NAME_LENGTH = 31
 _NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\'\x00-\x1f\ufffe\uffff\U00010000-\U0010ffff]")
-# XlsxWriter keeps 2 KB of memory for each picture and 15 KB for each table's sheet until the end:
-# 0.3 GB with these, however many files there are.
+# XlsxWriter keeps 2 KB of memory for each picture and 20 KB for each table's sheet until the end:
+# 0.3 GB with these, however many files there are (tests/bench/README.md).
 PICTURES = 100_000
 TABLES = 5_000
 
@@ -60,9 +60,9 @@ def picture_name(page: int, number: int) -> str:
 def number_format(text: str) -> str | None:
     """Return the format in which a spreadsheet shows a number as on paper, None to keep it as text.
 
-    A number are digits with a minus or a point or neither, 15 at most, no zeros before them. All
-    else would lose something ("007", "12345678901234567890"), is none (times and dates, 12:05
-    and 2024-11) or may be another: "9.093" is 9093 where points part thousands.
+    A number is at most 15 digits, with or without a minus and a point, and no needless zeros before
+    it. All else would lose something ("007", 19 digits), is none (times and dates: "12:05",
+    "2024-11") or may be another: "9.093" is 9093 where points part thousands.
     """
     number = _NUMBER.fullmatch(text)
     if not number or _MINUS_ZERO.fullmatch(text) or _MAYBE_THOUSANDS.fullmatch(text):
@@ -187,7 +187,7 @@ class _Book:
             options = {
                 "x_offset": 3 * _MARGIN,
                 "y_offset": _MARGIN,
-                "object_position": 1,  # goes with its row when that is filtered out or sorted
+                "object_position": 1,  # goes with its row where that is filtered out
                 "description": text,
             }
             self._numbers.insert_image(self._row, _PICTURE_AT, picture, options)
@@ -235,7 +235,7 @@ class _Book:
         stem = _NOT_IN_NAMES.sub("_", wanted)
         for n in count(1):
             told_apart = f"{ending}~{n}" if n > 1 else ending
-            name = stem[-(NAME_LENGTH - len(told_apart)) :] + told_apart
+            name = stem[-(_NAME_LENGTH - len(told_apart)) :] + told_apart
             if name.casefold() not in self._names:
                 break
         self._names.add(name.casefold())
