@@ -33,7 +33,7 @@ LAYERS = [
         *("writers", "draw"),
     },
     {"upright"},  # cuts marks out as `segment` does, and has them read turned
-    {"scan", "dataset"},
+    {"scan", "dataset", "sheets"},
     {"batch", "additions", "distort", "calibration"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},
