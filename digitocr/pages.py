@@ -60,10 +60,10 @@ def read_pages(source: Source, wanted: str | None = None, dpi: int = 300) -> Ite
     ranges = page_ranges(wanted) if wanted is not None else None
     try:
         with _opened(source) as file:
-            if is_pdf(file.read(1024)):
-                yield from _read_pdf(file, ranges, dpi)
+            if is_pdf(file):
+                for index in _wanted(count_pages(file), ranges):
+                    yield _pdf_page(file, index, dpi)
             else:
-                file.seek(0)
                 yield from _read_image(file.read(), ranges)
     except OSError as error:
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
@@ -71,36 +71,31 @@ def read_pages(source: Source, wanted: str | None = None, dpi: int = 300) -> Ite
 
 def _opened(source: Source) -> BinaryIO:
     """Return a source as a file."""
-    if source.path is None:
-        file: BinaryIO = BytesIO(source.data or b"")
-        size = len(source.data or b"")
-    elif not stat.S_ISREG(source.path.stat().st_mode):
+    found = source.path.stat() if source.path else None
+    if found and not stat.S_ISREG(found.st_mode):
         raise InputUnreadable("is not a file")  # a pipe or a device may never end
-    else:
-        file, size = source.path.open("rb"), source.path.stat().st_size
-    if size > MAX_BYTES:
+    if (found.st_size if found else len(source.data or b"")) > MAX_BYTES:
         raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB")
-    return file
+    return source.path.open("rb") if source.path else BytesIO(source.data or b"")
 
 
 def _wanted(n_pages: int, ranges: Ranges) -> list[int]:
     """Return the indices, from 0, of the wanted pages that a document has."""
     if n_pages > MAX_PAGES:
         raise InputUnreadable(f"has more than {MAX_PAGES} pages")
-    if n_pages and ranges is not None:
-        found = [i for i in range(n_pages) if any(i + 1 in wanted for wanted in ranges)]
-        if not found:
-            count = "1 page" if n_pages == 1 else f"{n_pages} pages"
-            raise InputUnreadable(f"has {count}, none of those that --pages names")
-        return found
-    return list(range(n_pages))
+    if ranges is None:
+        return list(range(n_pages))
+    found = [i for i in range(n_pages) if any(i + 1 in wanted for wanted in ranges)]
+    if not found:
+        count = "1 page" if n_pages == 1 else f"{n_pages} pages"
+        raise InputUnreadable(f"has {count}, none of those that --pages names")
+    return found
 
 
-def _read_pdf(file: BinaryIO, ranges: Ranges, dpi: int) -> Iterator[Page]:
-    """Yield the wanted pages of a PDF."""
-    for index in _wanted(count_pages(file), ranges):
-        drawn, own_dpi = draw_page(file, index, dpi, MAX_PIXELS)
-        yield Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
+def _pdf_page(file: BinaryIO, index: int, dpi: int) -> Page:
+    """Return a page of a PDF."""
+    drawn, own_dpi = draw_page(file, index, dpi, MAX_PIXELS)
+    return Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
 
 
 def _read_image(data: bytes, ranges: Ranges) -> Iterator[Page]:

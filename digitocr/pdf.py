@@ -30,9 +30,11 @@ _INVISIBLE = {3, 7}  # text render modes: what OCR put behind a scan (ISO 32000-
 _PDFIUM = Lock()  # pdfium is not made for threads
 
 
-def is_pdf(start: bytes) -> bool:
-    """Tell whether a file that starts with these bytes is a PDF."""
-    return b"%PDF-" in start[:_START]
+def is_pdf(file: BinaryIO) -> bool:
+    """Tell whether a file, at its start before and after, is a PDF."""
+    start = file.read(_START)
+    file.seek(0)
+    return b"%PDF-" in start
 
 
 def count_pages(file: BinaryIO) -> int:
@@ -73,8 +75,8 @@ def draw_page(file: BinaryIO, index: int, dpi: float, most: int) -> tuple[Drawn,
             size = f"{width * height // 10**6} million pixels at {dpi:.0f} dpi"
             raise InputUnreadable(f"has {size} on page {index + 1}, more than {most // 10**6}")
         drawn = _drawn(page, width, height)
-        if drawn.min() == drawn.max() and not all(map(_decodes, images)):
-            raise InputUnreadable(f"is damaged: a picture on page {index + 1} can't be read")
+        if drawn.min() == drawn.max() and not (all(map(_decodes, images)) and _is_textless(page)):
+            raise InputUnreadable(f"is damaged: what is on page {index + 1} can't be drawn")
         return drawn, dpi
 
 
@@ -166,15 +168,19 @@ def _dpi_and_area(image: PdfImage) -> tuple[float, float]:
 
 def _shows_vectors(page: PdfPage) -> bool:
     """Tell whether a page shows anything besides pictures."""
-    return any(map(_is_vector, page.get_objects()))
-
-
-def _is_vector(one: PdfObject) -> bool:
     from pypdfium2 import raw
 
-    if one.type == raw.FPDF_PAGEOBJ_TEXT:
-        return raw.FPDFTextObj_GetTextRenderMode(one) not in _INVISIBLE
-    return one.type in (raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_SHADING)
+    others = (raw.FPDF_PAGEOBJ_PATH, raw.FPDF_PAGEOBJ_SHADING)
+    return any(one.type in others or _is_text(one) for one in page.get_objects())
+
+
+def _is_text(one: PdfObject) -> bool:
+    """Tell whether an object is text that is shown."""
+    from pypdfium2 import raw
+
+    if one.type != raw.FPDF_PAGEOBJ_TEXT:
+        return False
+    return raw.FPDFTextObj_GetTextRenderMode(one) not in _INVISIBLE
 
 
 def _drawn(page: PdfPage, width: int, height: int) -> Drawn:
@@ -197,10 +203,24 @@ def _drawn(page: PdfPage, width: int, height: int) -> Drawn:
 
 def _decodes(image: PdfImage) -> bool:
     """Tell whether a picture can be read: pdfium leaves out those that can't."""
-    from pypdfium2 import PdfiumError
+    from pypdfium2 import raw
 
-    try:
-        image.get_bitmap().close()
-    except PdfiumError:
+    bitmap = raw.FPDFImageObj_GetBitmap(image)
+    if not bitmap:
         return False
+    raw.FPDFBitmap_Destroy(bitmap)
     return True
+
+
+def _is_textless(page: PdfPage) -> bool:
+    """Tell whether a page has nothing to show but pictures, lines and blanks.
+
+    pdfium leaves out text whose font it can't read.
+    """
+    if not any(map(_is_text, page.get_objects())):
+        return True
+    text = page.get_textpage()
+    try:
+        return not text.get_text_range().strip()
+    finally:
+        text.close()

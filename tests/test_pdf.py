@@ -161,6 +161,18 @@ def test_pages_are_read_in_order_and_counted(run: Run, clear: Clear, tmp_path: P
     assert low.returncode == 0 and json.loads(low.stdout)["pages"][0]["width"] == 1050
 
 
+def test_blank_pages_are_blank_and_no_error(run: Run, tmp_path: Path) -> None:
+    white = scan_page(np.full((260, 700), 255, np.uint8))
+    invisible = replace(white, content=f"q {white.content} Q BT 3 Tr /F 9 Tf (99) Tj ET")
+    spaces = PdfPage("BT /F 60 Tf 40 60 Td (  ) Tj ET")
+    pages = (white, invisible, spaces, PdfPage(""), PdfPage("1 g 0 0 504 187 re f"))
+    (tmp_path / "a.pdf").write_bytes(pdf(*pages))
+    done = run("scan", "a.pdf", "-o", "out", "-q")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    result = results_in(tmp_path / "out")["a.pdf"]
+    assert len(result["pages"]) == len(pages) and numbers_of(result) == []
+
+
 def encrypted() -> bytes:
     """Return a PDF that no password opens."""
     lock = f"/Filter/Standard/V 1/R 2/O<{'ab' * 32}>/U<{'cd' * 32}>/P -4"
@@ -173,6 +185,20 @@ def no_picture(filter_name: str) -> bytes:
     stream = pdf_stream(f"{entries}/ColorSpace/DeviceGray/Filter/{filter_name}", b"no picture")
     page = PdfPage("504 0 0 187.2 0 0 cm /I Do", images={"I": stream})
     return pdf(TEXT, page, TEXT)
+
+
+def without_glyphs() -> PdfPage:
+    """Return a page with text in a font that has lost the shapes of its digits."""
+    names = "/Differences[48/zero/one/two/three/four/five/six/seven/eight/nine]"
+    font = (
+        "<</Type/Font/Subtype/Type3/FontBBox[0 0 1 1]/FontMatrix[1 0 0 1 0 0]/CharProcs<<>>"
+        f"/Encoding<<{names}>>/FirstChar 48/LastChar 57/Widths[1 1 1 1 1 1 1 1 1 1]>>"
+    )
+    form = pdf_stream(
+        f"/Type/XObject/Subtype/Form/BBox[0 0 504 187]/Resources<</Font<</F {font}>>>>",
+        b"BT /F 60 Tf 40 60 Td (3407) Tj ET",
+    )
+    return PdfPage("/X Do", images={"X": form})
 
 
 def bad_pdfs(clear: Clear) -> dict[str, tuple[bytes, str]]:
@@ -192,8 +218,9 @@ def bad_pdfs(clear: Clear) -> dict[str, tuple[bytes, str]]:
             re.sub(rb"Kids\[\d+ 0 R", b"Kids[99 0 R", whole),
             "is damaged",
         ),
-        "no-jpeg.pdf": (no_picture("DCTDecode"), "is damaged: a picture on page 2 can't be read"),
-        "no-jp2.pdf": (no_picture("JPXDecode"), "is damaged: a picture on page 2 can't be read"),
+        "no-jpeg.pdf": (no_picture("DCTDecode"), "is damaged: what is on page 2 can't be drawn"),
+        "no-jp2.pdf": (no_picture("JPXDecode"), "is damaged: what is on page 2 can't be drawn"),
+        "no-glyphs.pdf": (pdf(without_glyphs()), "is damaged: what is on page 1 can't be drawn"),
         "large-page.pdf": (
             pdf(TEXT, replace(TEXT, size=(14_400, 14_400))),
             "has 3600 million pixels at 300 dpi on page 2, more than 200",
