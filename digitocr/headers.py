@@ -11,6 +11,9 @@ import struct
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+Data: TypeAlias = bytes | bytearray  # a file, or a part of one
 
 # TIFF 6.0 tags, also used by EXIF 2.32
 _WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT = 256, 257, 274, 277, 282, 296
@@ -49,7 +52,7 @@ class Header:
         return max(1, len(self.links))
 
 
-def read_header(data: bytes) -> Header | None:
+def read_header(data: Data) -> Header | None:
     """Return the header of an image file, or None where the bytes are of no known format.
 
     Raises:
@@ -64,7 +67,7 @@ def read_header(data: bytes) -> Header | None:
     return header
 
 
-def _by_magic(data: bytes) -> Header | None:
+def _by_magic(data: Data) -> Header | None:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _png(data)
     if data.startswith(b"\xff\xd8\xff"):
@@ -86,7 +89,7 @@ def _by_magic(data: bytes) -> Header | None:
     return None
 
 
-def _png(data: bytes) -> Header:
+def _png(data: Data) -> Header:
     """PNG (ISO/IEC 15948): IHDR first; pHYs and eXIf anywhere before the end.
 
     OpenCV takes memory for a chunk, up to 4 GB, before it finds that the file ends earlier.
@@ -106,7 +109,7 @@ def _png(data: bytes) -> Header:
     return header
 
 
-def _jpeg(data: bytes) -> Header:
+def _jpeg(data: Data) -> Header:
     """JPEG (ITU T.81, JFIF 1.02): segments until the frame header."""
     dpi, orientation, place = None, 1, 2
     while True:
@@ -126,7 +129,7 @@ def _jpeg(data: bytes) -> Header:
         place = place + 1 if marker == 0xFFFF else end  # 0xFF may be repeated as filling
 
 
-def _bmp(data: bytes) -> Header:
+def _bmp(data: Data) -> Header:
     """BMP: BITMAPINFOHEADER and later, or OS/2 1.x; a negative height means top row first."""
     if struct.unpack_from("<I", data, 14)[0] == 12:
         return Header("BMP", *struct.unpack_from("<HH", data, 18))
@@ -135,7 +138,7 @@ def _bmp(data: bytes) -> Header:
     return Header("BMP", abs(width), abs(height), _dpi(dots, _METRE))
 
 
-def _webp(data: bytes) -> Header:
+def _webp(data: Data) -> Header:
     """WebP (RFC 9649): VP8X, VP8L or VP8 chunk first, EXIF after the picture."""
     kind = data[12:16]
     if kind == b"VP8X":
@@ -148,7 +151,7 @@ def _webp(data: bytes) -> Header:
     return Header("WebP", width, height, orientation=_webp_orientation(data))
 
 
-def _webp_orientation(data: bytes) -> int:
+def _webp_orientation(data: Data) -> int:
     place = 12
     while place + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, place)
@@ -158,11 +161,11 @@ def _webp_orientation(data: bytes) -> int:
     return 1
 
 
-def _tiff(data: bytes) -> Header:
+def _tiff(data: Data) -> Header:
     """TIFF 6.0: one directory a page, chained."""
     order = _byte_order(data)
     pages: list[dict[int, float]] = []
-    links, unread = [data[4:8]], len(data)
+    links, unread = [bytes(data[4:8])], len(data)
     while any(links[-1]) and len(pages) < _MAX_PAGES:
         place = struct.unpack(order + "I", links[-1])[0]
         tags, end = _directory(data, place, order)
@@ -184,7 +187,7 @@ def _tiff(data: bytes) -> Header:
     )
 
 
-def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+def _boxes(data: Data, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     """Yield the boxes between two places as (type, start, end) of what is in each.
 
     They are the same in JPEG 2000 (ITU T.800, annex I) and ISO base media (ISO/IEC 14496-12).
@@ -201,7 +204,7 @@ def _boxes(data: bytes, start: int, end: int) -> Iterator[tuple[bytes, int, int]
         start = stop
 
 
-def _box(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
+def _box(data: Data, kind: bytes, start: int, end: int) -> tuple[int, int]:
     """Return where what is in the first box of a type starts and ends; KeyError without one."""
     for found, body, stop in _boxes(data, start, end):
         if found == kind:
@@ -209,7 +212,7 @@ def _box(data: bytes, kind: bytes, start: int, end: int) -> tuple[int, int]:
     raise KeyError(kind)
 
 
-def _jp2(data: bytes) -> Header:
+def _jp2(data: Data) -> Header:
     """JPEG 2000 (ITU T.800, annex I): boxes around a codestream."""
     dpi = None
     # Its header holds a resolution where the writer knew of one.
@@ -222,7 +225,7 @@ def _jp2(data: bytes) -> Header:
     return Header("JPEG 2000", *size, dpi)
 
 
-def _codestream_size(data: bytes, start: int) -> tuple[int, int]:
+def _codestream_size(data: Data, start: int) -> tuple[int, int]:
     """Return the width and height that a JPEG 2000 codestream gives (SIZ: ITU T.800, A.5.1)."""
     right, bottom, left, top = struct.unpack_from(">IIII", data, start + 8)
     if right <= left or bottom <= top:
@@ -230,10 +233,10 @@ def _codestream_size(data: bytes, start: int) -> tuple[int, int]:
     return right - left, bottom - top
 
 
-def _heif(data: bytes) -> Header | None:
+def _heif(data: Data) -> Header | None:
     """AVIF and HEIF (ISO/IEC 23008-12): the first picture is an item that has properties."""
     start, end = _box(data, b"ftyp", 0, len(data))
-    brands = {data[place : place + 4] for place in (start, *range(start + 8, end, 4))}
+    brands = {bytes(data[place : place + 4]) for place in (start, *range(start + 8, end, 4))}
     name = next((name for name, own in _BRANDS.items() if brands & own), None)
     if name is None:
         return None  # a film
@@ -245,7 +248,7 @@ def _heif(data: bytes) -> Header | None:
     return Header(name, *_item_size(data, own[b"ispe"]), orientation=orientation, largest=largest)
 
 
-def _first_item(data: bytes, start: int, end: int) -> tuple[dict[bytes, int], int]:
+def _first_item(data: Data, start: int, end: int) -> tuple[dict[bytes, int], int]:
     """Return where the first picture's properties are, by type, and the pixels of the largest."""
     place = _box(data, b"pitm", start, end)[0]
     item = struct.unpack_from(">I" if data[place] else ">H", data, place + 4)[0]
@@ -257,13 +260,13 @@ def _first_item(data: bytes, start: int, end: int) -> tuple[dict[bytes, int], in
     return own, max((width * height for width, height in sizes), default=0)
 
 
-def _item_size(data: bytes, place: int) -> tuple[int, int]:
+def _item_size(data: Data, place: int) -> tuple[int, int]:
     """Return the width and height in an ispe box."""
     width, height = struct.unpack_from(">II", data, place + 4)
     return width, height
 
 
-def _item_properties(data: bytes, place: int, item: int) -> list[int]:
+def _item_properties(data: Data, place: int, item: int) -> list[int]:
     """Return the numbers, from 1, of an item's properties, out of an ipma box."""
     version, long = data[place], data[place + 3] & 1
     count = struct.unpack_from(">I", data, place + 4)[0]
@@ -278,11 +281,11 @@ def _item_properties(data: bytes, place: int, item: int) -> list[int]:
     raise KeyError(item)
 
 
-def _byte_order(data: bytes) -> str:
+def _byte_order(data: Data) -> str:
     return "<" if data.startswith(b"II") else ">"
 
 
-def _directory(data: bytes, place: int, order: str) -> tuple[dict[int, float], int]:
+def _directory(data: Data, place: int, order: str) -> tuple[dict[int, float], int]:
     """Return the numbers among `_TAGS` of one TIFF directory, and where its entries end."""
     count = struct.unpack_from(order + "H", data, place)[0]
     end = place + 2 + 12 * count
@@ -299,13 +302,13 @@ def _directory(data: bytes, place: int, order: str) -> tuple[dict[int, float], i
     return tags, end
 
 
-def _ratio(data: bytes, place: int, order: str) -> float:
+def _ratio(data: Data, place: int, order: str) -> float:
     """Return a TIFF fraction, 0 where it lies outside of the file or is none."""
     over, under = struct.unpack(order + "II", data[place : place + 8].ljust(8, b"\0"))
     return float(over / under) if under else 0.0
 
 
-def _exif_orientation(exif: bytes) -> int:
+def _exif_orientation(exif: Data) -> int:
     """Return the orientation, 1..8, that an EXIF block gives; 1 where it gives none."""
     order = _byte_order(exif)
     try:

@@ -64,7 +64,7 @@ def read_pages(source: Source, wanted: str | None = None, dpi: int = 300) -> Ite
                 for index in _wanted(count_pages(file), ranges):
                     yield _pdf_page(file, index, dpi)
             else:
-                yield from _read_image(file.read(), ranges)
+                yield from _read_image(_whole(file), ranges)
     except OSError as error:
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
 
@@ -98,11 +98,18 @@ def _pdf_page(file: BinaryIO, index: int, dpi: int) -> Page:
     return Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
 
 
-def _read_image(data: bytes, ranges: Ranges) -> Iterator[Page]:
+def _whole(file: BinaryIO) -> bytearray:
+    """Return the bytes of a file, once: a TIFF may have hundreds of pages."""
+    data = bytearray(file.seek(0, os.SEEK_END))
+    file.seek(0)
+    del data[file.readinto(data) :]  # type: ignore[attr-defined]  # missing from BinaryIO
+    return data
+
+
+def _read_image(data: bytearray, ranges: Ranges) -> Iterator[Page]:
     """Yield the wanted pages of a picture; of one that moves, the first."""
     header = _checked_header(data)
-    buffer = np.frombuffer(bytearray(data), np.uint8)
-    del data  # a TIFF of hundreds of pages is not kept twice
+    buffer = np.frombuffer(data, np.uint8)
     for index in _wanted(header.n_pages, ranges):
         image = _decode(buffer, header, index)
         if image is None:
@@ -114,7 +121,7 @@ def _read_image(data: bytes, ranges: Ranges) -> Iterator[Page]:
         yield Page(index + 1, _to_gray(image), header.dpi)
 
 
-def _checked_header(data: bytes) -> Header:
+def _checked_header(data: bytearray) -> Header:
     """Return the header of an image that may be decoded."""
     if not data:
         raise InputUnreadable("is empty (0 bytes)")

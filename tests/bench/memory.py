@@ -20,14 +20,16 @@ from compose import compose
 from PIL import Image
 
 OPTIONS = {"pdf": {"resolution": 300}, "tif": {"compression": "group4"}}
-MODES = {"pdf": "L", "tif": "1"}
+PAPER = 160  # and lighter is white, where there are two levels
 DIFFERENT = 5
 
 
 def make_document(folder: Path, kind: str, n_pages: int) -> Path:
     """Compose pages and write them as one document."""
     compose(folder / "pages", n_pages=DIFFERENT, data=MNIST)
-    scans = (Image.open(path).convert(MODES[kind]) for path in sorted(folder.glob("pages/*.png")))
+    scans = [Image.open(path).convert("L") for path in sorted(folder.glob("pages/*.png"))]
+    if kind == "tif":
+        scans = [scan.point(lambda level: 255 * (level >= PAPER)).convert("1") for scan in scans]
     pages = islice(cycle(scans), n_pages)
     document = folder / f"long.{kind}"
     next(pages).save(document, save_all=True, append_images=pages, **OPTIONS[kind])
@@ -38,7 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("kind", nargs="?", choices=list(MODES), default="pdf")
+    parser.add_argument("kind", nargs="?", choices=list(OPTIONS), default="pdf")
     parser.add_argument("--pages", type=int, default=300)
     arguments = parser.parse_args()
     if not MNIST.is_dir():
