@@ -26,6 +26,7 @@ _END = 2048  # bytes; its end lies within the last 1024, and there may be as man
 _SCAN = 0.5
 # Of a scan in layers, the sharpest that covers this part of the page gives the resolution.
 _LAYER = 0.1
+_COLOUR = 16  # pixels; a picture with fewer both across and down is a coloured ground
 _INVISIBLE = {3, 7}  # text render modes: what OCR put behind a scan (ISO 32000-1, table 106)
 _PDFIUM = Lock()  # pdfium is not made for threads
 
@@ -160,9 +161,9 @@ def _dpi_and_area(image: PdfImage) -> tuple[float, float]:
     while around:
         matrix, around = matrix.multiply(around.get_matrix()), around.container
     width, height = hypot(matrix.a, matrix.b), hypot(matrix.c, matrix.d)
-    if not width or not height:
-        return 0.0, 0.0
     across, down = image.get_px_size()
+    if not width or not height or max(across, down) < _COLOUR:
+        return 0.0, 0.0
     return _POINTS * max(across / width, down / height), width * height
 
 

@@ -117,7 +117,12 @@ def test_text_and_small_pictures_are_drawn_at_the_dpi_asked_for(clear: Clear) ->
     stamped = replace(
         scan_page(clear.gray), content=scan_page(clear.gray).content + " 9 9 m 99 9 l S"
     )
-    for page in (TEXT, small, stamped, PdfPage("")):
+    ground = replace(
+        small,
+        content=f"q 504 0 0 187.2 0 0 cm /G Do Q {small.content}",
+        images={**small.images, "G": pdf_image(np.full((1, 1), 250, np.uint8))},
+    )
+    for page in (TEXT, small, stamped, ground, PdfPage("")):
         for dpi in (300, 150):
             [(gray, found)] = read(pdf(page), dpi=dpi)
             assert (gray.shape, found) == ((round(187.2 * dpi / 72), 7 * dpi), dpi)
