@@ -23,7 +23,13 @@ import numpy as np
 
 from digitocr import __version__, sheets, writers
 from digitocr.draw import annotated, cutting, encoded
-from digitocr.errors import DigitocrError, ExitCode, InputUnreadable, OutputUnwritable
+from digitocr.errors import (
+    DigitocrError,
+    ExitCode,
+    ExtraMissing,
+    InputUnreadable,
+    OutputUnwritable,
+)
 from digitocr.model import Model
 from digitocr.records import FileResult, Page, PageResult, Settings, Source, Unread
 from digitocr.scan import scan_pages
@@ -58,6 +64,7 @@ class Done:
     file: str
     error: str | None = None  # None: read and written
     trace: str = ""  # where a bug was met
+    lacks_extra: bool = False  # a package that reads this kind of file is not installed
     n_pages: int = 0
     n_numbers: int = 0
     n_review: int = 0
@@ -99,6 +106,8 @@ class Report:
         """How the run ended."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
+        if self.done and all(one.lacks_extra for one in self.done):
+            return ExitCode.EXTRA_MISSING
         return ExitCode.SOME_FAILED if self.failed else ExitCode.OK
 
 
@@ -121,7 +130,7 @@ def run(
             raise
         except DigitocrError as error:
             _forget(one, output)
-            yield Done(one.name, str(error))
+            yield Done(one.name, str(error), lacks_extra=isinstance(error, ExtraMissing))
         except Exception as error:  # a bug met on one file must not cost the others
             sentence = f"unexpected {type(error).__name__}: {error}"
             yield Done(one.name, sentence, traceback.format_exc())
@@ -341,6 +350,8 @@ def _about_run(
             "min_confidence": model.review_line(settings),
             "second_opinion": settings.second_opinion,
             "known": {part: text for part, text in asdict(settings.known).items() if text},
+            "pages": settings.pages,
+            "dpi": settings.dpi,
             "formats": list(output.formats),
             "annotate": output.annotate,
             "excel": output.excel,

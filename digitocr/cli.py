@@ -115,7 +115,7 @@ def scan(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Image files, folders (walked), globs, or - for one image on stdin.",
+            help="Images, PDFs, folders (walked), globs, or - for one image or PDF on stdin.",
         ),
     ],
     output: Annotated[
@@ -186,6 +186,13 @@ def scan(
             rich_help_panel=_KNOWN,
         ),
     ] = None,
+    pages: Annotated[
+        str | None,
+        typer.Option(metavar="2-4,7,9-", help="Pages to read.", show_default="all"),
+    ] = None,
+    dpi: Annotated[
+        int, typer.Option(min=50, max=1200, help="For PDF pages that are no scans.")
+    ] = 300,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False,
@@ -201,12 +208,16 @@ def scan(
     """
     with _reported(verbose):
         from digitocr.known import rule_of
+        from digitocr.pageranges import page_ranges
         from digitocr.records import Known, Settings
 
         known = Known(digits, pattern, within, check, listed)
         rule_of(known)  # says now what is wrong with it
         least = None if min_confidence is None else _chance("--min-confidence", min_confidence)
-        settings = Settings(model, _chance("--max-error", max_error), least, second_opinion, known)
+        if pages is not None:
+            page_ranges(pages)  # the same
+        most_wrong = _chance("--max-error", max_error)
+        settings = Settings(model, most_wrong, least, second_opinion, known, pages, dpi)
         target = _output(output, formats, annotate, excel)
         found = _found(inputs, target)
         if dry_run:

@@ -53,7 +53,7 @@ class NothingToRead(DigitocrError):
     """No input file was found."""
 
     exit_code = ExitCode.NOTHING_TO_READ
-    advice = "Name image files, or a folder that holds some (png, jpg, bmp, webp, tif)."
+    advice = "Name images or PDFs, or a folder that holds some (png, jpg, tif, pdf, heic and more)."
 
 
 class DataMissing(DigitocrError):
@@ -77,7 +77,7 @@ class OutputUnwritable(DigitocrError):
 
 
 class ExtraMissing(DigitocrError):
-    """A package that only this command needs is not installed."""
+    """A package that only this command, or only this kind of file, needs is not installed."""
 
     exit_code = ExitCode.EXTRA_MISSING
 

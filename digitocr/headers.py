@@ -8,12 +8,26 @@ more than a limit.
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+Data: TypeAlias = bytes | bytearray  # a file, or a part of one
 
 # TIFF 6.0 tags, also used by EXIF 2.32
 _WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT = 256, 257, 274, 277, 282, 296
 _TAGS = {_WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT}
 _MAX_PAGES = 100_000  # counted no further
+# Brands of an ISO base media file: AVIF 1.1 (section 6), HEIF (ISO/IEC 23008-12, annexes B and E)
+_BRANDS = {
+    "AVIF": {b"avif", b"avis"},
+    "HEIF": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
+}
+# How an AVIF is mirrored after its turn (0 top to bottom, 1 left to right) → the EXIF orientation
+# for each number of quarter turns to the left; ISO/IEC 23008-12, 6.5.10 and 6.5.12, in the order
+# that MIAF (ISO/IEC 23000-22) asks for
+_ORIENTATIONS = {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}
 # Dots per metre, as PNG and BMP give them, or per unit of JFIF (1, 2) or TIFF (2, 3) → per inch.
 _METRE, _INCH, _CENTIMETRE = 0.0254, 1.0, 2.54
 
@@ -22,7 +36,7 @@ _METRE, _INCH, _CENTIMETRE = 0.0254, 1.0, 2.54
 class Header:
     """The format of a file, and its first page."""
 
-    format: str  # "PNG", "JPEG", "BMP", "WebP" or "TIFF"
+    format: str  # "PNG", "JPEG", "BMP", "WebP", "TIFF", "GIF", "JPEG 2000", "AVIF" or "HEIF"
     width: int  # pixels, before the orientation is applied
     height: int
     dpi: float | None = None
@@ -38,7 +52,7 @@ class Header:
         return max(1, len(self.links))
 
 
-def read_header(data: bytes) -> Header | None:
+def read_header(data: Data) -> Header | None:
     """Return the header of an image file, or None where the bytes are of no known format.
 
     Raises:
@@ -53,7 +67,7 @@ def read_header(data: bytes) -> Header | None:
     return header
 
 
-def _by_magic(data: bytes) -> Header | None:
+def _by_magic(data: Data) -> Header | None:
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         return _png(data)
     if data.startswith(b"\xff\xd8\xff"):
@@ -64,10 +78,18 @@ def _by_magic(data: bytes) -> Header | None:
         return _webp(data)
     if data[:4] in (b"II*\0", b"MM\0*"):
         return _tiff(data)
+    if data[:6] in (b"GIF87a", b"GIF89a"):
+        return Header("GIF", *struct.unpack_from("<HH", data, 6))
+    if data.startswith(b"\xff\x4f\xff\x51"):
+        return Header("JPEG 2000", *_codestream_size(data, 0))
+    if data.startswith(b"\0\0\0\x0cjP  \r\n\x87\n"):
+        return _jp2(data)
+    if data[4:8] == b"ftyp":
+        return _heif(data)
     return None
 
 
-def _png(data: bytes) -> Header:
+def _png(data: Data) -> Header:
     """PNG (ISO/IEC 15948): IHDR first; pHYs and eXIf anywhere before the end.
 
     OpenCV takes memory for a chunk, up to 4 GB, before it finds that the file ends earlier.
@@ -87,7 +109,7 @@ def _png(data: bytes) -> Header:
     return header
 
 
-def _jpeg(data: bytes) -> Header:
+def _jpeg(data: Data) -> Header:
     """JPEG (ITU T.81, JFIF 1.02): segments until the frame header."""
     dpi, orientation, place = None, 1, 2
     while True:
@@ -107,7 +129,7 @@ def _jpeg(data: bytes) -> Header:
         place = place + 1 if marker == 0xFFFF else end  # 0xFF may be repeated as filling
 
 
-def _bmp(data: bytes) -> Header:
+def _bmp(data: Data) -> Header:
     """BMP: BITMAPINFOHEADER and later, or OS/2 1.x; a negative height means top row first."""
     if struct.unpack_from("<I", data, 14)[0] == 12:
         return Header("BMP", *struct.unpack_from("<HH", data, 18))
@@ -116,7 +138,7 @@ def _bmp(data: bytes) -> Header:
     return Header("BMP", abs(width), abs(height), _dpi(dots, _METRE))
 
 
-def _webp(data: bytes) -> Header:
+def _webp(data: Data) -> Header:
     """WebP (RFC 9649): VP8X, VP8L or VP8 chunk first, EXIF after the picture."""
     kind = data[12:16]
     if kind == b"VP8X":
@@ -129,7 +151,7 @@ def _webp(data: bytes) -> Header:
     return Header("WebP", width, height, orientation=_webp_orientation(data))
 
 
-def _webp_orientation(data: bytes) -> int:
+def _webp_orientation(data: Data) -> int:
     place = 12
     while place + 8 <= len(data):
         kind, length = struct.unpack_from("<4sI", data, place)
@@ -139,11 +161,11 @@ def _webp_orientation(data: bytes) -> int:
     return 1
 
 
-def _tiff(data: bytes) -> Header:
+def _tiff(data: Data) -> Header:
     """TIFF 6.0: one directory a page, chained."""
     order = _byte_order(data)
     pages: list[dict[int, float]] = []
-    links, unread = [data[4:8]], len(data)
+    links, unread = [bytes(data[4:8])], len(data)
     while any(links[-1]) and len(pages) < _MAX_PAGES:
         place = struct.unpack(order + "I", links[-1])[0]
         tags, end = _directory(data, place, order)
@@ -165,11 +187,105 @@ def _tiff(data: bytes) -> Header:
     )
 
 
-def _byte_order(data: bytes) -> str:
+def _boxes(data: Data, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
+    """Yield the boxes between two places as (type, start, end) of what is in each.
+
+    They are the same in JPEG 2000 (ITU T.800, annex I) and ISO base media (ISO/IEC 14496-12).
+    """
+    while start < end:
+        length, kind = struct.unpack_from(">I4s", data, start)
+        body = start + 8
+        if length == 1:  # too long for four bytes
+            length, body = struct.unpack_from(">Q", data, body)[0], body + 8
+        stop = start + length if length else end
+        if not body <= stop <= end:
+            raise ValueError("its data ends early")
+        yield kind, body, stop
+        start = stop
+
+
+def _box(data: Data, kind: bytes, start: int, end: int) -> tuple[int, int]:
+    """Return where what is in the first box of a type starts and ends; KeyError without one."""
+    for found, body, stop in _boxes(data, start, end):
+        if found == kind:
+            return body, stop
+    raise KeyError(kind)
+
+
+def _jp2(data: Data) -> Header:
+    """JPEG 2000 (ITU T.800, annex I): boxes around a codestream."""
+    dpi = None
+    # Its header holds a resolution where the writer knew of one.
+    with suppress(KeyError, ZeroDivisionError, struct.error):
+        resolutions = _box(data, b"res ", *_box(data, b"jp2h", 0, len(data)))
+        for _, body, _ in _boxes(data, *resolutions):
+            _, _, over, under, _, exponent = struct.unpack_from(">HHHHbb", data, body)
+            dpi = _dpi(over / under * 10.0**exponent, _METRE)  # the last: for showing
+    size = _codestream_size(data, _box(data, b"jp2c", 0, len(data))[0])
+    return Header("JPEG 2000", *size, dpi)
+
+
+def _codestream_size(data: Data, start: int) -> tuple[int, int]:
+    """Return the width and height that a JPEG 2000 codestream gives (SIZ: ITU T.800, A.5.1)."""
+    right, bottom, left, top = struct.unpack_from(">IIII", data, start + 8)
+    if right <= left or bottom <= top:
+        raise ValueError("its header is damaged")
+    return right - left, bottom - top
+
+
+def _heif(data: Data) -> Header | None:
+    """AVIF and HEIF (ISO/IEC 23008-12): the first picture is an item that has properties."""
+    start, end = _box(data, b"ftyp", 0, len(data))
+    brands = {bytes(data[place : place + 4]) for place in (start, *range(start + 8, end, 4))}
+    name = next((name for name, own in _BRANDS.items() if brands & own), None)
+    if name is None:
+        return None  # a film
+    start, end = _box(data, b"meta", 0, len(data))
+    own, largest = _first_item(data, start + 4, end)  # after its version and flags
+    turns = data[own[b"irot"]] & 3 if b"irot" in own else 0
+    mirror = data[own[b"imir"]] & 1 if b"imir" in own else None
+    orientation = _ORIENTATIONS[mirror][turns]
+    return Header(name, *_item_size(data, own[b"ispe"]), orientation=orientation, largest=largest)
+
+
+def _first_item(data: Data, start: int, end: int) -> tuple[dict[bytes, int], int]:
+    """Return where the first picture's properties are, by type, and the pixels of the largest."""
+    place = _box(data, b"pitm", start, end)[0]
+    item = struct.unpack_from(">I" if data[place] else ">H", data, place + 4)[0]
+    start, end = _box(data, b"iprp", start, end)
+    known = list(_boxes(data, *_box(data, b"ipco", start, end)))
+    numbers = _item_properties(data, _box(data, b"ipma", start, end)[0], item)
+    own = {known[i - 1][0]: known[i - 1][1] for i in numbers if i}  # 0 is none
+    sizes = [_item_size(data, body) for kind, body, _ in known if kind == b"ispe"]
+    return own, max((width * height for width, height in sizes), default=0)
+
+
+def _item_size(data: Data, place: int) -> tuple[int, int]:
+    """Return the width and height in an ispe box."""
+    width, height = struct.unpack_from(">II", data, place + 4)
+    return width, height
+
+
+def _item_properties(data: Data, place: int, item: int) -> list[int]:
+    """Return the numbers, from 1, of an item's properties, out of an ipma box."""
+    version, long = data[place], data[place + 3] & 1
+    count = struct.unpack_from(">I", data, place + 4)[0]
+    place += 8
+    for _ in range(count):
+        found, n = struct.unpack_from(">IB" if version else ">HB", data, place)
+        place += 5 if version else 3
+        if found == item:
+            numbers = struct.unpack_from(f">{n}{'H' if long else 'B'}", data, place)
+            return [number & (0x7FFF if long else 0x7F) for number in numbers]
+        place += n * (2 if long else 1)
+    raise KeyError(item)
+
+
+def _byte_order(data: Data) -> str:
     return "<" if data.startswith(b"II") else ">"
 
 
-def _directory(data: bytes, place: int, order: str) -> tuple[dict[int, float], int]:
+def _directory(data: Data, place: int, order: str) -> tuple[dict[int, float], int]:
     """Return the numbers among `_TAGS` of one TIFF directory, and where its entries end."""
     count = struct.unpack_from(order + "H", data, place)[0]
     end = place + 2 + 12 * count
@@ -186,13 +302,13 @@ def _directory(data: bytes, place: int, order: str) -> tuple[dict[int, float], i
     return tags, end
 
 
-def _ratio(data: bytes, place: int, order: str) -> float:
+def _ratio(data: Data, place: int, order: str) -> float:
     """Return a TIFF fraction, 0 where it lies outside of the file or is none."""
     over, under = struct.unpack(order + "II", data[place : place + 8].ljust(8, b"\0"))
     return float(over / under) if under else 0.0
 
 
-def _exif_orientation(exif: bytes) -> int:
+def _exif_orientation(exif: Data) -> int:
     """Return the orientation, 1..8, that an EXIF block gives; 1 where it gives none."""
     order = _byte_order(exif)
     try:

@@ -6,15 +6,18 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from threading import Lock
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.errors import InputUnreadable
+from digitocr.errors import ExtraMissing, InputUnreadable
 from digitocr.headers import Header, read_header
+from digitocr.pageranges import page_ranges
+from digitocr.pdf import count_pages, draw_page, is_pdf
 from digitocr.records import Gray, Page, Source
 
 # 200 megapixels: A3 at 600 dpi is 70. Such a page takes 1 GB to decode in colour, 3 GB in 16 bit.
@@ -25,6 +28,7 @@ MAX_BYTES = 2_000_000_000
 _STDERR = Lock()
 
 Pixels: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]  # (H, W) or (H, W, channels)
+Ranges: TypeAlias = tuple[range, ...] | None  # of page numbers, from 1; None: all
 
 # What turns a picture upright for each EXIF orientation: (mirror left-right first, then turn).
 _TURNS: dict[int, tuple[bool, int | None]] = {
@@ -39,16 +43,74 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 }
 
 
-def read_pages(source: Source) -> Iterator[Page]:
-    """Yield the pages of a source in grey, one at a time, EXIF orientation applied.
+def read_pages(source: Source, wanted: str | None = None, dpi: int = 300) -> Iterator[Page]:
+    """Yield the pages of a source in grey, one at a time, upright as a viewer shows them.
+
+    Args:
+        source: a picture, of which the first frame is read where it moves; a TIFF or a PDF.
+        wanted: the pages to read, as `page_ranges` takes them; None for all.
+        dpi: dots per inch for pages of a PDF that are no scans.
 
     Raises:
-        InputUnreadable: the file is missing, empty, damaged, too large or no image.
+        ExtraMissing: a package that reads this kind of file is not installed.
+        InputUnreadable: the file is missing, empty, damaged, too large or no image, or has none
+            of the wanted pages.
+        WrongUsage: `wanted` names no pages.
     """
-    data = _read_bytes(source)
+    ranges = page_ranges(wanted) if wanted is not None else None
+    try:
+        with _opened(source) as file:
+            if is_pdf(file):
+                for index in _wanted(count_pages(file), ranges):
+                    yield _pdf_page(file, index, dpi)
+            else:
+                yield from _read_image(_whole(file), ranges)
+    except OSError as error:
+        raise InputUnreadable(f"can't be opened: {error.strerror}") from error
+
+
+def _opened(source: Source) -> BinaryIO:
+    """Return a source as a file."""
+    found = source.path.stat() if source.path else None
+    if found and not stat.S_ISREG(found.st_mode):
+        raise InputUnreadable("is not a file")  # a pipe or a device may never end
+    if (found.st_size if found else len(source.data or b"")) > MAX_BYTES:
+        raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB")
+    return source.path.open("rb") if source.path else BytesIO(source.data or b"")
+
+
+def _wanted(n_pages: int, ranges: Ranges) -> list[int]:
+    """Return the indices, from 0, of the wanted pages that a document has."""
+    if n_pages > MAX_PAGES:
+        raise InputUnreadable(f"has more than {MAX_PAGES} pages")
+    if ranges is None:
+        return list(range(n_pages))
+    found = [i for i in range(n_pages) if any(i + 1 in wanted for wanted in ranges)]
+    if not found:
+        count = "1 page" if n_pages == 1 else f"{n_pages} pages"
+        raise InputUnreadable(f"has {count}, none of those that --pages names")
+    return found
+
+
+def _pdf_page(file: BinaryIO, index: int, dpi: int) -> Page:
+    """Return a page of a PDF."""
+    drawn, own_dpi = draw_page(file, index, dpi, MAX_PIXELS)
+    return Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
+
+
+def _whole(file: BinaryIO) -> bytearray:
+    """Return the bytes of a file, once: a TIFF may have hundreds of pages."""
+    data = bytearray(file.seek(0, os.SEEK_END))
+    file.seek(0)
+    del data[file.readinto(data) :]  # type: ignore[attr-defined]  # missing from BinaryIO
+    return data
+
+
+def _read_image(data: bytearray, ranges: Ranges) -> Iterator[Page]:
+    """Yield the wanted pages of a picture; of one that moves, the first."""
     header = _checked_header(data)
-    buffer = np.frombuffer(bytearray(data), np.uint8)
-    for index in range(header.n_pages):
+    buffer = np.frombuffer(data, np.uint8)
+    for index in _wanted(header.n_pages, ranges):
         image = _decode(buffer, header, index)
         if image is None:
             where = f" on page {index + 1} of {header.n_pages}" if header.n_pages > 1 else ""
@@ -59,20 +121,7 @@ def read_pages(source: Source) -> Iterator[Page]:
         yield Page(index + 1, _to_gray(image), header.dpi)
 
 
-def _read_bytes(source: Source) -> bytes:
-    """Return the bytes of a source."""
-    try:
-        if source.path and not stat.S_ISREG(source.path.stat().st_mode):
-            raise InputUnreadable("is not a file")  # a pipe or a device may never end
-        size = source.path.stat().st_size if source.path else len(source.data or b"")
-        if size > MAX_BYTES:
-            raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB")
-        return source.path.read_bytes() if source.path else source.data or b""
-    except OSError as error:
-        raise InputUnreadable(f"can't be opened: {error.strerror}") from error
-
-
-def _checked_header(data: bytes) -> Header:
+def _checked_header(data: bytearray) -> Header:
     """Return the header of an image that may be decoded."""
     if not data:
         raise InputUnreadable("is empty (0 bytes)")
@@ -81,17 +130,17 @@ def _checked_header(data: bytes) -> Header:
     except ValueError as error:
         raise InputUnreadable(f"is damaged: {error}") from error
     if header is None:
-        raise InputUnreadable("is no PNG, JPEG, BMP, WebP or TIFF image, whatever its name says")
+        raise InputUnreadable("is no PDF and no image of a known kind, whatever its name says")
     if header.largest > MAX_PIXELS:
         size = f"{header.largest // 10**6} million pixels"
         raise InputUnreadable(f"has {size}, more than {MAX_PIXELS // 10**6}")
-    if header.n_pages > MAX_PAGES:
-        raise InputUnreadable(f"has more than {MAX_PAGES} pages")
     return header
 
 
 def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> Pixels | None:
     """Return one page as stored but upright, or None where it can't be decoded."""
+    if header.format == "HEIF":
+        return _decode_heif(buffer)
     with _quiet():
         try:
             if header.format == "JPEG":  # libjpeg gives grey at a third of the cost of colour
@@ -105,6 +154,19 @@ def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> Pixels | N
         except cv2.error:
             return None
     return None if image is None else _turned(image, header.orientation)
+
+
+def _decode_heif(buffer: NDArray[np.uint8]) -> Pixels | None:
+    """Return the first picture of a HEIF file, which libheif turns upright."""
+    try:
+        from pillow_heif import open_heif
+    except ModuleNotFoundError as error:
+        raise ExtraMissing("is a HEIF image, which needs: pip install 'digitocr[heic]'") from error
+    try:
+        found = open_heif(buffer.tobytes(), bgr_mode=True)
+        return np.asarray(found[found.primary_index])
+    except (ValueError, EOFError, SyntaxError, RuntimeError, OSError, IndexError):
+        return None  # all that its documentation names
 
 
 @contextmanager

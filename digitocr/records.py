@@ -245,3 +245,5 @@ class Settings:
     min_confidence: float | None = None  # 0..1, below it "review"; None: as `max_error` says
     second_opinion: bool = True  # the strip reader reads what the first network leaves doubtful
     known: Known = Known()  # narrows the readings of every number
+    pages: str | None = None  # which of a document's pages to read: "2-4,7,9-"; None: all
+    dpi: int = 300  # dots per inch for pages of a PDF that are no scans

@@ -63,8 +63,11 @@ def scan_file(source: Source | str | Path, settings: Settings | None = None) -> 
         The numbers page by page; a blank page has none.
 
     Raises:
-        InputUnreadable: the file is missing, empty, damaged, too large or no image.
+        ExtraMissing: a package that reads this kind of file is not installed.
+        InputUnreadable: the file is missing, empty, damaged, too large or no image, or has none
+            of the pages that the settings name.
         ModelUnreadable: the model is missing, damaged or of another shape.
+        WrongUsage: the settings' `pages` names no pages.
     """
     settings = settings or Settings()
     if not isinstance(source, Source):
@@ -78,7 +81,7 @@ def scan_pages(
     source: Source, settings: Settings, model: Model
 ) -> Iterator[tuple[Page, PageResult]]:
     """Yield each page of a file with what was read on it, one page at a time."""
-    for page in read_pages(source):
+    for page in read_pages(source, settings.pages, settings.dpi):
         yield page, read_page(page, settings, model)
 
 

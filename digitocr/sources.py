@@ -19,7 +19,12 @@ from digitocr.records import Source, Unread
 
 Identity: TypeAlias = tuple[int, int]  # device, inode
 
-EXTENSIONS = frozenset({".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff"})
+EXTENSIONS = frozenset(
+    {
+        *(".png", ".jpg", ".jpeg", ".jpe", ".bmp", ".webp", ".tif", ".tiff"),
+        *(".gif", ".avif", ".jp2", ".j2k", ".heic", ".heif", ".pdf"),
+    }
+)
 STDIN = "-"
 _MOST_STDIN = 2_000_000_001  # bytes, one more than pages.py accepts: the rest is not waited for
 _DRAWN = ".annotated.jpg"  # what --annotate adds to an input's name; batch.py writes it
@@ -30,7 +35,7 @@ def find_sources(inputs: Sequence[str], output: Path | None = None) -> list[Sour
     """Return what to read, in the order typed and natural order within folders.
 
     Args:
-        inputs: files, folders (walked), globs, or "-" for one image on stdin.
+        inputs: files, folders (walked), globs, or "-" for one image or PDF on stdin.
         output: the results folder, passed over where it lies inside an input.
 
     Returns:

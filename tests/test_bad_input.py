@@ -27,7 +27,7 @@ from safetensors.numpy import save
 
 PNG = b"\x89PNG\r\n\x1a\n"
 DAMAGED = "is damaged"
-NO_IMAGE = "is no PNG, JPEG, BMP, WebP or TIFF image"
+NO_IMAGE = "is no PDF and no image of a known kind"
 TOO_LARGE = "million pixels, more than 200"
 
 
@@ -40,7 +40,9 @@ def huge_png() -> bytes:
 def bad_files(clear: Clear) -> dict[str, tuple[bytes, str]]:
     """Return the bytes of bad files and a part of the sentence on each, by name."""
     gray = clear.gray
-    whole = {extension: encode(extension, gray) for extension in (".png", ".jpg", ".webp", ".bmp")}
+    extensions = (".png", ".jpg", ".webp", ".bmp", ".avif", ".jp2")
+    whole = {extension: encode(extension, gray) for extension in extensions}
+    whole[".gif"] = encode(".gif", np.dstack([gray] * 3))
     whole["-plain.tif"], whole["-packed.tif"] = tiff(gray), encode(".tif", gray)
     whole["-progressive.jpg"] = (SAMPLES / "receipt.jpg").read_bytes()
     cut = {
@@ -57,7 +59,7 @@ def bad_files(clear: Clear) -> dict[str, tuple[bytes, str]]:
         "text.png": (b"3407\n", NO_IMAGE),
         "page-not-found.jpg": (b"<!doctype html><title>404</title>", NO_IMAGE),
         "drawing.webp": (b"<svg xmlns='http://www.w3.org/2000/svg'/>", NO_IMAGE),
-        "moving.png": (b"GIF89a" + bytes(99), NO_IMAGE),
+        "moving.png": (b"RIFF" + bytes(4) + b"AVI " + bytes(99), NO_IMAGE),
         "huge.png": (huge_png(), TOO_LARGE),
         "huge.bmp": (whole[".bmp"][:18] + struct.pack("<ii", 60_000, -60_000), DAMAGED),
         "huge-whole.bmp": (
@@ -67,6 +69,17 @@ def bad_files(clear: Clear) -> dict[str, tuple[bytes, str]]:
         "huge.tif": (tiff(gray, tags={256: (4, [60_000]), 257: (4, [60_000])}), TOO_LARGE),
         "huge-2nd-page.tif": (
             tiff(gray[:60], np.zeros((1, 1), np.uint8), tags={256: (4, [9**8])}),
+            TOO_LARGE,
+        ),
+        "huge.jp2": (
+            re.sub(
+                rb"(?s)(\xff\x4f\xff\x51.{4}).{8}", rb"\1" + bytes([0, 1, 0, 0] * 2), whole[".jp2"]
+            ),
+            TOO_LARGE,
+        ),
+        "huge.gif": (whole[".gif"][:6] + b"\xff" * 4 + whole[".gif"][10:], TOO_LARGE),
+        "huge.avif": (
+            re.sub(rb"(?s)(ispe.{4}).{8}", rb"\1" + bytes([0, 1, 0, 0] * 2), whole[".avif"]),
             TOO_LARGE,
         ),
         "flipped-bits.png": (png[:middle] + b"\xff\x00\xff" + png[middle + 3 :], DAMAGED),
@@ -113,7 +126,7 @@ LINKS = {  # name → (target, part of the sentence)
     "outside": ("../secret", "leads out of the folder"),
     "parent": ("..", "leads out of the folder"),
 }
-SILENT_LINKS = {"z-good.png": "good.png", "deep/up": "..", "here": ".", "notes.pdf": "notes.txt"}
+SILENT_LINKS = {"z-good.png": "good.png", "deep/up": "..", "here": ".", "notes.doc": "notes.txt"}
 
 
 class Wreck(NamedTuple):
@@ -313,7 +326,10 @@ def test_argument_that_is_no_image_is_an_error(run: Run, clear: Clear, tmp_path:
     (tmp_path / "broken.png").symlink_to("nowhere")
     (tmp_path / "self.png").symlink_to("self.png")
     os.mkfifo(tmp_path / "pipe.png")
-    no_type = "is of no type that digitocr reads (bmp, jpe, jpeg, jpg, png, tif, tiff, webp)"
+    no_type = (
+        "is of no type that digitocr reads (avif, bmp, gif, heic, heif, j2k, jp2, jpe, jpeg, jpg,"
+        " pdf, png, tif, tiff, webp)"
+    )
     sentences = {
         "notes.txt": no_type,
         "no-extension": no_type,

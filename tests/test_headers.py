@@ -6,15 +6,19 @@ import io
 import math
 import struct
 import time
+from importlib.util import find_spec
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import pytest
 from conftest import (
+    PdfPage,
     chunk,
     encode,
     exif,
+    pdf,
+    scan_page,
     tiff,
     with_chunk,
     with_orientation,
@@ -32,6 +36,9 @@ from digitocr.records import Source
 GRAY = np.full((24, 37), 255, np.uint8)
 GRAY[5:19, 9:14] = 0
 PNG, JPEG, BMP = (encode(extension, GRAY) for extension in (".png", ".jpg", ".bmp"))
+AVIF = encode(".avif", GRAY)
+JP2 = encode(".jp2", np.pad(GRAY, ((0, 16), (0, 27)), "edge"))  # OpenCV writes none smaller
+GIF = encode(".gif", np.dstack([GRAY] * 3))
 LOSSY, LOSSLESS = encode(".webp", GRAY, 64, 90), encode(".webp", GRAY, 64, 101)
 DPI: dict[int, Any] = {282: (5, [300, 1]), 283: (5, [300, 1]), 296: (3, [2])}
 
@@ -58,6 +65,8 @@ def header(data: bytes) -> Header:
         (LOSSLESS, "WebP"),
         (encode(".webp", np.dstack([GRAY] * 4)), "WebP"),
         (with_webp_exif(LOSSLESS, 37, 24, exif(1)), "WebP"),
+        (AVIF, "AVIF"),
+        (GIF, "GIF"),
         (tiff(GRAY), "TIFF"),
         (tiff(GRAY, order=">"), "TIFF"),
         (encode(".tif", GRAY), "TIFF"),
@@ -143,6 +152,26 @@ def test_resolution_of_no_meaning_is_none(tags: dict[int, Any]) -> None:
     assert header(BMP[:38] + struct.pack("<ii", -99, -99) + BMP[46:]).dpi is None
 
 
+@pytest.mark.parametrize("data", [JP2, JP2[JP2.index(b"\xff\x4f\xff\x51") :]])
+def test_size_of_jpeg_2000_is_found_with_and_without_boxes(data: bytes) -> None:
+    found = header(data)
+    assert (found.format, found.width, found.height) == ("JPEG 2000", 64, 40)
+
+
+@pytest.mark.parametrize("dpi", [72, 300, 1200])
+def test_resolution_of_jpeg_2000_is_found(dpi: int) -> None:
+    dots = struct.pack(">HHHHbb", dpi * 10, 254, dpi * 10, 254, 3, 3)
+    shown = struct.pack(">I4s", 18, b"resd") + dots
+    superbox = struct.pack(">I4s", 26, b"res ") + shown
+    place = JP2.index(b"jp2h") - 4
+    length = struct.unpack_from(">I", JP2, place)[0]
+    head = struct.pack(">I", length + 26) + JP2[place + 4 : place + length] + superbox
+    data = JP2[:place] + head + JP2[place + length :]
+    assert header(data).dpi == pytest.approx(dpi, abs=0.1)
+    none = data.replace(dots, struct.pack(">HHHHbb", 1, 0, 1, 0, 3, 3))
+    assert (header(none).dpi, header(JP2).dpi) == (None, None)
+
+
 def test_resolution_outside_of_a_tiff_does_not_cost_the_picture() -> None:
     data = tiff(GRAY, tags=DPI)
     entry = data.index(struct.pack("<HHI", 282, 5, 1))
@@ -154,10 +183,10 @@ NO_IMAGES = [
     b"",
     b"\x89",
     b"\x89PNG\r\n",
-    b"GIF89a",
     b"RIFF\0\0\0\0WAVE",
     b"II+\0" + bytes(99),  # BigTIFF
     b"%PDF-1.7",
+    b"\0\0\0\x14ftypisom\0\0\0\0mp42" + bytes(9),  # a film
     b"\0" * 999,
 ]
 
@@ -168,6 +197,7 @@ def test_other_bytes_have_no_header(data: bytes) -> None:
 
 
 BROKEN = [
+    b"GIF89a",
     PNG[:20],
     PNG[:-9],
     PNG[:33] + struct.pack(">I", 2**31) + b"tEXt" + PNG[33:],  # OpenCV would take 2 GB for it
@@ -190,6 +220,15 @@ BROKEN = [
     b"II*\0" + struct.pack("<IHI", 8, 0, 8),  # the next page is the same
     b"MM\0*" + struct.pack(">IH", 8, 65_535),
     tiff(GRAY)[:-3],
+    AVIF[:40],
+    AVIF.replace(b"ispe", b"none"),
+    AVIF.replace(b"ipma", b"none"),
+    b"\0\0\0\x10ftypavif\0\0\0\0\0\0\0\1free" + bytes(8),  # a box of no length
+    JP2[:-3],
+    JP2.replace(b"jp2c", b"none"),
+    JP2[:12],
+    JP2[JP2.index(b"\xff\x4f\xff\x51") :][:20],
+    b"\xff\x4f\xff\x51" + bytes(36),  # no width
 ]
 
 
@@ -230,6 +269,26 @@ def test_hostile_header_takes_no_time(data: bytes) -> None:
     assert time.process_time() - start < 3  # 0.1 s here; what each of these aims at is minutes
 
 
+def phone_pictures() -> list[bytes]:
+    """Return a HEIC picture on its side, where what writes it is installed."""
+    if not find_spec("pillow_heif"):
+        return []
+    import pillow_heif
+
+    file = io.BytesIO()
+    picture = pillow_heif.from_bytes("L", GRAY.shape[::-1], GRAY.tobytes())
+    picture.save(file, exif=exif(6))
+    return [file.getvalue()]
+
+
+def documents() -> list[bytes]:
+    """Return PDFs, where what reads them is installed."""
+    if not find_spec("pypdfium2"):
+        return []
+    text = PdfPage("BT /F 60 Tf 40 60 Td (3407) Tj ET 9 9 m 99 9 l S", (90, 40))
+    return [pdf(scan_page(GRAY)), pdf(scan_page(GRAY), text)]
+
+
 FILES = [
     with_chunk(with_orientation(".png", GRAY, 6), b"pHYs", struct.pack(">IIB", 11811, 11811, 1)),
     with_orientation(".jpg", GRAY, 3),
@@ -240,6 +299,11 @@ FILES = [
     tiff(GRAY, GRAY[:9], tags=DPI | {274: (3, [5])}),
     tiff(GRAY.astype(np.uint16), tags=DPI, order=">"),
     encode(".tif", np.dstack([GRAY] * 3)),
+    AVIF,
+    JP2,
+    GIF,
+    *phone_pictures(),
+    *documents(),
 ]
 
 

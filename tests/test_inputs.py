@@ -39,6 +39,7 @@ from conftest import (
     with_segment,
 )
 
+from digitocr.pages import read_pages
 from digitocr.records import Source
 from digitocr.sources import find_sources
 
@@ -149,6 +150,16 @@ PICTURES: dict[str, Callable[[Gray], bytes]] = {
     "1-bit.png": lambda gray: encode(".png", bilevel(gray), cv2.IMWRITE_PNG_BILEVEL, 1),
     "1-bit-white-1.tif": lambda gray: bits_tiff(gray, 1),
     "1-bit-white-0.tif": lambda gray: bits_tiff(gray, 0),
+    "grey.avif": lambda gray: encode(".avif", gray),
+    "colour.avif": lambda gray: encode(".avif", coloured(gray)),
+    "transparent.avif": lambda gray: encode(".avif", see_through(gray)),
+    "grey.jp2": lambda gray: encode(".jp2", gray),
+    "colour.jp2": lambda gray: encode(".jp2", coloured(gray)),
+    "transparent.jp2": lambda gray: encode(".jp2", see_through(gray)),
+    "16-bit.jp2": lambda gray: encode(".jp2", gray.astype(np.uint16) * 257),
+    "12-bit-in-16.jp2": lambda gray: encode(".jp2", gray.astype(np.uint16) * 16),
+    "colour.gif": lambda gray: encode(".gif", coloured(gray)),
+    "transparent.gif": lambda gray: encode(".gif", see_through(bilevel(gray))),
     "light-on-dark.png": lambda gray: encode(".png", 255 - gray),
     "light-on-dark.jpg": lambda gray: encode(".jpg", 255 - gray),
 }
@@ -166,7 +177,30 @@ def by_pillow(mode: str, extension: str, **options: Any) -> Callable[[Gray], byt
     return write
 
 
+def by_libheif(mode: str) -> Callable[[Gray], bytes]:
+    """Return what writes a HEIC picture in one of Pillow's modes."""
+
+    def write(gray: Gray) -> bytes:
+        image, heif = pytest.importorskip("PIL.Image"), pytest.importorskip("pillow_heif")
+        file = io.BytesIO()
+        picture = image.fromarray(gray).convert("L")
+        if mode == "RGBA":  # black ink on transparent black
+            picture = image.fromarray(see_through(gray))
+        heif.from_pillow(picture.convert(mode)).save(file, quality=90)
+        return file.getvalue()
+
+    return write
+
+
 PILLOW_PICTURES = {
+    "phone.heic": by_libheif("RGB"),
+    "grey.heif": by_libheif("L"),
+    "transparent.heic": by_libheif("RGBA"),
+    "codestream.j2k": by_pillow("L", "JPEG2000", no_jp2=True),
+    "tiles.jp2": by_pillow("RGB", "JPEG2000", tile_size=(128, 128), irreversible=True),
+    "grey.gif": by_pillow("L", "GIF"),
+    "interlaced.gif": by_pillow("P", "GIF", interlace=1),
+    "one-colour-transparent.gif": by_pillow("L", "GIF", transparency=255),
     "fax-group-4.tif": by_pillow("1", "TIFF", compression="group4"),
     "fax-group-3.tif": by_pillow("1", "TIFF", compression="group3"),
     "lzw.tif": by_pillow("RGB", "TIFF", compression="tiff_lzw"),
@@ -263,6 +297,51 @@ def test_page_and_boxes_are_upright_whatever_the_exif_orientation(
     if (kind, extension) != ("-alpha", ".jpg"):  # JPEG knows no alpha
         name = f"{orientation}{kind}{extension}"
         assert_same_page(turned_readings[name], readings["grey.png"])
+
+
+@pytest.mark.parametrize("extension", ["AVIF", "HEIF"])
+def test_picture_of_a_phone_held_any_way_is_upright(
+    extension: str, clear: Clear, tmp_path: Path, readings: Results
+) -> None:
+    image = pytest.importorskip("PIL.Image")
+    heif = pytest.importorskip("pillow_heif") if extension == "HEIF" else None
+    pictures = {}
+    for orientation in range(1, 9):
+        file, tags = io.BytesIO(), image.Exif()
+        stored = image.fromarray(as_stored(clear.gray, orientation)).convert("RGB")
+        tags[274] = orientation
+        if heif:
+            heif.from_pillow(stored).save(file, quality=90, exif=tags.tobytes())
+        else:
+            stored.save(file, extension, quality=90, exif=tags)
+        pictures[f"{orientation}.{extension.lower()}"] = file.getvalue()
+    for result in read_all(pictures, tmp_path).values():
+        assert_same_page(result, readings["grey.png"])
+
+
+def test_of_pictures_that_move_the_first_is_read(run: Run, clear: Clear, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image")
+    first = image.fromarray(clear.gray)
+    for extension in ("gif", "webp", "avif", "png"):
+        others = [image.fromarray(255 - clear.gray[::-1])] * 2
+        first.save(tmp_path / f"a.{extension}", save_all=True, append_images=others)
+    assert run("scan", ".", "-o", "out").returncode == 0
+    for result in results_in(tmp_path / "out").values():
+        assert numbers_of(result) == clear.numbers and len(result["pages"]) == 1
+
+
+@pytest.mark.parametrize("compression", ["group4", "jpeg"])
+def test_tiff_of_hundreds_of_pages_is_read_page_by_page(compression: str) -> None:
+    image, file = pytest.importorskip("PIL.Image"), io.BytesIO()
+    places = [np.arange(64 * 48).reshape(48, 64) // 8 % 300 == i for i in range(300)]
+    scans = [image.fromarray(np.where(ink, 0, 255).astype(np.uint8)) for ink in places]
+    mode = "1" if compression == "group4" else "L"
+    scans = [one.convert(mode) for one in scans]
+    scans[0].save(file, "TIFF", save_all=True, append_images=scans[1:], compression=compression)
+    read = list(read_pages(Source("a", data=file.getvalue())))
+    assert [page.number for page in read] == list(range(1, 301))
+    for page, ink in zip(read, places, strict=True):
+        assert np.array_equal(page.gray < 128, ink)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))

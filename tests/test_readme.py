@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import SAMPLES
+from conftest import SAMPLES, PdfPage, pdf
 from test_train import font_folder, write_mnist
 
 from digitocr.errors import ExitCode
@@ -44,6 +44,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("a.png", "digit.png"):
         shutil.copy(SAMPLES / "digit.png", folder / name)
     (folder / "roster.csv").write_text("student_id\n3407\n")
+    (folder / "ledger.pdf").write_bytes(pdf(*[PdfPage("")] * 7))
     write_additions(folder)
     return folder
 
@@ -75,6 +76,8 @@ def test_there_are_commands_to_run() -> None:
 def test_command_runs(command: str, desk: Path) -> None:
     if command.startswith(("digitocr train", "digitocr evaluate")):
         pytest.importorskip("torch")
+    if ".pdf" in command:
+        pytest.importorskip("pypdfium2")
     if command.startswith("digitocr train"):
         command += " --epochs 1"  # of hundreds: that it learns is tested elsewhere
     if "mine.safetensors" in command and not (desk / "mine.safetensors").exists():

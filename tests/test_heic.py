@@ -1,0 +1,63 @@
+"""Photographs of phones that are damaged or can't be decoded here are named."""
+
+from __future__ import annotations
+
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import Clear, Gray, Run, encode, numbers_of, read_rows, results_in
+
+pillow_heif = pytest.importorskip("pillow_heif", reason="needs digitocr[heic]")
+
+
+def heic(gray: Gray) -> bytes:
+    """Return a picture as a phone writes it."""
+    file = io.BytesIO()
+    picture = pillow_heif.from_bytes("L", gray.shape[::-1], gray.tobytes())
+    picture.save(file, quality=80)
+    return file.getvalue()
+
+
+def test_bad_heic_is_named_and_leaves_the_others_alone(
+    run: Run, clear: Clear, tmp_path: Path
+) -> None:
+    whole = heic(clear.gray)
+    picture = whole.index(b"mdat") + 4
+    bad = {
+        **{f"cut-at-{n}.heic": (whole[: len(whole) * n // 100], "is damaged") for n in (2, 50, 98)},
+        "huge.heic": (
+            re.sub(rb"(?s)(ispe.{4}).{8}", rb"\1" + bytes([0, 1, 0, 0] * 2), whole),
+            "million pixels, more than 200",
+        ),
+        "no-picture.heic": (whole[:picture] + bytes(len(whole) - picture), "is damaged"),
+    }
+    for name, (data, _) in bad.items():
+        (tmp_path / name).write_bytes(data)
+    (tmp_path / "good.heic").write_bytes(whole)
+    done = run("scan", ".", "-o", "out", "-q")
+    assert done.returncode == 7 and len(done.stderr.splitlines()) == len(bad)
+    said = {row["file"]: row["error"] for row in read_rows(tmp_path / "out/errors.csv")}
+    assert said.keys() == bad.keys()
+    for name, (_, part) in bad.items():
+        assert part in said[name], name
+    assert numbers_of(results_in(tmp_path / "out")["good.heic"]) == clear.numbers
+
+
+def test_missing_extra_costs_only_the_files_that_need_it(clear: Clear, tmp_path: Path) -> None:
+    (tmp_path / "a.heic").write_bytes(heic(clear.gray))
+    (tmp_path / "b.png").write_bytes(encode(".png", clear.gray))
+    program = "import sys; sys.modules['pillow_heif'] = None; from digitocr.cli import main; main()"
+
+    def scan(*inputs: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-c", program, "scan", *inputs, "-o", "out", "-q"]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    sentence = "error: a.heic: is a HEIF image, which needs: pip install 'digitocr[heic]'.\n"
+    both, alone = scan("a.heic", "b.png"), scan("a.heic")
+    assert (both.returncode, both.stderr) == (7, sentence)
+    assert (alone.returncode, alone.stderr) == (6, sentence)
+    assert numbers_of(results_in(tmp_path / "out")["b.png"]) == clear.numbers
