@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from digitocr.frames import find_frame
 from digitocr.quads import CORNER, Quad, fitted, quad_around, seen_from_above, set_square, size_of
-from digitocr.records import Gray, Straight, Transform
+from digitocr.records import Box, Gray, Straight, Transform
 
 Boxes = NDArray[np.float64]  # (N, 4), x, y, width and height
 
@@ -67,6 +67,7 @@ class Flat:
     gray: Gray
     to_page: Transform  # its pixels → pixels of the page as given
     skew: float | None  # in degrees, as in `Straight`, where a grid has told and it is gone
+    frame: Quad | None  # the corners of that grid
 
 
 def straighten(gray: Gray, rotation: int = 0) -> Straight:
@@ -89,11 +90,13 @@ def flatten(gray: Gray) -> Flat:
     to_page = np.eye(3)
     if sheet is not None:
         gray, to_page = seen_from_above(gray, sheet)
-    frame = find_frame(gray)
-    skew = None if frame is None else _leaning(frame)
-    if frame is not None and _is_askew(frame):
-        gray, to_sheet = set_square(gray, frame)
-        to_page = to_page @ to_sheet
+    quad, frame, skew = find_frame(gray), None, None
+    if quad is not None:
+        skew = _leaning(quad)
+        if _is_askew(quad):
+            gray, to_sheet = set_square(gray, quad)
+            to_page, quad = to_page @ to_sheet, _mapped(quad, np.linalg.inv(to_sheet))
+        frame = quad
     scale = _enlargement(gray)
     if scale > 1:
         gray = np.asarray(
@@ -102,7 +105,9 @@ def flatten(gray: Gray) -> Flat:
     # Pixel centres: column x of the page is at scale * (x + 0.5) - 0.5 when enlarged.
     shift = (1 / scale - 1) / 2
     to_small = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
-    return Flat(gray, to_page @ to_small, skew)
+    if frame is not None:
+        frame = _mapped(frame, np.linalg.inv(to_small))
+    return Flat(gray, to_page @ to_small, skew, frame)
 
 
 def level(flat: Flat, rotation: int = 0) -> Straight:
@@ -113,13 +118,26 @@ def level(flat: Flat, rotation: int = 0) -> Straight:
         rotation: clockwise turn that sets it upright: 0, 90, 180 or 270 degrees.
     """
     gray, to_flat = _quarter_turn(flat.gray, rotation)
-    if flat.skew is not None:
-        return Straight(gray, flat.to_page @ to_flat, rotation, flat.skew)
+    if flat.frame is not None and flat.skew is not None:
+        frame = _box_around(_mapped(flat.frame, np.linalg.inv(to_flat)))
+        return Straight(gray, flat.to_page @ to_flat, rotation, flat.skew, frame)
     skew = _skew(gray)
     if skew:
         gray, to_skewed = _turn(gray, skew)
         to_flat = to_flat @ to_skewed
     return Straight(gray, flat.to_page @ to_flat, rotation, skew)
+
+
+def _mapped(points: Quad, transform: Transform) -> Quad:
+    """Return corners where a transform takes them."""
+    return np.asarray(cv2.perspectiveTransform(points[None], transform)[0], np.float64)
+
+
+def _box_around(quad: Quad) -> Box:
+    """Return the upright box that corners are those of, as far as whole pixels go."""
+    left, top = np.round(quad.min(axis=0) + 0.5).astype(int).tolist()
+    right, bottom = np.round(quad.max(axis=0) + 0.5).astype(int).tolist()
+    return Box(left, top, right - left, bottom - top)
 
 
 def _leaning(frame: Quad) -> float:
