@@ -68,7 +68,7 @@ def _grids(dark: Mask) -> Iterator[Quad]:
         if outer >= 0:
             cells.setdefault(outer, []).append(cv2.contourArea(contour))
     for i, enclosed in cells.items():
-        x, y, width, height = cv2.boundingRect(contours[i])
+        _, _, width, height = cv2.boundingRect(contours[i])
         if width * height < _LEAST_GRID * dark.size or len(enclosed) < _LEAST_CELLS:
             continue
         outline = contours[i].reshape(-1, 2).astype(np.float64)

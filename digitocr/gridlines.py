@@ -1,4 +1,4 @@
-"""A squared page and the frame of a grid on it → where the grid's lines run, and ink without them."""
+"""The frame of a grid that a page was set square by → where its lines run; ink without them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quadrilaterals on a picture: their corners from an outline, and what they hold seen from above."""
+"""Quadrilaterals on a picture: corners from an outline, and pictures seen square by them."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def set_square(gray: Gray, quad: Quad) -> tuple[Gray, Transform]:
 
 
 def _to_rectangle(quad: Quad, width: float, height: float) -> Transform:
-    """Return the map from a rectangle at the origin, its edges half a pixel out, to these corners."""
+    """Return the map to these corners from a rectangle at the origin, edges half a pixel out."""
     corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
     found = cv2.getPerspectiveTransform(corners.astype(np.float32), quad.astype(np.float32))
     return np.asarray(found, np.float64)

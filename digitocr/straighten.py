@@ -17,6 +17,10 @@ Boxes = NDArray[np.float64]  # (N, 4), x, y, width and height
 # Pictures of single digits may have 28 rows or fewer; strokes must span several pixels to be cut.
 _MIN_SIDE = 84
 _MAX_ENLARGEMENT = 8
+# Small photographs of a grid have it in 20 or 40 pixels a cell, blurred: enlarged so many times,
+# strokes and what blurs them are about so many pixels wide, which is sharpened so much. From
+# trials on photographed puzzles: see the tables of tests/bench/README.md.
+_GRID_ENLARGEMENT, _UNSHARP_SIGMA, _UNSHARP = 2, 5.0, 2.0
 # The skew is measured on a picture halved to below this size: at 1000 px a line 0.1° off drifts
 # by 1.7 px.
 _LOOK = 1200
@@ -66,8 +70,8 @@ class Flat:
 
     gray: Gray
     to_page: Transform  # its pixels → pixels of the page as given
-    skew: float | None  # in degrees, as in `Straight`, where a grid has told and it is gone
-    frame: Quad | None  # the corners of that grid
+    frame: Quad | None  # the corners of a ruled grid that it was set square by
+    skew: float  # of that grid before, as in `Straight`; 0 without one
 
 
 def straighten(gray: Gray, rotation: int = 0) -> Straight:
@@ -90,14 +94,13 @@ def flatten(gray: Gray) -> Flat:
     to_page = np.eye(3)
     if sheet is not None:
         gray, to_page = seen_from_above(gray, sheet)
-    quad, frame, skew = find_frame(gray), None, None
-    if quad is not None:
-        skew = _leaning(quad)
-        if _is_askew(quad):
-            gray, to_sheet = set_square(gray, quad)
-            to_page, quad = to_page @ to_sheet, _mapped(quad, np.linalg.inv(to_sheet))
-        frame = quad
-    scale = _enlargement(gray)
+    frame, skew = find_frame(gray), 0.0
+    if frame is not None:
+        skew = _leaning(frame)
+        if _is_askew(frame):
+            gray, to_sheet = set_square(gray, frame)
+            to_page, frame = to_page @ to_sheet, _mapped(frame, np.linalg.inv(to_sheet))
+    scale = _enlargement(gray, frame is not None)
     if scale > 1:
         gray = np.asarray(
             cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8
@@ -107,7 +110,8 @@ def flatten(gray: Gray) -> Flat:
     to_small = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
     if frame is not None:
         frame = _mapped(frame, np.linalg.inv(to_small))
-    return Flat(gray, to_page @ to_small, skew, frame)
+        gray = _sharpened(gray) if scale > 1 else gray
+    return Flat(gray, to_page @ to_small, frame, skew)
 
 
 def level(flat: Flat, rotation: int = 0) -> Straight:
@@ -118,7 +122,7 @@ def level(flat: Flat, rotation: int = 0) -> Straight:
         rotation: clockwise turn that sets it upright: 0, 90, 180 or 270 degrees.
     """
     gray, to_flat = _quarter_turn(flat.gray, rotation)
-    if flat.frame is not None and flat.skew is not None:
+    if flat.frame is not None:
         frame = _box_around(_mapped(flat.frame, np.linalg.inv(to_flat)))
         return Straight(gray, flat.to_page @ to_flat, rotation, flat.skew, frame)
     skew = _skew(gray)
@@ -128,7 +132,7 @@ def level(flat: Flat, rotation: int = 0) -> Straight:
     return Straight(gray, flat.to_page @ to_flat, rotation, skew)
 
 
-def _mapped(points: Quad, transform: Transform) -> Quad:
+def _mapped(points: Quad, transform: NDArray[np.floating]) -> Quad:
     """Return corners where a transform takes them."""
     return np.asarray(cv2.perspectiveTransform(points[None], transform)[0], np.float64)
 
@@ -154,11 +158,21 @@ def _is_askew(frame: Quad) -> bool:
     return bool(np.max(off) > _ASKEW)
 
 
-def _enlargement(gray: Gray) -> int:
-    """Return the whole factor that makes a tiny picture large enough."""
+def _enlargement(gray: Gray, has_grid: bool) -> int:
+    """Return the whole factor that makes a tiny picture large enough, or a small one of a grid."""
     if max(gray.shape) > _LOOK:
         return 1
-    return int(np.clip(-(-_MIN_SIDE // min(gray.shape)), 1, _MAX_ENLARGEMENT))
+    least = _GRID_ENLARGEMENT if has_grid else 1
+    return int(np.clip(-(-_MIN_SIDE // min(gray.shape)), least, _MAX_ENLARGEMENT))
+
+
+def _sharpened(gray: Gray) -> Gray:
+    """Return a small photograph with less of its blur, which closes the loops of digits.
+
+    Unsharp masking: what is darker than its surroundings is made darker still.
+    """
+    blurred = cv2.GaussianBlur(gray, (0, 0), _UNSHARP_SIGMA)
+    return np.asarray(cv2.addWeighted(gray, 1 + _UNSHARP, blurred, -_UNSHARP, 0), np.uint8)
 
 
 def _quarter_turn(gray: Gray, rotation: int) -> tuple[Gray, Transform]:

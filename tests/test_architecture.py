@@ -16,10 +16,11 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
     {"records", "errors"},
-    {"headers", "model", "crops", "rules", "words", "signs"},
+    {"quads"},
+    {"frames", "headers", "model", "crops", "rules", "words", "signs"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "layout"),
-        "tables",
+        *("tables", "gridlines"),
         *("writers", "draw"),
     },
     {"upright"},  # cuts marks out as `segment` does, and has them read turned
