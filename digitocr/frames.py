@@ -15,9 +15,10 @@ from digitocr.records import Gray, Mask
 # tests/bench/README.md.
 _LOOK = 1024  # a grid is looked for on a picture halved to below this size
 _MIN_SIDE = 200  # page pixels; smaller pictures are crops of a number or two
-# Rules are darker than so much of the light within so many shrunk pixels: first so that the desk
-# does not run into them, then so that faint and blurred ones hold together.
-_LEVELS = ((15, 0.9), (21, 0.97))
+# Rules are darker than so much of the light within so many shrunk pixels: so that a desk does not
+# run into them; on small pictures, halved once at the most, then also so that blurred ones hold
+# together. On large ones only digits that touch rules would.
+_LEVEL, _BLURRED = (15, 0.9), (21, 0.97)
 _LEAST_GRID = 0.03  # of the picture; smaller ones say little of the page
 _LEAST_CELLS, _CELL = 4, 0.002  # so many are enclosed, each at least this part of the grid,
 _CELLS_FILL = 0.6  # and all of them this part of it: what a desk's pattern encloses is less
@@ -40,7 +41,7 @@ def find_frame(gray: Gray) -> Quad | None:
     while max(small.shape) > _LOOK:
         half = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
         small = np.asarray(half, np.uint8)
-    for window, light in _LEVELS:
+    for window, light in (_LEVEL, _BLURRED) if max(gray.shape) <= 2 * _LOOK else (_LEVEL,):
         found = max(_grids(_dark(small, window, light)), key=_area, default=None)
         if found is not None:
             shrunk = np.array(gray.shape[::-1]) / small.shape[::-1]
@@ -69,18 +70,19 @@ def _grids(dark: Mask) -> Iterator[Quad]:
             cells.setdefault(outer, []).append(cv2.contourArea(contour))
     for i, enclosed in cells.items():
         _, _, width, height = cv2.boundingRect(contours[i])
-        if width * height < _LEAST_GRID * dark.size or len(enclosed) < _LEAST_CELLS:
+        large = width * height >= _LEAST_GRID * dark.size
+        if not large or not _has_cells(cv2.convexHull(contours[i]), enclosed):
             continue
         outline = contours[i].reshape(-1, 2).astype(np.float64)
         around = quad_around(outline)
         quad = None if around is None else fitted(around, outline)
-        if quad is not None and _has_cells(quad, enclosed) and _is_outlined(quad, outline):
+        if quad is not None and _is_outlined(quad, outline):
             yield quad
 
 
-def _has_cells(quad: Quad, enclosed: list[float]) -> bool:
-    """Tell whether what is enclosed, areas, are the cells of a grid."""
-    area = _area(quad)
+def _has_cells(hull: cv2.typing.MatLike, enclosed: list[float]) -> bool:
+    """Tell whether what is enclosed, areas, are the cells of a grid with this hull."""
+    area = cv2.contourArea(hull)
     cells = [one for one in enclosed if one >= _CELL * area]
     return len(cells) >= _LEAST_CELLS and _CELLS_FILL * area <= sum(cells)
 

@@ -18,8 +18,10 @@ _WINDOW, _LIGHT, _LENGTH = 21, 0.97, 1 / 36
 _COVERED, _BEND = 0.5, 0.008
 _AROUND = 0.02  # of the side: so much around the frame is looked at
 _EDGE = 0.03  # a line this near the frame's edge, as part of the side, is its outer one
-# Of ink of which this part is this near to a line, as part of a cell, nothing was written.
-_RESIDUE, _NEAR_LINE = 0.8, 0.1
+# Ink of which this part is near to lines was not written: as near as this part of a cell, and of
+# the usual height of marks, so that no digit is.
+_RESIDUE, _NEAR_LINE_CELL, _NEAR_LINE = 0.8, 0.1, 0.25
+_LEAST_MARK_PX = 8  # lower marks say nothing of that height
 
 _Profile = NDArray[np.float64]  # (N,), for each row of the picture
 
@@ -72,20 +74,27 @@ def without_lines(mask: Mask, grid: Grid) -> Mask:
         grid: level pixels.
     """
     box = grid.box
-    near_x, near_y = (
-        max(1, round(_NEAR_LINE * float(np.median(np.diff(lines)))))
-        for lines in (grid.columns, grid.rows)
-    )
-    left, top = max(0, box.x - near_x), max(0, box.y - near_y)
-    part = mask[top : box.bottom + near_y, left : box.right + near_x]
-    lines = np.zeros_like(part)
-    for x in grid.columns:
-        lines[:, max(0, round(x) - near_x - left) : round(x) + near_x - left] = 255
-    for y in grid.rows:
-        lines[max(0, round(y) - near_y - top) : round(y) + near_y - top] = 255
-    n, marks, stats, _ = cv2.connectedComponentsWithStats(part)
+    within = slice(max(0, box.y), box.bottom), slice(max(0, box.x), box.right)
+    n, marks, stats, _ = cv2.connectedComponentsWithStats(mask[within])
+    most = _NEAR_LINE * _usual(stats[1:, cv2.CC_STAT_HEIGHT])
+    lines = np.zeros_like(mask[within])
+    for across, places, start in (
+        (lines.T, grid.columns, within[1].start),
+        (lines, grid.rows, within[0].start),
+    ):
+        near = max(1, round(min(_NEAR_LINE_CELL * float(np.median(np.diff(places))), most)))
+        for place in places:
+            middle = round(place) - start
+            across[max(0, middle - near) : max(0, middle + near)] = 255
     on_lines = np.bincount(marks[lines > 0], minlength=n) / stats[:, cv2.CC_STAT_AREA]
-    on_lines[0] = 0.0
+    on_lines[0] = 0.0  # paper
     cleaned = mask.copy()
-    cleaned[top : box.bottom + near_y, left : box.right + near_x][on_lines[marks] >= _RESIDUE] = 0
+    cleaned[within][on_lines[marks] >= _RESIDUE] = 0
     return cleaned
+
+
+def _usual(heights: cv2.typing.MatLike) -> float:
+    """Return the usual height of marks, 0 without any: the median by height, specks left out."""
+    tall = np.sort(heights[heights >= _LEAST_MARK_PX])
+    share = np.cumsum(tall) / max(1, tall.sum())
+    return float(tall[np.searchsorted(share, 0.5)]) if len(tall) else 0.0

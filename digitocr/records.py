@@ -95,6 +95,7 @@ class Straight:
     rotation: int  # clockwise turn that sets the page upright: 0, 90, 180, 270 degrees
     skew: float  # the rest, in degrees; positive where lines fall to the right
     frame: Box | None = None  # of a ruled grid that the page was set square by
+    blurred: bool = False  # a small photograph that was enlarged
 
 
 @dataclass(frozen=True, slots=True)

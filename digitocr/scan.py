@@ -131,7 +131,7 @@ def _level_ink(gray: Gray, model: Model) -> tuple[Straight, Ink, list[Grid]]:
 
 def _ink_and_grids(straight: Straight) -> tuple[Ink, list[Grid]]:
     """Return what is written on a page, and what may be its tables, from the top."""
-    ink = find_ink(straight.gray)
+    ink = find_ink(straight.gray, straight.blurred)
     grids = find_grids(ink.rules, max(ink.mask.shape))
     if straight.frame is None:
         return ink, grids

@@ -17,10 +17,8 @@ Boxes = NDArray[np.float64]  # (N, 4), x, y, width and height
 # Pictures of single digits may have 28 rows or fewer; strokes must span several pixels to be cut.
 _MIN_SIDE = 84
 _MAX_ENLARGEMENT = 8
-# Small photographs of a grid have it in 20 or 40 pixels a cell, blurred: enlarged so many times,
-# strokes and what blurs them are about so many pixels wide, which is sharpened so much. From
-# trials on photographed puzzles: see the tables of tests/bench/README.md.
-_GRID_ENLARGEMENT, _UNSHARP_SIGMA, _UNSHARP = 2, 5.0, 2.0
+# Small photographs of a grid have 20 to 40 pixels a cell, blurred: they are enlarged so many times.
+_GRID_ENLARGEMENT = 2
 # The skew is measured on a picture halved to below this size: at 1000 px a line 0.1° off drifts
 # by 1.7 px.
 _LOOK = 1200
@@ -72,6 +70,7 @@ class Flat:
     to_page: Transform  # its pixels → pixels of the page as given
     frame: Quad | None  # the corners of a ruled grid that it was set square by
     skew: float  # of that grid before, as in `Straight`; 0 without one
+    blurred: bool  # as `Straight` says
 
 
 def straighten(gray: Gray, rotation: int = 0) -> Straight:
@@ -110,8 +109,7 @@ def flatten(gray: Gray) -> Flat:
     to_small = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
     if frame is not None:
         frame = _mapped(frame, np.linalg.inv(to_small))
-        gray = _sharpened(gray) if scale > 1 else gray
-    return Flat(gray, to_page @ to_small, frame, skew)
+    return Flat(gray, to_page @ to_small, frame, skew, scale > 1 and frame is not None)
 
 
 def level(flat: Flat, rotation: int = 0) -> Straight:
@@ -124,7 +122,7 @@ def level(flat: Flat, rotation: int = 0) -> Straight:
     gray, to_flat = _quarter_turn(flat.gray, rotation)
     if flat.frame is not None:
         frame = _box_around(_mapped(flat.frame, np.linalg.inv(to_flat)))
-        return Straight(gray, flat.to_page @ to_flat, rotation, flat.skew, frame)
+        return Straight(gray, flat.to_page @ to_flat, rotation, flat.skew, frame, flat.blurred)
     skew = _skew(gray)
     if skew:
         gray, to_skewed = _turn(gray, skew)
@@ -164,15 +162,6 @@ def _enlargement(gray: Gray, has_grid: bool) -> int:
         return 1
     least = _GRID_ENLARGEMENT if has_grid else 1
     return int(np.clip(-(-_MIN_SIDE // min(gray.shape)), least, _MAX_ENLARGEMENT))
-
-
-def _sharpened(gray: Gray) -> Gray:
-    """Return a small photograph with less of its blur, which closes the loops of digits.
-
-    Unsharp masking: what is darker than its surroundings is made darker still.
-    """
-    blurred = cv2.GaussianBlur(gray, (0, 0), _UNSHARP_SIGMA)
-    return np.asarray(cv2.addWeighted(gray, 1 + _UNSHARP, blurred, -_UNSHARP, 0), np.uint8)
 
 
 def _quarter_turn(gray: Gray, rotation: int) -> tuple[Gray, Transform]:
