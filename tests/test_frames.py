@@ -75,12 +75,18 @@ def test_a_photographed_form_is_read_cell_by_cell(
     assert all(x <= one["box"][0] < x + width for one in page["numbers"])
 
 
-def test_a_form_on_its_side_is_turned_and_read(run: Run, tmp_path: Path) -> None:
-    photo = seen(form(ROWS), SEEN["perspective"])
-    cv2.imwrite(str(tmp_path / "form.png"), cv2.rotate(photo, cv2.ROTATE_90_CLOCKWISE))
+@pytest.mark.parametrize(("degrees", "rotation", "skew"), [(50, 270, -40), (200, 180, 20)])
+def test_a_form_is_read_however_it_lies(
+    degrees: int, rotation: int, skew: float, run: Run, tmp_path: Path
+) -> None:
+    cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    corners = np.array([[-380, -180], [380, -180], [380, 180], [-380, 180]])
+    turned = corners @ [[cos, sin], [-sin, cos]] + [650, 500]
+    photo = seen(form(ROWS), turned.tolist(), (1300, 1000))
+    cv2.imwrite(str(tmp_path / "form.png"), photo)
     assert run("scan", "form.png", "-o", "out").returncode == 0
     page = json.loads((tmp_path / "out" / "form.png.json").read_text())["pages"][0]
-    assert page["rotation"] == 270
+    assert (page["rotation"], page["skew"]) == (rotation, pytest.approx(skew, abs=0.5))
     assert [table["rows"] for table in page["tables"]] == [ROWS]
 
 
