@@ -14,6 +14,7 @@ Quad: TypeAlias = NDArray[np.float64]  # (4, 2), x and y of corners, clockwise f
 Points: TypeAlias = NDArray[np.float64]  # (N, 2), x and y
 
 CORNER = 0.05  # part of a side at either end that may be bent or covered
+_MOST_GROWTH = 4  # a page turned by 45° has twice its pixels, and perspective needs some more
 NEAR = 13  # pixels of the shrunk picture; what is this far off a side is no part of it
 
 
@@ -67,27 +68,26 @@ def seen_from_above(gray: Gray, quad: Quad) -> tuple[Gray, Transform]:
     return _warped(gray, _to_rectangle(quad, width, height), width, height)
 
 
-def set_square(gray: Gray, quad: Quad) -> tuple[Gray, Transform]:
+def set_square(gray: Gray, quad: Quad) -> tuple[Gray, Transform] | None:
     """Return a picture of which this part is a rectangle, with what is around it, and the map back.
 
-    What lies farther from its middle than the picture is long, as perspective draws the far parts
-    out, is left out.
+    None where the quadrilateral is seen so steeply that perspective draws what is around it out to
+    more than `_MOST_GROWTH` times the picture's pixels.
     """
     width, height = size_of(quad)
     to_quad = _to_rectangle(quad, width, height)
     bottom, right = gray.shape[0] - 0.5, gray.shape[1] - 0.5
     corners = np.array([[-0.5, right, right, -0.5], [-0.5, -0.5, bottom, bottom], [1, 1, 1, 1]])
     x, y, w = np.linalg.inv(to_quad) @ corners
-    middle, most = np.array([width, height]) / 2, max(gray.shape)
-    if w.min() > 0:  # none of the picture is beyond the horizon
-        around = np.array([x / w, y / w])
-        first = np.maximum(around.min(axis=1), middle - most)
-        last = np.minimum(around.max(axis=1), middle + most)
-    else:
-        first, last = middle - most, middle + most
-    size = np.ceil(last - first).astype(int).tolist()
+    if w.min() <= 0:  # a part of the picture is beyond the horizon
+        return None
+    around = np.array([x / w, y / w])
+    first = around.min(axis=1)
+    columns, rows = np.ceil(around.max(axis=1) - first).astype(int).tolist()
+    if columns * rows > _MOST_GROWTH * gray.size:
+        return None
     shift = np.array([[1, 0, first[0] + 0.5], [0, 1, first[1] + 0.5], [0, 0, 1.0]])
-    return _warped(gray, to_quad @ shift, *size)
+    return _warped(gray, to_quad @ shift, columns, rows)
 
 
 def _to_rectangle(quad: Quad, width: float, height: float) -> Transform:

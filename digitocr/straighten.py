@@ -69,7 +69,7 @@ class Flat:
     gray: Gray
     to_page: Transform  # its pixels → pixels of the page as given
     frame: Quad | None  # the corners of a ruled grid that it was set square by
-    skew: float  # of that grid before, as in `Straight`; 0 without one
+    skew: float  # of that grid before, as in `Straight`; means nothing without one
     blurred: bool  # as `Straight` says
 
 
@@ -96,9 +96,8 @@ def flatten(gray: Gray) -> Flat:
     frame, skew = find_frame(gray), 0.0
     if frame is not None:
         skew = _leaning(frame)
-        if _is_askew(frame):
-            gray, to_sheet = set_square(gray, frame)
-            to_page, frame = to_page @ to_sheet, _mapped(frame, np.linalg.inv(to_sheet))
+        gray, to_sheet, frame = _squared(gray, frame)
+        to_page = to_page @ to_sheet
     scale = _enlargement(gray, frame is not None)
     if scale > 1:
         gray = np.asarray(
@@ -128,6 +127,20 @@ def level(flat: Flat, rotation: int = 0) -> Straight:
         gray, to_skewed = _turn(gray, skew)
         to_flat = to_flat @ to_skewed
     return Straight(gray, flat.to_page @ to_flat, rotation, skew)
+
+
+def _squared(gray: Gray, frame: Quad) -> tuple[Gray, Transform, Quad | None]:
+    """Return a page set square by a grid, the map back, and where the grid is then.
+
+    The page stays as it is where the grid is square, and where it is seen so steeply that it is of
+    no use.
+    """
+    if not _is_askew(frame):
+        return gray, np.eye(3), frame
+    squared = set_square(gray, frame)
+    if squared is None:
+        return gray, np.eye(3), None
+    return *squared, _mapped(frame, np.linalg.inv(squared[1]))
 
 
 def _mapped(points: Quad, transform: NDArray[np.floating]) -> Quad:

@@ -116,7 +116,9 @@ def test_a_level_page_with_a_grid_keeps_its_pixels() -> None:
 
 def test_no_part_of_a_page_is_lost_and_points_find_their_way_back() -> None:
     gray = seen(form(ROWS), SEEN["perspective"])
-    squared, to_page = set_square(gray, np.array(SEEN["perspective"], np.float64))
+    found = set_square(gray, np.array(SEEN["perspective"], np.float64))
+    assert found is not None
+    squared, to_page = found
     height, width = squared.shape
     corners = np.array([[[-1, -1], [width, -1], [width, height], [-1, height]]], np.float64)
     outline = cv2.perspectiveTransform(corners, to_page)[0].astype(np.float32)
@@ -124,11 +126,11 @@ def test_no_part_of_a_page_is_lost_and_points_find_their_way_back() -> None:
         assert cv2.pointPolygonTest(outline, (x, y), measureDist=True) >= -1
 
 
-def test_a_page_seen_almost_edge_on_does_not_grow_without_bounds() -> None:
+@pytest.mark.parametrize("top", [(600, 700), (400, 900)], ids=["horizon", "too large"])
+def test_a_grid_seen_too_steeply_is_not_gone_by(top: tuple[int, int]) -> None:
     gray = np.full((800, 1300), 215, np.uint8)
-    quad = np.array([[600, 300], [700, 300], [1200, 780], [100, 780]], np.float64)
-    squared, _ = set_square(gray, quad)
-    assert max(squared.shape) <= 2 * max(gray.shape) + 1
+    quad = np.array([[top[0], 300], [top[1], 300], [1200, 780], [100, 780]], np.float64)
+    assert set_square(gray, quad) is None
 
 
 def test_faint_lines_between_thick_ones_are_found() -> None:
