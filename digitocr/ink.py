@@ -44,6 +44,9 @@ _EDGE = 0.25
 # blur that fill this part of their boxes, as those with closed loops do, and do not fall apart and
 # become smaller by no more than that part.
 _SHARP, _CLOSED_UP, _SHRUNK = 0.75, 0.5, 0.25
+# Small photographs that were enlarged are sharpened first (unsharp masking) by so much: strokes,
+# and what blurs them, are about so many pixels wide. tests/bench/README.md tells what was tried.
+_UNSHARP, _UNSHARP_SIGMA = 2.0, 5.0
 # but no nearer to paper than this part of the light, and this many deviations of the grain;
 _LEAST_CONTRAST = 0.08
 _LEAST_SIGMAS = 4.5
@@ -62,12 +65,15 @@ _COARSE_GRAIN = 3.0
 _SMOOTHED = 0.375
 
 
-def find_ink(gray: Gray) -> Ink:
+def find_ink(gray: Gray, blurred: bool = False) -> Ink:
     """Return what is written on a page, dark on light or light on dark, on all or parts of it.
 
     Args:
         gray: the level page. One that shows nothing but paper gives an empty mask.
+        blurred: a small photograph that was enlarged, on which loops of digits are nearly closed.
     """
+    if blurred:
+        gray = _unsharp(gray)
     grid = _grid(gray)
     paper, light_on_dark = _paper(gray, grid)
     if light_on_dark.any():
@@ -85,6 +91,12 @@ def find_ink(gray: Gray) -> Ink:
         beside = cv2.bitwise_and(cv2.dilate(mask, _square(_FAINT_STEP)), faint)
         mask = np.asarray(cv2.bitwise_or(mask, beside), np.uint8)
     return take_out_rules(mask)
+
+
+def _unsharp(gray: Gray) -> Gray:
+    """Return a page on which what is darker than its surroundings is darker still."""
+    around = cv2.GaussianBlur(gray, (0, 0), _UNSHARP_SIGMA)
+    return np.asarray(cv2.addWeighted(gray, 1 + _UNSHARP, around, -_UNSHARP, 0), np.uint8)
 
 
 def _sharpened(mask: Mask, gray: Gray, threshold: Cells) -> Mask:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -52,6 +53,13 @@ def around(boxes: list[Box]) -> Box:
     return Box(x, y, right - x, bottom - y)
 
 
+def overlap(one: Box, other: Box) -> bool:
+    """Tell whether two boxes have pixels in common."""
+    across = min(one.right, other.right) - max(one.x, other.x)
+    down = min(one.bottom, other.bottom) - max(one.y, other.y)
+    return across > 0 and down > 0
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """One input to read. Exactly one of `path` and `data` is set."""
@@ -86,6 +94,28 @@ class Straight:
     to_page: Transform  # straightened pixels → pixels of the page as given
     rotation: int  # clockwise turn that sets the page upright: 0, 90, 180, 270 degrees
     skew: float  # the rest, in degrees; positive where lines fall to the right
+    frame: Box | None = None  # of a ruled grid that the page was set square by
+    blurred: bool = False  # a small photograph that was enlarged
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A ruled table: where its lines run, level pixels."""
+
+    columns: tuple[float, ...]  # x of the lines, left to right, at least two
+    rows: tuple[float, ...]  # y of the lines, from the top, at least two
+
+    def cell(self, x: float, y: float) -> tuple[int, int] | None:
+        """Return row and column, from 0, of the cell that a place is in, None outside."""
+        row, column = bisect_right(self.rows, y) - 1, bisect_right(self.columns, x) - 1
+        inside = 0 <= row < len(self.rows) - 1 and 0 <= column < len(self.columns) - 1
+        return (row, column) if inside else None
+
+    @property
+    def box(self) -> Box:
+        """What it fills."""
+        x, y = round(self.columns[0]), round(self.rows[0])
+        return Box(x, y, round(self.columns[-1]) - x, round(self.rows[-1]) - y)
 
 
 @dataclass(frozen=True, slots=True)

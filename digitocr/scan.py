@@ -10,6 +10,7 @@ import numpy as np
 
 from digitocr.crops import normalise
 from digitocr.decode import Lattices
+from digitocr.gridlines import grid_within, without_lines
 from digitocr.ink import find_ink
 from digitocr.known import Holds, rule_of
 from digitocr.layout import into_numbers
@@ -22,6 +23,7 @@ from digitocr.records import (
     Digit,
     FileResult,
     Gray,
+    Grid,
     Ink,
     Known,
     Mask,
@@ -36,12 +38,12 @@ from digitocr.records import (
     Straight,
     Table,
     Transform,
+    overlap,
 )
 from digitocr.segment import Marks, Run, find_marks
 from digitocr.straighten import flatten, level
 from digitocr.strips import find_strips, texts_of
 from digitocr.tables import (
-    Grid,
     cells_of,
     find_grids,
     grids_of,
@@ -140,14 +142,23 @@ def _level_ink(gray: Gray, model: Model) -> tuple[Straight, Ink, list[Grid]]:
     """Return a page upright and level, what is written on it, and what may be its tables."""
     flat = flatten(gray)
     straight = level(flat)
-    ink = find_ink(straight.gray)
-    grids = find_grids(ink.rules, max(ink.mask.shape))
+    ink, grids = _ink_and_grids(straight)
     turn = quarter_turn(_in_tables(ink.mask, grids), model)
     if turn:
         straight = level(flat, turn)
-        ink = find_ink(straight.gray)
-        grids = find_grids(ink.rules, max(ink.mask.shape))
+        ink, grids = _ink_and_grids(straight)
     return straight, ink, grids
+
+
+def _ink_and_grids(straight: Straight) -> tuple[Ink, list[Grid]]:
+    """Return what is written on a page, and what may be its tables, from the top."""
+    ink = find_ink(straight.gray, straight.blurred)
+    grids = find_grids(ink.rules, max(ink.mask.shape))
+    if straight.frame is None:
+        return ink, grids
+    framed = grid_within(straight.gray, straight.frame)
+    grids = [framed, *(grid for grid in grids if not overlap(grid.box, framed.box))]
+    return replace(ink, mask=without_lines(ink.mask, framed)), grids
 
 
 def _in_tables(mask: Mask, grids: Sequence[Grid]) -> Mask:

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Gray, Straight, Transform
+from digitocr.frames import find_frame
+from digitocr.quads import CORNER, Quad, fitted, quad_around, seen_from_above, set_square, size_of
+from digitocr.records import Box, Gray, Straight, Transform
 
-Quad = NDArray[np.float64]  # (4, 2), x and y of corners, clockwise from the top left one
 Boxes = NDArray[np.float64]  # (N, 4), x, y, width and height
 
 # Pictures of single digits may have 28 rows or fewer; strokes must span several pixels to be cut.
 _MIN_SIDE = 84
 _MAX_ENLARGEMENT = 8
+# Small photographs of a grid have 20 to 40 pixels a cell, blurred: they are enlarged so many times.
+_GRID_ENLARGEMENT = 2
 # The skew is measured on a picture halved to below this size: at 1000 px a line 0.1° off drifts
 # by 1.7 px.
 _LOOK = 1200
@@ -26,8 +31,6 @@ _LEVELS = 9  # light levels tried, as a sheet's light is not known
 _LEAST_SHEET = 0.25  # of the picture; smaller ones are panels, labels and pictures as a rule
 _CUT_OFF = 0.05  # part of its outline that may lie at the picture's border
 _FILLED = 0.8  # part of the quadrilateral around it that a sheet fills; bright things may adjoin
-_NEAR = 13  # shrunk pixels; what is this far off that quadrilateral is not a side of the sheet
-_CORNER = 0.05  # part of a side at either end that may be bent or covered
 _BEYOND = 5  # shrunk pixels in and out of an edge where light is compared: wider than its blur
 _DARKER = 0.8  # a desk shows at the most this part of the sheet's light; tinted paper shows more
 _EDGE_SEEN = 0.8  # part of a side along which that must hold
@@ -37,6 +40,9 @@ _MOST_SLANT = 0.5  # cosine of corners; sheets seen more aslant can't be read
 _SQUARE = 0.025  # cosine of corners (1.4°): less may be a printed panel on a scan,
 _EMPTY = 16  # unless nothing is around it: grey levels differ by less than this
 _TRIM = 0.01  # cut off along the edges, which are never quite straight; part of the half sheet
+
+# A grid whose corners are no farther off an upright rectangle's, as parts of its sides, is left.
+_ASKEW = 0.003
 
 _MOST_SKEW = 15.0  # degrees
 _COARSE = 8000  # points of edges are enough to find the skew to half a degree
@@ -56,6 +62,17 @@ _RATHER = 0.6  # squares off a slope, at the most this part of those off two ste
 _AGREE = 0.05  # slopes of the lines of a page differ by less
 
 
+@dataclass(frozen=True, slots=True)
+class Flat:
+    """A page seen from above, not yet upright."""
+
+    gray: Gray
+    to_page: Transform  # its pixels → pixels of the page as given
+    frame: Quad | None  # the corners of a ruled grid that it was set square by
+    skew: float  # of that grid before, as in `Straight`; means nothing without one
+    blurred: bool  # as `Straight` says
+
+
 def straighten(gray: Gray, rotation: int = 0) -> Straight:
     """Return the page flat, upright and level.
 
@@ -66,17 +83,22 @@ def straighten(gray: Gray, rotation: int = 0) -> Straight:
     return level(flatten(gray), rotation)
 
 
-def flatten(gray: Gray) -> Straight:
+def flatten(gray: Gray) -> Flat:
     """Return the sheet out of a photo of one, any other page whole; large enough to find strokes.
 
-    It has no rotation and no skew yet: `level` takes it from here, for as many rotations as are
-    to be tried.
+    A page with a ruled grid that stands askew is set square by it. `level` takes it from here, for
+    as many rotations as are to be tried.
     """
     sheet = _find_sheet(gray)
     to_page = np.eye(3)
     if sheet is not None:
-        gray, to_page = _rectify(gray, sheet)
-    scale = _enlargement(gray)
+        gray, to_page = seen_from_above(gray, sheet)
+    frame, skew = find_frame(gray), 0.0
+    if frame is not None:
+        skew = _leaning(frame)
+        gray, to_sheet, frame = _squared(gray, frame)
+        to_page = to_page @ to_sheet
+    scale = _enlargement(gray, frame is not None)
     if scale > 1:
         gray = np.asarray(
             cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8
@@ -84,10 +106,12 @@ def flatten(gray: Gray) -> Straight:
     # Pixel centres: column x of the page is at scale * (x + 0.5) - 0.5 when enlarged.
     shift = (1 / scale - 1) / 2
     to_small = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
-    return Straight(gray, to_page @ to_small, 0, 0.0)
+    if frame is not None:
+        frame = _mapped(frame, np.linalg.inv(to_small))
+    return Flat(gray, to_page @ to_small, frame, skew, scale > 1 and frame is not None)
 
 
-def level(flat: Straight, rotation: int = 0) -> Straight:
+def level(flat: Flat, rotation: int = 0) -> Straight:
     """Return a flat page turned upright and its lines level; paper fills what turning bares.
 
     Args:
@@ -95,6 +119,9 @@ def level(flat: Straight, rotation: int = 0) -> Straight:
         rotation: clockwise turn that sets it upright: 0, 90, 180 or 270 degrees.
     """
     gray, to_flat = _quarter_turn(flat.gray, rotation)
+    if flat.frame is not None:
+        frame = _box_around(_mapped(flat.frame, np.linalg.inv(to_flat)))
+        return Straight(gray, flat.to_page @ to_flat, rotation, flat.skew, frame, flat.blurred)
     skew = _skew(gray)
     if skew:
         gray, to_skewed = _turn(gray, skew)
@@ -102,11 +129,52 @@ def level(flat: Straight, rotation: int = 0) -> Straight:
     return Straight(gray, flat.to_page @ to_flat, rotation, skew)
 
 
-def _enlargement(gray: Gray) -> int:
-    """Return the whole factor that makes a tiny picture large enough."""
+def _squared(gray: Gray, frame: Quad) -> tuple[Gray, Transform, Quad | None]:
+    """Return a page set square by a grid, the map back, and where the grid is then.
+
+    The page stays as it is where the grid is square, and where it is seen so steeply that it is of
+    no use.
+    """
+    if not _is_askew(frame):
+        return gray, np.eye(3), frame
+    squared = set_square(gray, frame)
+    if squared is None:
+        return gray, np.eye(3), None
+    return *squared, _mapped(frame, np.linalg.inv(squared[1]))
+
+
+def _mapped(points: Quad, transform: NDArray[np.floating]) -> Quad:
+    """Return corners where a transform takes them."""
+    return np.asarray(cv2.perspectiveTransform(points[None], transform)[0], np.float64)
+
+
+def _box_around(quad: Quad) -> Box:
+    """Return the upright box that corners are those of, as far as whole pixels go."""
+    left, top = np.round(quad.min(axis=0) + 0.5).astype(int).tolist()
+    right, bottom = np.round(quad.max(axis=0) + 0.5).astype(int).tolist()
+    return Box(left, top, right - left, bottom - top)
+
+
+def _leaning(frame: Quad) -> float:
+    """Return by how many degrees the level sides of a grid fall."""
+    (x, y) = (frame[[1, 2]] - frame[[0, 3]]).sum(axis=0)
+    return round(float(np.degrees(np.arctan2(y, x))), 1)
+
+
+def _is_askew(frame: Quad) -> bool:
+    """Tell whether a grid is no upright rectangle, as far as would disturb its rules."""
+    width, height = size_of(frame)
+    x, y = (frame - frame.mean(axis=0)).T
+    off = np.abs(np.abs(x) - width / 2) / width, np.abs(np.abs(y) - height / 2) / height
+    return bool(np.max(off) > _ASKEW)
+
+
+def _enlargement(gray: Gray, has_grid: bool) -> int:
+    """Return the whole factor that makes a tiny picture large enough, or a small one of a grid."""
     if max(gray.shape) > _LOOK:
         return 1
-    return int(np.clip(-(-_MIN_SIDE // min(gray.shape)), 1, _MAX_ENLARGEMENT))
+    least = _GRID_ENLARGEMENT if has_grid else 1
+    return int(np.clip(-(-_MIN_SIDE // min(gray.shape)), least, _MAX_ENLARGEMENT))
 
 
 def _quarter_turn(gray: Gray, rotation: int) -> tuple[Gray, Transform]:
@@ -150,23 +218,6 @@ def _halved(gray: Gray, most: int) -> Gray:
 # The sheet in a photo
 
 
-def _rectify(gray: Gray, sheet: Quad) -> tuple[Gray, Transform]:
-    """Return the sheet with these corners seen from above, and the map back."""
-    across, down = sheet[[1, 2]] - sheet[[0, 3]], sheet[[3, 2]] - sheet[[0, 1]]
-    width = max(1, round(float(np.hypot(*across.T).mean())))
-    height = max(1, round(float(np.hypot(*down.T).mean())))
-    corners = np.array([[0, 0], [width, 0], [width, height], [0, height]]) - 0.5
-    to_page = cv2.getPerspectiveTransform(corners.astype(np.float32), sheet.astype(np.float32))
-    flat = cv2.warpPerspective(
-        gray,
-        to_page,
-        (width, height),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    return np.asarray(flat, np.uint8), np.asarray(to_page, np.float64)
-
-
 def _find_sheet(gray: Gray) -> Quad | None:
     """Return the corners of a bright sheet that lies whole on something darker, if one does."""
     if min(gray.shape) < _SHEET_MIN_SIDE:
@@ -196,39 +247,11 @@ def _largest_quad(bright: NDArray[np.bool_]) -> Quad | None:
     at_border = (outline == 0) | (outline == np.array(bright.shape[::-1]) - 1)
     if at_border.any(axis=1).mean() > _CUT_OFF:
         return None
-    around = cv2.approxPolyN(cv2.convexHull(largest), 4, ensure_convex=True).reshape(-1, 2)
-    if len(around) != 4 or cv2.contourArea(largest) < _FILLED * cv2.contourArea(around):
+    around = quad_around(outline)
+    if around is None:
         return None
-    return _fitted(_clockwise(around.astype(np.float64)), outline)
-
-
-def _fitted(around: Quad, outline: NDArray[np.float64]) -> Quad | None:
-    """Return the corners of the lines that run along an outline, given its corners roughly.
-
-    Lines are fitted to most of it, not to what sticks out, is bent or covered.
-    """
-    lines = []
-    for start, end in zip(around, np.roll(around, -1, axis=0), strict=True):
-        side, to = end - start, outline - start
-        part = to @ side / (side @ side)
-        off = np.abs(to @ [-side[1], side[0]]) / np.hypot(*side)
-        near = outline[(part > _CORNER) & (part < 1 - _CORNER) & (off < _NEAR)]
-        if len(near) < _NEAR:
-            return None
-        points = near[::3].astype(np.float32)  # fewer only cost less
-        dx, dy, x, y = cv2.fitLine(points, cv2.DIST_WELSCH, 0, 0.1, 0.01).ravel()
-        lines.append([-dy, dx, dy * x - dx * y])
-    corners = np.cross(np.roll(lines, 1, axis=0), lines)  # (4, 3), where neighbours cross
-    if np.abs(corners[:, 2]).min() < 1e-6:
-        return None
-    return np.asarray(corners[:, :2] / corners[:, 2:], np.float64)
-
-
-def _clockwise(quad: Quad) -> Quad:
-    """Return corners clockwise, the one that is top left after the smallest turn first."""
-    x, y = (quad - quad.mean(axis=0)).T
-    quad = quad[np.argsort(np.arctan2(y, x))]
-    return np.asarray(np.roll(quad, -int(np.argmin(quad.sum(axis=1))), axis=0), np.float64)
+    filled = cv2.contourArea(largest) >= _FILLED * cv2.contourArea(around.astype(np.float32))
+    return fitted(around, outline) if filled else None
 
 
 def _is_sheet(quad: Quad, small: Gray) -> bool:
@@ -265,10 +288,10 @@ def _falls_off(quad: Quad, bare: Gray) -> bool:
         outer, inner = _light_at(points + outward, bare), _light_at(points - outward, bare)
         return np.asarray(((outer <= _DARKER * inner) & (inner > least)).mean(axis=0), np.float64)
 
-    if falls(_CORNER, 1 - _CORNER, 0).min() < _EDGE_SEEN:
+    if falls(CORNER, 1 - CORNER, 0).min() < _EDGE_SEEN:
         return False
     shaded = _SHADED * float(np.percentile(bare, 90))
-    runs_on = falls(-_RUN_ON, -_CORNER, shaded), falls(1 + _CORNER, 1 + _RUN_ON, shaded)
+    runs_on = falls(-_RUN_ON, -CORNER, shaded), falls(1 + CORNER, 1 + _RUN_ON, shaded)
     return bool(np.max(runs_on) < _EDGE_SEEN)
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Number, Rule, Table, around
+from digitocr.records import Box, Grid, Number, Rule, Table, around
 
 # Lengths are parts of the page's digit height, unless said otherwise.
 _REACH = 0.008  # of the page's longer side: rules meet when their ends are no farther apart
@@ -37,26 +37,6 @@ _MOST_LEADING = 5.0  # lines farther apart are not of one table
 
 _Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 Meets = NDArray[np.bool_]  # (N, N)
-
-
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A ruled table: where its lines run, level pixels."""
-
-    columns: tuple[float, ...]  # x of the lines, left to right, at least two
-    rows: tuple[float, ...]  # y of the lines, from the top, at least two
-
-    def cell(self, x: float, y: float) -> tuple[int, int] | None:
-        """Return row and column, from 0, of the cell that a place is in, None outside."""
-        row, column = bisect_right(self.rows, y) - 1, bisect_right(self.columns, x) - 1
-        inside = 0 <= row < len(self.rows) - 1 and 0 <= column < len(self.columns) - 1
-        return (row, column) if inside else None
-
-    @property
-    def box(self) -> Box:
-        """What it fills."""
-        x, y = round(self.columns[0]), round(self.rows[0])
-        return Box(x, y, round(self.columns[-1]) - x, round(self.rows[-1]) - y)
 
 
 def find_grids(rules: Sequence[Rule], longer_side: int) -> list[Grid]:

@@ -16,20 +16,12 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
     {"records", "errors"},
-    {"headers", "pdf", "pageranges", "known", "model", "crops", "rules", "words", "signs"},
+    {"quads"},
+    {"frames", "headers", "pdf", "pageranges", "known"},
+    {"model", "crops", "rules", "words", "signs"},
     {
-        *(
-            "sources",
-            "pages",
-            "straighten",
-            "ink",
-            "segment",
-            "strips",
-            "decode",
-            "narrow",
-            "layout",
-        ),
-        "tables",
+        *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
+        *("layout", "tables", "gridlines"),
         *("writers", "draw"),
     },
     {"upright"},  # cuts marks out as `segment` does, and has them read turned

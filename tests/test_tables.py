@@ -12,9 +12,8 @@ import numpy as np
 import pytest
 from conftest import SAMPLES, Run
 
-from digitocr.records import Box, Digit, Number, Rule
+from digitocr.records import Box, Digit, Grid, Number, Rule
 from digitocr.tables import (
-    Grid,
     cells_of,
     find_grids,
     grids_of,
