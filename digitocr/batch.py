@@ -21,9 +21,10 @@ import numpy as np
 from digitocr import __version__, writers
 from digitocr.draw import annotated, encoded
 from digitocr.errors import DigitocrError, ExitCode, InputUnreadable, OutputUnwritable
+from digitocr.forms import load_form
 from digitocr.model import Model
 from digitocr.records import FileResult, Page, PageResult, Settings, Source, Unread
-from digitocr.scan import scan_pages
+from digitocr.scan import file_result, scan_pages
 
 # What the name of one file can bring about; any other failure to write ends the run.
 _NAME_TROUBLE = {
@@ -52,6 +53,7 @@ class Done:
     file: str
     error: str | None = None  # None: read and written
     trace: str = ""  # where a bug was met
+    misfits: tuple[str, ...] = ()  # why pages of it were not read, though others were
     n_pages: int = 0
     n_numbers: int = 0
     n_review: int = 0
@@ -78,6 +80,15 @@ class Report:
         return [one for one in self.done if one.error is not None]
 
     @property
+    def unread(self) -> list[Unread]:
+        """The inputs that could not be read, and the pages of others that could not."""
+        return [
+            Unread(one.file, error)
+            for one in self.done
+            for error in ([one.error] if one.error is not None else one.misfits)
+        ]
+
+    @property
     def counts(self) -> dict[str, int]:
         """Totals, by the names that run.json uses."""
         return {
@@ -93,7 +104,7 @@ class Report:
         """How the run ended."""
         if self.interrupted:
             return ExitCode.INTERRUPTED
-        return ExitCode.SOME_FAILED if self.failed else ExitCode.OK
+        return ExitCode.SOME_FAILED if self.unread else ExitCode.OK
 
 
 def run(
@@ -127,6 +138,7 @@ def _done(result: FileResult, seconds: float) -> Done:
     numbers = result.numbers
     return Done(
         file=result.file,
+        misfits=tuple(page.error for page in result.pages if page.error),
         n_pages=len(result.pages),
         n_numbers=len(numbers),
         n_review=sum(number.status == "review" for number in numbers),
@@ -142,15 +154,40 @@ def _read(source: Source, settings: Settings, model: Model, output: Output) -> F
         pages.append(page_result)
         if output.annotate and output.folder:
             _write_picture(output.folder, source, page, page_result)
-    result = FileResult(source.name, model.id, tuple(pages))
+    result = file_result(source, model, pages)
     for kind in output.formats:
         if output.folder is None:
-            _print(writers.number_rows(result) if kind == "csv" else writers.json_text(result))
+            _print(_lines(result, settings) if kind == "csv" else writers.json_text(result))
         else:
             _write(_target(output.folder, source, kind), _content(result, kind))
     if output.folder is not None and "csv" in output.formats:
         _write_tables(output.folder, source, result)
+        _write_fields(output.folder, source, result, settings)
     return result
+
+
+def header(settings: Settings) -> str:
+    """Return the header of the one CSV that is written to stdout."""
+    return form_header(settings.form) if settings.form else writers.header_row()
+
+
+def form_header(form: Path) -> str:
+    """Return the header of forms.csv."""
+    return writers.form_header([field.name for field in load_form(form).fields])
+
+
+def _lines(result: FileResult, settings: Settings) -> str:
+    """Return a file's lines of the one CSV that is written to stdout."""
+    return writers.form_rows(result) if settings.form else writers.number_rows(result)
+
+
+def _write_fields(folder: Path, source: Source, result: FileResult, settings: Settings) -> None:
+    """Write the fields of a form; those that an earlier run with a form left go."""
+    path = _target(folder, source, "form.csv")
+    if settings.form:
+        _write(path, (form_header(settings.form) + writers.form_rows(result)).encode())
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write_tables(folder: Path, source: Source, result: FileResult) -> None:
@@ -220,7 +257,7 @@ def _forget(source: Source, output: Output) -> None:
     """Remove results that an earlier run left for a file that now can't be read."""
     if output.folder is None:
         return
-    for ending in ("csv", "json", "annotated.jpg"):
+    for ending in ("csv", "json", "form.csv", "annotated.jpg"):
         with suppress(OSError):  # there is none, or its name is too long or that of a folder
             _target(output.folder, source, ending).unlink()
     _forget_tables(output.folder, source, 1, 1)
@@ -249,8 +286,9 @@ def write_views(
         return
     if "csv" in output.formats:
         _write_view(folder / "numbers.csv", _all_numbers(folder, report))
-    failed = (Unread(one.file, one.error or "") for one in report.failed)
-    _write_view(folder / "errors.csv", writers.error_rows(failed).encode())
+    if "csv" in output.formats and settings.form:
+        _write_view(folder / "forms.csv", _all_forms(folder, report, settings.form))
+    _write_view(folder / "errors.csv", writers.error_rows(report.unread).encode())
     about = _about_run(report, inputs, settings, model, output)
     _write_view(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
 
@@ -261,6 +299,15 @@ def _all_numbers(folder: Path, report: Report) -> Iterator[bytes]:
     yield header
     for one in report.read:
         with (folder / f"{one.file}.csv").open("rb") as lines:
+            yield lines.read().removeprefix(header)
+
+
+def _all_forms(folder: Path, report: Report, form: Path) -> Iterator[bytes]:
+    """Yield the lines of forms.csv: those of every file's fields, one header."""
+    header = form_header(form).encode()
+    yield header
+    for one in report.read:
+        with (folder / f"{one.file}.form.csv").open("rb") as lines:
             yield lines.read().removeprefix(header)
 
 
@@ -276,6 +323,7 @@ def _about_run(
             "min_confidence": model.review_line(settings),
             "second_opinion": settings.second_opinion,
             "known": {part: text for part, text in asdict(settings.known).items() if text},
+            **({"form": writers.utf8_name(str(settings.form))} if settings.form else {}),
             "formats": list(output.formats),
             "annotate": output.annotate,
         },

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from digitocr.batch import Done, Output, Report
     from digitocr.dataset import Digits
     from digitocr.recipes import Material, Recipe
-    from digitocr.records import Settings, Source, Unread
+    from digitocr.records import Known, Settings, Source, Unread
 
 app = typer.Typer(
     help="Read the numbers on scanned and photographed pages into CSV and JSON.",
@@ -178,6 +178,13 @@ def scan(
             rich_help_panel=_KNOWN,
         ),
     ] = None,
+    form: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FORM.toml",
+            help="Read the fields of this form, and nothing else (see: digitocr form --help).",
+        ),
+    ] = None,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False,
@@ -198,13 +205,26 @@ def scan(
         known = Known(digits, pattern, within, check, listed)
         rule_of(known)  # says now what is wrong with it
         least = None if min_confidence is None else _chance("--min-confidence", min_confidence)
-        settings = Settings(model, _chance("--max-error", max_error), least, second_opinion, known)
+        most = _chance("--max-error", max_error)
+        if form:
+            _check_form(form, known)
+        settings = Settings(model, most, least, second_opinion, known, form)
         target = _output(output, formats, annotate)
         found = _found(inputs, target)
         if dry_run:
             raise typer.Exit(_show_plan(found))
         report = _scan(inputs, found, settings, target, verbose, quiet)
         raise typer.Exit(report.exit_code)
+
+
+def _check_form(form: Path, known: Known) -> None:
+    """Say now what is wrong with a form file."""
+    from digitocr.forms import load_form
+    from digitocr.records import Known
+
+    if known != Known():
+        raise WrongUsage("--form goes without what is known of all numbers: say it of its fields")
+    load_form(form)
 
 
 def _chance(option: str, value: float) -> float:
@@ -271,14 +291,14 @@ def _scan(
     quiet: bool,
 ) -> Report:
     """Read all inputs, write all results, show how it went."""
-    from digitocr import batch, show, writers
+    from digitocr import batch, show
     from digitocr.model import load_model
 
     model = load_model(settings.model)
     if target.folder:
         batch.check_folder(target.folder)
     elif target.formats == ("csv",):
-        sys.stdout.write(writers.header_row())
+        sys.stdout.write(batch.header(settings))
         sys.stdout.flush()
     report, start = batch.Report(), time.perf_counter()
     with _interruptible(report):
@@ -311,6 +331,30 @@ def _say_done(done: Done, verbose: bool) -> None:
     elif verbose:
         counts = f"{done.n_pages} pages, {done.n_numbers} numbers, {done.n_review} to review"
         _say(f"{done.file}: {counts}, {done.seconds:.2f} s")
+
+
+@app.command()
+def form(
+    picture: Annotated[
+        Path, typer.Argument(metavar="BLANK.png", help="A picture of the form, upright.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FORM.toml", help="The form file to write.")
+    ],
+    verbose: Verbose = False,
+) -> None:
+    """Find the boxes of a form, and write a form file to edit, for: digitocr scan --form.
+
+    Example: digitocr form blank.png -o form.toml
+    """
+    with _reported(verbose):
+        from digitocr.blank import begin_form
+
+        begun = begin_form(picture, output)
+        if begun.filled:
+            _say("Most boxes are filled: what is in them is taken for writing (filled = true).")
+        _say(f"fields: {len(begun.fields)}, their names drawn in {begun.names}")
+        _say(f"Written: {output}; give the fields their names there, and what is known of each.")
 
 
 @app.command()

@@ -68,6 +68,11 @@ def find_ink(gray: Gray) -> Ink:
     Args:
         gray: the level page. One that shows nothing but paper gives an empty mask.
     """
+    return take_out_rules(find_dark(gray))
+
+
+def find_dark(gray: Gray) -> Mask:
+    """Return all ink on a page, with its ruled lines; see `find_ink`."""
     grid = _grid(gray)
     paper, light_on_dark = _paper(gray, grid)
     if light_on_dark.any():
@@ -84,7 +89,7 @@ def find_ink(gray: Gray) -> Ink:
     for _ in range(_FAINT_STEPS):
         beside = cv2.bitwise_and(cv2.dilate(mask, _square(_FAINT_STEP)), faint)
         mask = np.asarray(cv2.bitwise_or(mask, beside), np.uint8)
-    return take_out_rules(mask)
+    return mask
 
 
 def _sharpened(mask: Mask, gray: Gray, threshold: Cells) -> Mask:

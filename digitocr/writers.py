@@ -6,12 +6,12 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from digitocr import __version__
-from digitocr.records import Box, FileResult, Number, PageResult, Table, Unread
+from digitocr.records import Box, FieldReading, FileResult, Number, PageResult, Table, Unread
 
 SCHEMA = 1
 COLUMNS = [
@@ -66,6 +66,30 @@ def _number_row(name: str, page: int, number: Number) -> list[object]:
     return [name, page, *place, number.text, confidence, number.status, *_box(number.box)]
 
 
+def form_columns(names: Sequence[str]) -> list[str]:
+    """Return the columns of forms.csv for fields of these names."""
+    after = [f"{name}_{what}" for name in names for what in ("confidence", "status")]
+    return ["file", "page", *names, *after]
+
+
+def form_header(names: Sequence[str]) -> str:
+    """Return the header line of forms.csv for fields of these names."""
+    return csv_text([map(safe_cell, form_columns(names))])
+
+
+def form_rows(result: FileResult) -> str:
+    """Return a file's fields as CSV lines without the header: a line for each page read."""
+    name = safe_cell(utf8_name(result.file))
+    return csv_text(
+        [name, page.page, *_field_cells(page.fields)] for page in result.pages if not page.error
+    )
+
+
+def _field_cells(fields: Sequence[FieldReading]) -> list[str]:
+    after = [cell for one in fields for cell in (f"{one.confidence:.4f}", one.status)]
+    return [*(one.text for one in fields), *after]
+
+
 def error_rows(unread: Iterable[Unread]) -> str:
     """Return errors.csv: one row for each input that could not be read."""
     rows = ((safe_cell(utf8_name(one.file)), safe_cell(utf8_name(one.error))) for one in unread)
@@ -107,6 +131,17 @@ def _page_json(page: PageResult) -> dict[str, Any]:
         "skew": page.skew,
         "numbers": [_number_json(number) for number in page.numbers],
         "tables": [_table_json(table) for table in page.tables],
+        **({"fields": [_field_json(one) for one in page.fields]} if page.fields else {}),
+        **({"error": page.error} if page.error else {}),
+    }
+
+
+def _field_json(field: FieldReading) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "text": field.text,
+        "confidence": round(field.confidence, 4),
+        "status": field.status,
     }
 
 
@@ -120,6 +155,7 @@ def _number_json(number: Number) -> dict[str, Any]:
         "table": number.table,
         "row": number.row,
         "column": number.column,
+        **({"field": number.field} if number.field else {}),
         "box": _box(number.box),
         "digits": [
             {"digit": d.digit, "confidence": round(d.confidence, 4), "box": _box(d.box)}

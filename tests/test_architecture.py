@@ -31,9 +31,11 @@ LAYERS = [
         ),
         "tables",
         *("writers", "draw"),
+        *("align", "boxes", "fields"),
     },
-    {"upright"},  # cuts marks out as `segment` does, and has them read turned
-    {"scan", "dataset"},
+    # cuts marks out as `segment` does, and has them read turned; reads a form's picture as a page
+    {"upright", "forms"},
+    {"scan", "blank", "dataset"},
     {"batch", "additions", "distort", "calibration"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},
