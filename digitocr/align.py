@@ -22,11 +22,12 @@ _LEAST_AGREEING = 15  # matches; fewer agree by chance
 # have, at the least: sheets seen more aslant can't be read, smaller ones neither.
 _LEAST_SIDE, _LEAST_SIZE = 0.4, 0.2
 # What is printed on the form is found on the page within so many shrunk pixels, on this part of
-# its ink more than ink would be found there by chance. Set by hand: pages of the form have 0.75 or
-# more, the most like it of other forms 0.3 (tests/bench/forms.py).
-_NEAR, _LEAST_FOUND = 2, 0.5
-# Ink is this part of the darkest as dark; and this many grey levels, or paper's noise would be.
-_AS_DARK, _LEAST_DARK = 0.3, 6
+# its ink more than ink would be found there by chance. Set by hand: pages of the form have 0.95 or
+# more, those with its rows in another order 0.5 to 0.6 (tests/bench/forms.py).
+_NEAR, _LEAST_FOUND = 3, 0.75
+# Ink is this part of the darkest as dark, as rules are much lighter than a pen; and this many grey
+# levels, or paper's noise would be.
+_AS_DARK, _LEAST_DARK = 0.15, 6
 _PAPER = 31  # shrunk pixels: wider than strokes, narrower than shadows
 
 _RIM = 0.1  # of a field that may be cut off

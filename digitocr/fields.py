@@ -15,6 +15,9 @@ from digitocr.signs import find_signs, spelled
 # Print is found on the page no farther off than this, pixels of the form's picture: what paper
 # bends and the map onto the page is off, and the blur around print.
 _MISFIT = 1.5
+# Where paper bends, the print around a field is looked for so far aside, in field heights; the less
+# of it has to be found there, for each field height, the nearer it is.
+_AROUND, _ASIDE, _FARTHER = 0.3, 0.25, 0.2
 # Ink that is so many times thicker than the form's rules is more than a rule.
 _THICKER = 1.6
 # Marks belong to a field with more than this part of their ink in its box.
@@ -30,11 +33,9 @@ def without_print(ink: Mask, printed: Mask, scale: float) -> Mask:
 
     Args:
         ink: all that is dark on the page, brought onto the form's picture.
-        printed: all that is dark on the form's picture.
-        scale: pixels of the page for one of the picture.
+        printed: what is dark on the form around its fields, where it is on the page.
+        scale: pixels of the page for one of the form's picture.
     """
-    large = cv2.resize(printed, ink.shape[::-1], interpolation=cv2.INTER_LINEAR)
-    printed = np.asarray(cv2.threshold(large, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
     off = max(1, round(_MISFIT * scale))
     near = cv2.dilate(printed, _round(off))
     rule = _rule_width(printed)
@@ -45,6 +46,48 @@ def without_print(ink: Mask, printed: Mask, scale: float) -> Mask:
     along = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _square(thick))
     kept = cv2.bitwise_or(across, cv2.bitwise_and(along, cv2.bitwise_not(bold)))
     return np.asarray(cv2.bitwise_or(free, cv2.bitwise_and(ink, kept)), np.uint8)
+
+
+def settled(ink: Mask, printed: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[Box]]:
+    """Return a form's print around its fields where it is on the page, and the fields there.
+
+    Args:
+        ink: all that is dark on the page, brought onto the form's picture.
+        printed: all that is dark on the form's picture, as large as the page is now.
+        boxes: of the fields, where a flat page would have them.
+    """
+    found, places = np.zeros_like(printed), []
+    for box in boxes:
+        room, aside = round(_AROUND * box.height), max(1, round(_ASIDE * box.height))
+        left, top = max(0, box.x - room), max(0, box.y - room)
+        own = printed[top : box.bottom + room, left : box.right + room]
+        x, y = _shift(ink, own, left, top, aside)
+        _lay(own, found, left + x, top + y)
+        places.append(Box(box.x + x, box.y + y, box.width, box.height))
+    return found, places
+
+
+def _shift(ink: Mask, own: Mask, left: int, top: int, aside: int) -> tuple[int, int]:
+    """Return how far to the right and down most of a piece of print is found in the ink."""
+    wide = cv2.copyMakeBorder(ink, *(aside,) * 4, cv2.BORDER_CONSTANT, value=0)
+    here = wide[top : top + own.shape[0] + 2 * aside, left : left + own.shape[1] + 2 * aside]
+    most = float(own.sum(dtype=np.int64))
+    if most == 0:
+        return 0, 0
+    met = cv2.matchTemplate(here / np.float32(255), own / np.float32(255), cv2.TM_CCORR)
+    off = np.arange(-aside, aside + 1)
+    farther = np.hypot(off[:, None], off) / aside * _ASIDE * _FARTHER
+    y, x = np.unravel_index(np.argmax(met * 255 / most - farther), met.shape)
+    return int(x) - aside, int(y) - aside
+
+
+def _lay(own: Mask, onto: Mask, left: int, top: int) -> None:
+    """Lay a piece of print onto a mask, in place; what is beyond is cut off."""
+    height, width = onto.shape
+    x, y = max(0, -left), max(0, -top)
+    own = own[y : height - top, x : width - left]
+    here = onto[top + y : top + y + own.shape[0], left + x : left + x + own.shape[1]]
+    np.maximum(here, own, out=here)
 
 
 def _rule_width(printed: Mask) -> float:
@@ -77,6 +120,12 @@ def inside_fields(ink: Mask, boxes: Sequence[Box]) -> Mask:
     kept = inside > _INSIDE * stats[:, cv2.CC_STAT_AREA]
     kept[0] = False
     return np.asarray(np.where(kept[marks], 255, 0), np.uint8)
+
+
+def enlarged(printed: Mask, ink: Mask) -> Mask:
+    """Return the print of a form's picture as large as a page brought onto that."""
+    large = cv2.resize(printed, ink.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.threshold(large, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
 
 
 def scaled(box: Box, scale: float) -> Box:

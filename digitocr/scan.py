@@ -15,11 +15,13 @@ from digitocr.errors import InputUnreadable
 from digitocr.fields import (
     Guesses,
     as_written,
+    enlarged,
     inside_fields,
     is_in,
     one_a_cell,
     runs_in,
     scaled,
+    settled,
     without_print,
 )
 from digitocr.forms import Form, load_form
@@ -143,8 +145,8 @@ def _read_form(page: Page, form: Form, settings: Settings, model: Model) -> Page
     if to_page is None:
         return replace(result, error=f"page {page.number} doesn't show the form {settings.form}")
     straight, scale = brought_onto(page.gray, to_page, form.size)
-    boxes = [scaled(field.box, scale) for field in form.fields]
-    marks = find_marks(inside_fields(_written(straight.gray, form, scale), boxes))
+    ink, boxes = _written(straight.gray, form, scale)
+    marks = find_marks(inside_fields(ink, boxes))
     reading = read_marks(marks, settings, model)
     line = model.review_line(settings)
     numbers, fields = [], []
@@ -174,11 +176,14 @@ def _map_of_form(gray: Gray, form: Form, model: Model) -> Transform | None:
     return from_edge_to_edge(form.size, (width, height), _level_ink(gray, model)[0])
 
 
-def _written(gray: Gray, form: Form, scale: float) -> Mask:
-    """Return what is written on a page brought onto a form, without what is printed there."""
+def _written(gray: Gray, form: Form, scale: float) -> tuple[Mask, list[Box]]:
+    """Return what is written on a page brought onto a form, without print, and where fields are."""
+    boxes = [scaled(field.box, scale) for field in form.fields]
     if form.printed is None:
-        return find_ink(gray).mask
-    return without_print(find_dark(gray), form.printed, scale)
+        return find_ink(gray).mask, boxes
+    ink = find_dark(gray)
+    printed, boxes = settled(ink, enlarged(form.printed, ink), boxes)
+    return without_print(ink, printed, scale), boxes
 
 
 def _in_field(
