@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from accuracy import numbers_right
 from commands import MNIST, digitocr, run_well
@@ -104,10 +105,7 @@ def main() -> None:
         roster = work / "roster.csv"
         roster.write_text("\n".join(["number", *rows[:N_LISTED]]))
         pools = {"luhn": [luhn(row[:-1]) for row in rows], "list": rows[:N_LISTED]}
-        rules = {
-            "luhn": ["--digits", "8", "--check", "luhn"],
-            "list": ["--list", f"{roster}:number"],
-        }
+        rules = {"luhn": ["--digits", "8", "--check", "luhn"], "list": ["--list", f"{roster}:number"]}
         for rule, pool in pools.items():
             truth = compose(work / rule, pool, a.pages, a.variant)
             measure(f"{a.variant} {rule} without", truth, work / rule, work / "a", [])
