@@ -328,7 +328,9 @@ def _say_done(done: Done, verbose: bool) -> None:
         _say(f"error: {done.file}: {done.error}.")
         if verbose and done.trace and sys.stderr:
             sys.stderr.write(done.trace)
-    elif verbose:
+    for misfit in done.misfits:
+        _say(f"error: {done.file}: {misfit}.")
+    if verbose and not done.error:
         counts = f"{done.n_pages} pages, {done.n_numbers} numbers, {done.n_review} to review"
         _say(f"{done.file}: {counts}, {done.seconds:.2f} s")
 
