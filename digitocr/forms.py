@@ -62,6 +62,8 @@ def load_form(path: Path) -> Form:
     """
     try:
         stat = path.stat()
+        if not path.is_file():
+            raise WrongUsage(f"{path}: is no file", _ADVICE)  # a pipe may never end
         if stat.st_size > _MOST_BYTES:
             raise WrongUsage(f"{path}: is larger than {_MOST_BYTES // 10**6} MB", _ADVICE)
     except OSError as error:

@@ -5,8 +5,9 @@ Pillow, NumPy and OpenCV), from the fonts that make.py names:
 
     python samples/make_forms.py [--out DIR]
 
-Where numbers are written is told by forms/form.toml, which `digitocr form` began and a person
-finished. What they are is in truth.csv, in the columns that forms.csv has for it.
+The blank form is forms/blank.png, the filled ones are in forms/scans. Where numbers are written is
+told by forms/form.toml, which `digitocr form` began and a person finished; forms/names.jpg is part
+of what that drew. What is written is in truth.csv, in the columns that forms.csv has for it.
 """
 
 import argparse
@@ -47,7 +48,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-FORMS = Path(__file__).parent / "forms"
+FORMS = Path(__file__).parent.parent / "forms"
 DPI = 150
 PRINT: Colour = (0.2, 0.2, 0.25)
 DESK = (92.0, 78.0, 66.0)  # red, green, blue
@@ -252,9 +253,9 @@ SAMPLES: tuple[tuple[str, Pen, Callable[[Page], Image.Image]], ...] = (
 def main() -> None:
     """Make the blank form and the filled ones."""
     parser = argparse.ArgumentParser(description="Make the sample forms.")
-    parser.add_argument("--out", type=Path, default=FORMS, help="folder (default: forms, beside)")
+    parser.add_argument("--out", type=Path, default=FORMS, help="folder (default: forms)")
     folder: Path = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scans").mkdir(parents=True, exist_ok=True)
     coarse_greys(blank().scan(grain=1.0, askew=0)).save(folder / "blank.png", optimize=True)
     names = [field["name"] for field in load_fields()]
     with (folder / "truth.csv").open("w", newline="") as file:
@@ -263,7 +264,7 @@ def main() -> None:
         for name, pen, picture in SAMPLES:
             page, written = filled(name, pen)
             options = SAVE_OPTIONS[Path(name).suffix]
-            picture(page).save(folder / name, **options, dpi=(DPI, DPI))
+            picture(page).save(folder / "scans" / name, **options, dpi=(DPI, DPI))
             rows.writerow([name, 1, *(written[field] for field in names)])
 
 

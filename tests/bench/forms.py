@@ -2,7 +2,7 @@
 
     python tests/bench/forms.py [--pages 20] [--only photo,faint] [--keep FOLDER]
 
-Fills in samples/forms/blank.png, enlarged to 300 dpi, with MNIST test digits, as its form file
+Fills in forms/blank.png, enlarged to 300 dpi, with MNIST test digits, as its form file
 says: a digit a cell in combs, numbers as compose.py writes them in boxes. The kinds: clean; skew (3
 degrees either way); photo (on a desk, at a slant); upside (upside down and up to 2 degrees askew);
 faint (a third of the contrast, a shadow, and noise); besides
@@ -26,7 +26,7 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from commands import MNIST, SAMPLES, digitocr, run
+from commands import MNIST, REPO, SAMPLES, digitocr, run
 from compose import (
     HEIGHT,
     INK,
@@ -49,7 +49,7 @@ from compose import (
 sys.path.insert(0, str(SAMPLES))
 from make_forms import Entries, Field, entries, load_fields, load_meters
 
-FORM = SAMPLES / "forms" / "form.toml"
+FORMS = REPO / "forms"
 TIMES = 2  # pages are so many times as large as the form's picture
 FAINT = 0.33  # of the contrast
 
@@ -84,7 +84,7 @@ MORE = {"bent": bent}  # not among the five
 
 def blank_form() -> Page:
     """Return the blank form, 300 dpi."""
-    blank = cv2.imread(str(SAMPLES / "forms" / "blank.png"), cv2.IMREAD_GRAYSCALE)
+    blank = cv2.imread(str(FORMS / "blank.png"), cv2.IMREAD_GRAYSCALE)
     return cv2.resize(blank, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
@@ -138,10 +138,9 @@ class Counts(NamedTuple):
 
 def scanned(folder: Path, results: Path) -> dict[str, dict[str, str]]:
     """Return the rows of forms.csv by their file, once a folder is scanned."""
-    command = [digitocr(), "scan", folder, "-o", results, "-q", "--form", FORM, "--annotate"]
-    ran = run(command)
+    ran = run([digitocr(), "scan", folder, "-o", results, "-q", "--form", FORMS / "form.toml"])
     if ran.code not in (0, 7):  # 7: pages that are none of the form
-        sys.exit(f"error: {' '.join(map(str, command))} ended with {ran.code}:\n{ran.stderr}")
+        sys.exit(f"error: digitocr scan {folder} ended with {ran.code}:\n{ran.stderr}")
     with (results / "forms.csv").open(newline="") as file:
         return {row["file"]: row for row in csv.DictReader(file)}
 
