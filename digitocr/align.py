@@ -32,8 +32,9 @@ _AS_DARK, _LEAST_DARK = 0.15, 6
 _PAPER = 31  # shrunk pixels: wider than strokes, narrower than shadows
 
 _RIM = 0.1  # of a field that may be cut off
-# Pages that are a form from edge to edge are as high for their width but for this part.
-_AS_HIGH = 0.04
+# Pages that are a form from edge to edge are as high for their width but for this part; how high
+# a sheet is that was photographed at a slant is not known that well.
+_AS_HIGH, _AS_HIGH_ASLANT = 0.04, 0.25
 _MOST_PIXELS = 200_000_000  # of a page brought onto a form
 
 _Points = NDArray[np.float32]  # (N, 2), x and y
@@ -81,21 +82,20 @@ def find_form(gray: Gray, reference: Reference) -> Transform | None:
     return np.asarray(to_page @ onto @ np.linalg.inv(to_reference), np.float64)
 
 
-def from_edge_to_edge(
-    size: tuple[int, int], flat: tuple[int, int], level: Straight
-) -> Transform | None:
+def from_edge_to_edge(size: tuple[int, int], flat: Straight, level: Straight) -> Transform | None:
     """Return the map from pixels of a form to those of a page that is the form from edge to edge.
 
     None where the page has other proportions.
 
     Args:
         size: of the form, width and height.
-        flat: of the page's sheet as given, width and height.
+        flat: the page's sheet, neither turned nor levelled.
         level: the page upright and level. It may have grown around its middle.
     """
-    wide, tall = flat if level.rotation in (0, 180) else flat[::-1]
+    tall, wide = flat.gray.shape if level.rotation in (0, 180) else flat.gray.shape[::-1]
     across, down = wide / size[0], tall / size[1]
-    if not 1 - _AS_HIGH <= across / down <= 1 / (1 - _AS_HIGH):
+    aslant = not np.allclose(flat.to_page[2, :2], 0)
+    if abs(np.log(across / down)) > (_AS_HIGH_ASLANT if aslant else _AS_HIGH):
         return None
     height, width = level.gray.shape
     left = (width - across * (size[0] - 1) - 1) / 2  # between pixel centres

@@ -172,8 +172,7 @@ def _map_of_form(gray: Gray, form: Form, model: Model) -> Transform | None:
     """Return the map from a form's pixels to a page's, None where the page is none of the form."""
     if form.reference is not None:
         return find_form(gray, form.reference)
-    height, width = flatten(gray).gray.shape
-    return from_edge_to_edge(form.size, (width, height), _level_ink(gray, model)[0])
+    return from_edge_to_edge(form.size, flatten(gray), _level_ink(gray, model)[0])
 
 
 def _written(gray: Gray, form: Form, scale: float) -> tuple[Mask, list[Box]]:

@@ -275,11 +275,15 @@ def test_a_form_of_a_size_is_read_from_edge_to_edge(run: Run, tmp_path: Path) ->
         halved = halved.replace(str(list(box)), str([side // 2 for side in box]))
     (tmp_path / "form.toml").write_text(halved)
     (tmp_path / "a.png").write_bytes(encode(".png", filled()))
+    (tmp_path / "b.png").write_bytes(encode(".png", photographed(filled())))
     (tmp_path / "tall.png").write_bytes(encode(".png", np.rot90(filled())[:, :500].copy()))
-    done = run("scan", "a.png", "tall.png", "-o", "out", "--form", "form.toml")
+    done = run("scan", "a.png", "b.png", "tall.png", "-o", "out", "--form", "form.toml")
     assert done.returncode == 7
-    (row,) = read_rows(tmp_path / "out" / "forms.csv")
-    assert (row["file"], row["code"], row["room"]) == ("a.png", "3748", "47")
+    found = read_rows(tmp_path / "out" / "forms.csv")
+    assert [(row["file"], row["code"], row["room"]) for row in found] == [
+        ("a.png", "3748", "47"),
+        ("b.png", "3748", "47"),
+    ]
 
 
 def test_fields_of_an_earlier_run_go(run: Run, tmp_path: Path) -> None:
