@@ -22,10 +22,12 @@ _LEAST_AGREEING = 15  # matches; fewer agree by chance
 # have, at the least: sheets seen more aslant can't be read, smaller ones neither.
 _LEAST_SIDE, _LEAST_SIZE = 0.4, 0.2
 # What is printed on the form is found on the page within so many shrunk pixels, on this part of
-# its ink more than ink would be found there by chance. Set by hand: pages of the form have 1.0,
-# or 0.95 where paper bulges; a form that has its rows in another order 0.5 (tests/bench/forms.py),
-# one that has other labels beside the same boxes 0.86 (tests/test_forms.py).
-_NEAR, _LEAST_FOUND = 3, 0.9
+# its ink more than ink would be found there by chance. Pieces of it this large may be so far off,
+# as paper bends. Set by hand: pages of the form have 0.98 or more, also where paper bulges by 2.5
+# mm; a form that has its rows in another order 0.7 at the most (tests/bench/forms.py), one that has
+# other labels beside the same boxes 0.87 (tests/test_forms.py).
+_NEAR, _LEAST_FOUND = 2, 0.93
+_PIECE, _BENDS = 80, 8
 # Ink is this part of the darkest as dark, as rules are much lighter than a pen; and this many grey
 # levels, or paper's noise would be.
 _AS_DARK, _LEAST_DARK = 0.15, 6
@@ -202,18 +204,28 @@ def _is_plausible(found: Transform, small: Gray, page: Gray) -> bool:
 
 
 def _found_print(found: Transform, small: Gray, page: Gray) -> float:
-    """Return on what part of the form's print the page has ink, more than by chance; up to 1."""
+    """Return on what part of the form's print the page has ink, more than by chance; up to 1.
+
+    Each piece of the print counts where most of it is found, as paper bends.
+    """
     size = small.shape[1], small.shape[0]
     inverse = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     onto = cv2.warpPerspective(page, found, size, flags=inverse, borderMode=cv2.BORDER_REPLICATE)
-    shown = cv2.warpPerspective(np.ones_like(page), found, size, flags=inverse) > 0
+    shown = cv2.warpPerspective(np.ones_like(page), found, size, flags=inverse)
     near = np.ones((2 * _NEAR + 1, 2 * _NEAR + 1), np.uint8)
-    ink = (cv2.dilate(_dark(np.asarray(onto, np.uint8)), near) > 0) & shown
-    printed = _dark(small) > 0
-    if not printed.any():
-        return 0.0
-    chance = float(ink.mean())
-    return (float(ink[printed].mean()) - chance) / max(1 - chance, 1e-9)
+    ink = cv2.dilate(_dark(np.asarray(onto, np.uint8)), near) // 255 * shown
+    printed = _dark(small) // 255
+    wide = cv2.copyMakeBorder(ink, *(_BENDS,) * 4, cv2.BORDER_CONSTANT, value=0)
+    met = 0.0
+    for y in range(0, size[1], _PIECE):
+        for x in range(0, size[0], _PIECE):
+            piece = printed[y : y + _PIECE, x : x + _PIECE]
+            if piece.any():
+                rows, columns = piece.shape
+                here = wide[y : y + rows + 2 * _BENDS, x : x + columns + 2 * _BENDS]
+                met += float(cv2.matchTemplate(here, piece, cv2.TM_CCORR).max())
+    chance, n_printed = float(ink.mean()), float(np.count_nonzero(printed))
+    return (met / max(n_printed, 1.0) - chance) / max(1 - chance, 1e-9)
 
 
 def _dark(small: Gray) -> Mask:

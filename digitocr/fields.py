@@ -16,8 +16,9 @@ from digitocr.signs import find_signs, spelled
 # bends and the map onto the page is off, and the blur around print.
 _MISFIT = 1.5
 # Where paper bends, the print around a field is looked for so far aside, in field heights; the less
-# of it has to be found there, for each field height, the nearer it is.
-_AROUND, _ASIDE, _FARTHER = 0.3, 0.25, 0.2
+# of it has to be found there, for each field height, the nearer it is. Wide fields are looked at in
+# pieces about so wide.
+_AROUND, _ASIDE, _FARTHER, _PIECE = 0.3, 0.25, 0.2, 2.0
 # Ink that is so many times thicker than the form's rules is more than a rule.
 _THICKER = 1.6
 # Marks belong to a field with more than this part of their ink in its box.
@@ -60,9 +61,17 @@ def settled(ink: Mask, printed: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[
     for box in boxes:
         room, aside = round(_AROUND * box.height), max(1, round(_ASIDE * box.height))
         left, top = max(0, box.x - room), max(0, box.y - room)
-        own = printed[top : box.bottom + room, left : box.right + room]
-        x, y = _shift(ink, own, left, top, aside)
-        _lay(own, found, left + x, top + y)
+        around = printed[top : box.bottom + room, left : box.right + room]
+        pieces = np.array_split(
+            around, max(1, round(around.shape[1] / _PIECE / box.height)), axis=1
+        )
+        at, shifts = left, []
+        for own in pieces:
+            x, y = _shift(ink, own, at, top, aside)
+            _lay(own, found, at + x, top + y)
+            at += own.shape[1]
+            shifts.append((x, y))
+        x, y = np.median(shifts, axis=0).round().astype(int).tolist()
         places.append(Box(box.x + x, box.y + y, box.width, box.height))
     return found, places
 
