@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
+import os
 import platform
+import shutil
 import sys
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from itertools import count
 from pathlib import Path
@@ -18,8 +21,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from digitocr import __version__, writers
-from digitocr.draw import annotated, encoded
+from digitocr import __version__, sheets, writers
+from digitocr.draw import annotated, cutting, encoded
 from digitocr.errors import DigitocrError, ExitCode, InputUnreadable, OutputUnwritable
 from digitocr.forms import load_form
 from digitocr.model import Model
@@ -35,6 +38,8 @@ _NAME_TROUBLE = {
     errno.EILSEQ,
     errno.EINVAL,
 }
+# In the output folder while a workbook is in the making: pictures of numbers and its parts.
+_PARTS = ".numbers.xlsx.parts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +47,9 @@ class Output:
     """Where results go and in which forms."""
 
     folder: Path | None  # None: stdout
-    formats: tuple[str, ...]  # "csv", "json"
+    formats: tuple[str, ...]  # "csv", "json", "xlsx"; the last is made of the second
     annotate: bool = False
+    excel: bool = False  # CSV that a double click in Excel does not spoil
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,47 +160,60 @@ def _read(source: Source, settings: Settings, model: Model, output: Output) -> F
         pages.append(page_result)
         if output.annotate and output.folder:
             _write_picture(output.folder, source, page, page_result)
+        if "xlsx" in output.formats and output.folder:
+            _keep_pictures(output.folder, source.name, page, page_result)
     result = file_result(source, model, pages)
     for kind in output.formats:
         if output.folder is None:
-            _print(_lines(result, settings) if kind == "csv" else writers.json_text(result))
-        else:
-            _write(_target(output.folder, source, kind), _content(result, kind))
+            _print(_lines(result, kind, settings, output.excel))
+        elif kind != "xlsx":  # of the whole run
+            top = writers.header_row(output.excel) if kind == "csv" else ""
+            content = top + _rows(result, kind, output.excel)
+            _write(_target(output.folder, source, kind), content.encode())
     if output.folder is not None and "csv" in output.formats:
-        _write_tables(output.folder, source, result)
-        _write_fields(output.folder, source, result, settings)
+        _write_tables(output.folder, source, result, output.excel)
+        _write_fields(output.folder, source, result, settings.form, output.excel)
     return result
 
 
-def header(settings: Settings) -> str:
+def _rows(result: FileResult, kind: str, excel: bool) -> str:
+    return writers.number_rows(result, excel) if kind == "csv" else writers.json_text(result)
+
+
+def header(settings: Settings, excel: bool) -> str:
     """Return the header of the one CSV that is written to stdout."""
-    return form_header(settings.form) if settings.form else writers.header_row()
+    return _form_header(settings.form, excel) if settings.form else writers.header_row(excel)
 
 
-def form_header(form: Path) -> str:
+def _form_header(form: Path, excel: bool) -> str:
     """Return the header of forms.csv."""
-    return writers.form_header([field.name for field in load_form(form).fields])
+    return writers.form_header([field.name for field in load_form(form).fields], excel)
 
 
-def _lines(result: FileResult, settings: Settings) -> str:
-    """Return a file's lines of the one CSV that is written to stdout."""
-    return writers.form_rows(result) if settings.form else writers.number_rows(result)
+def _lines(result: FileResult, kind: str, settings: Settings, excel: bool) -> str:
+    """Return what is written of a file to stdout."""
+    if settings.form and kind == "csv":
+        return writers.form_rows(result, excel)
+    return _rows(result, kind, excel)
 
 
-def _write_fields(folder: Path, source: Source, result: FileResult, settings: Settings) -> None:
+def _write_fields(
+    folder: Path, source: Source, result: FileResult, form: Path | None, excel: bool
+) -> None:
     """Write the fields of a form; those that an earlier run with a form left go."""
     path = _target(folder, source, "form.csv")
-    if settings.form:
-        _write(path, (form_header(settings.form) + writers.form_rows(result)).encode())
-    else:
-        path.unlink(missing_ok=True)
+    if form:
+        _write(path, (_form_header(form, excel) + writers.form_rows(result, excel)).encode())
+        return
+    with suppress(OSError):  # there are none
+        path.unlink()
 
 
-def _write_tables(folder: Path, source: Source, result: FileResult) -> None:
+def _write_tables(folder: Path, source: Source, result: FileResult, excel: bool) -> None:
     """Write each table as it stands on paper; tables that an earlier run left go."""
     for page in result.pages:
         for number, table in enumerate(page.tables, 1):
-            content = writers.csv_text(table.rows).encode()
+            content = writers.table_rows(table, excel).encode()
             _write(_table_target(folder, source, page.page, number), content)
         _forget_tables(folder, source, page.page, len(page.tables) + 1)
 
@@ -211,12 +230,6 @@ def _forget_tables(folder: Path, source: Source, page: int, first: int) -> None:
             _table_target(folder, source, page, number).unlink()
 
 
-def _content(result: FileResult, kind: str) -> bytes:
-    if kind == "json":
-        return writers.json_text(result).encode()
-    return (writers.header_row() + writers.number_rows(result)).encode()
-
-
 def _target(folder: Path, source: Source, ending: str) -> Path:
     return folder / f"{source.name}.{ending}"
 
@@ -225,6 +238,31 @@ def _write_picture(folder: Path, source: Source, page: Page, result: PageResult)
     """Write the annotated copy of a page; the pages of a longer file are told apart by number."""
     ending = "annotated.jpg" if page.number == 1 else f"page{page.number}.annotated.jpg"
     _write(_target(folder, source, ending), encoded(annotated(page.gray, result)))
+
+
+def _keep_pictures(folder: Path, name: str, page: Page, result: PageResult) -> None:
+    """Keep a picture of each number on a page until the workbook is written."""
+    kept = _pictures(folder, name)
+    with _writing(kept):
+        kept.mkdir(parents=True, exist_ok=True)
+        for i, number in enumerate(result.numbers, 1):
+            picture = cutting(page.gray, number.box, result.rotation)
+            (kept / sheets.picture_name(page.number, i)).write_bytes(picture)
+
+
+def _pictures(folder: Path, name: str) -> Path:
+    """Return where the pictures of a file's numbers are; its name may be a path, and long."""
+    return folder / _PARTS / hashlib.sha256(os.fsencode(name)).hexdigest()
+
+
+@contextmanager
+def pictures_removed(output: Output) -> Iterator[None]:
+    """Leave no pictures of numbers behind, however a run ends; a killed one's go with the next."""
+    try:
+        yield
+    finally:
+        if output.folder:
+            shutil.rmtree(output.folder / _PARTS, ignore_errors=True)
 
 
 def _write(path: Path, content: bytes) -> None:
@@ -241,8 +279,15 @@ def _write(path: Path, content: bytes) -> None:
 
 def _write_view(path: Path, content: bytes | Iterator[bytes]) -> None:
     """Write a file that covers the whole run."""
-    try:
+    with _writing(path):
         writers.write(path, content)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Say which file it is that can't be written."""
+    try:
+        yield
     except OSError as error:
         raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
 
@@ -279,32 +324,58 @@ def check_folder(folder: Path) -> None:
 
 def write_views(
     report: Report, inputs: Sequence[str], settings: Settings, model: Model, output: Output
-) -> None:
-    """Write what covers the whole run: numbers.csv, errors.csv and run.json."""
-    folder = output.folder
+) -> list[str]:
+    """Write what covers the whole run: numbers.csv, numbers.xlsx, errors.csv and run.json.
+
+    Returns:
+        A sentence, without its full stop, for each thing that one of them had no room for.
+    """
+    folder, left_out = output.folder, list[str]()
     if folder is None:
-        return
+        return left_out
     if "csv" in output.formats:
-        _write_view(folder / "numbers.csv", _all_numbers(folder, report))
+        _write_view(folder / "numbers.csv", _all_numbers(folder, report, output.excel))
     if "csv" in output.formats and settings.form:
-        _write_view(folder / "forms.csv", _all_forms(folder, report, settings.form))
-    _write_view(folder / "errors.csv", writers.error_rows(report.unread).encode())
+        lines = _all_forms(folder, report, settings.form, output.excel)
+        _write_view(folder / "forms.csv", lines)
+    if "xlsx" in output.formats:
+        left_out = _write_workbook(folder, report, report.unread)
+    _write_view(folder / "errors.csv", writers.error_rows(report.unread, output.excel).encode())
     about = _about_run(report, inputs, settings, model, output)
     _write_view(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
+    return left_out
 
 
-def _all_numbers(folder: Path, report: Report) -> Iterator[bytes]:
+def _write_workbook(folder: Path, report: Report, failed: Sequence[Unread]) -> list[str]:
+    """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
+    made, path = folder / _PARTS / "numbers.xlsx", folder / "numbers.xlsx"
+    with _writing(path):
+        made.parent.mkdir(exist_ok=True)
+        left_out = sheets.write_workbook(made, _all_shown(folder, report), failed)
+        with made.open("rb") as content:
+            writers.write(path, iter(lambda: content.read(1 << 20), b""))
+    return [f"{path}: {sentence}" for sentence in left_out]
+
+
+def _all_shown(folder: Path, report: Report) -> Iterator[sheets.Shown]:
+    """Yield what a workbook shows of each file that was read."""
+    for one in report.read:
+        result = json.loads((folder / f"{one.file}.json").read_bytes())
+        yield sheets.Shown(result, _pictures(folder, one.file))
+
+
+def _all_numbers(folder: Path, report: Report, excel: bool) -> Iterator[bytes]:
     """Yield the lines of numbers.csv: those of every file's CSV, one header."""
-    header = writers.header_row().encode()
+    header = writers.header_row(excel).encode()
     yield header
     for one in report.read:
         with (folder / f"{one.file}.csv").open("rb") as lines:
             yield lines.read().removeprefix(header)
 
 
-def _all_forms(folder: Path, report: Report, form: Path) -> Iterator[bytes]:
+def _all_forms(folder: Path, report: Report, form: Path, excel: bool) -> Iterator[bytes]:
     """Yield the lines of forms.csv: those of every file's fields, one header."""
-    header = form_header(form).encode()
+    header = _form_header(form, excel).encode()
     yield header
     for one in report.read:
         with (folder / f"{one.file}.form.csv").open("rb") as lines:
@@ -326,6 +397,7 @@ def _about_run(
             **({"form": writers.utf8_name(str(settings.form))} if settings.form else {}),
             "formats": list(output.formats),
             "annotate": output.annotate,
+            "excel": output.excel,
         },
         "interrupted": report.interrupted,
         **report.counts,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shlex
@@ -38,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-_FORMATS = ("csv", "json")
+_FORMATS = ("csv", "json", "xlsx")
 _STDOUT = "-"
 _KNOWN = "What is known about the numbers"
 
@@ -122,8 +123,15 @@ def scan(
     ] = "digitocr-results",
     formats: Annotated[
         str | None,
-        typer.Option("--format", help="csv, json or both.", show_default="csv,json; on stdout csv"),
+        typer.Option(
+            "--format",
+            help="csv, json, xlsx, or several with commas; xlsx brings json.",
+            show_default="csv,json; on stdout csv",
+        ),
     ] = None,
+    excel: Annotated[
+        bool, typer.Option("--excel", help="CSV that Excel does not spoil on a double click.")
+    ] = False,
     model: Annotated[str, typer.Option(help="Name (see: digitocr models) or path.")] = "digits",
     max_error: Annotated[
         float,
@@ -209,7 +217,7 @@ def scan(
         if form:
             _check_form(form, known)
         settings = Settings(model, most, least, second_opinion, known, form)
-        target = _output(output, formats, annotate)
+        target = _output(output, formats, annotate, excel)
         found = _found(inputs, target)
         if dry_run:
             raise typer.Exit(_show_plan(found))
@@ -234,23 +242,34 @@ def _chance(option: str, value: float) -> float:
     return value
 
 
-def _output(output: str, formats: str | None, annotate: bool) -> Output:
+def _output(output: str, formats: str | None, annotate: bool, excel: bool) -> Output:
     """Return where results go."""
     from digitocr.batch import Output
 
     if not output:
         raise WrongUsage("-o: names no folder")
     folder = None if output == _STDOUT else Path(output)
-    named = (formats or ("csv,json" if folder else "csv")).split(",")
-    kinds = tuple(dict.fromkeys(kind.strip() for kind in named))
+    kinds = _kinds(formats or ("csv,json" if folder else "csv"))
+    if folder is None and (len(kinds) > 1 or annotate):
+        raise WrongUsage("-o - takes one --format, csv or json, and no --annotate")
+    if folder is None and sys.stdout is None:
+        raise OutputUnwritable("stdout is closed")
+    if excel and "csv" not in kinds:
+        raise WrongUsage("--excel is about CSV, which --format leaves out")
+    return Output(folder, kinds, annotate, excel)
+
+
+def _kinds(formats: str) -> tuple[str, ...]:
+    """Return the formats in a list with commas, and what they are made of."""
+    kinds = list(dict.fromkeys(kind.strip() for kind in formats.split(",")))
     for kind in kinds:
         if kind not in _FORMATS:
             raise WrongUsage(f"--format {kind}: is none of {', '.join(_FORMATS)}")
-    if folder is None and (len(kinds) > 1 or annotate):
-        raise WrongUsage("-o - takes one --format and no --annotate")
-    if folder is None and sys.stdout is None:
-        raise OutputUnwritable("stdout is closed")
-    return Output(folder, kinds, annotate)
+    if "xlsx" in kinds:
+        with _extra("xlsx"):
+            importlib.import_module("xlsxwriter")  # before hours of reading
+        kinds += [] if "json" in kinds else ["json"]
+    return tuple(kinds)
 
 
 def _found(inputs: list[str], target: Output) -> list[Source | Unread]:
@@ -298,15 +317,17 @@ def _scan(
     if target.folder:
         batch.check_folder(target.folder)
     elif target.formats == ("csv",):
-        sys.stdout.write(batch.header(settings))
+        sys.stdout.write(batch.header(settings, target.excel))
         sys.stdout.flush()
     report, start = batch.Report(), time.perf_counter()
-    with _interruptible(report):
-        for done in show.tracked(batch.run(found, settings, model, target), len(found), quiet):
-            report.done.append(done)
-            _say_done(done, verbose)
-    report.seconds = time.perf_counter() - start
-    batch.write_views(report, inputs, settings, model, target)
+    with batch.pictures_removed(target):
+        with _interruptible(report):
+            for done in show.tracked(batch.run(found, settings, model, target), len(found), quiet):
+                report.done.append(done)
+                _say_done(done, verbose)
+        report.seconds = time.perf_counter() - start
+        for sentence in batch.write_views(report, inputs, settings, model, target):
+            _say(f"warning: {sentence}.")
     if not quiet:
         where = "stdout" if target.folder is None else str(target.folder)
         show.summary(report, model.review_line(settings), where)

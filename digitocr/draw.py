@@ -17,6 +17,7 @@ _OK, _REVIEW = (60, 140, 0), (0, 80, 230)  # green and orange-red, told apart by
 GRID = 48  # pictures of digits on one sheet
 _GRID_COLUMNS = 8
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+CUTTING_HEIGHT, CUTTING_WIDTH = 24, 180  # pixels; ten digits as high as a row with room around
 
 
 def annotated(gray: Gray, result: PageResult) -> Picture:
@@ -56,6 +57,27 @@ def encoded(picture: Picture) -> bytes:
 def lossless(gray: Gray) -> bytes:
     """Return a grey picture as the bytes of a PNG file."""
     return cv2.imencode(".png", gray)[1].tobytes()
+
+
+def cutting(gray: Gray, box: Box, rotation: int) -> bytes:
+    """Return what a box on a page holds, set upright, as the bytes of a small PNG.
+
+    Args:
+        gray: the page as given.
+        box: where to cut; a little around it is kept.
+        rotation: clockwise turn that sets the page upright: 0, 90, 180, 270 degrees.
+
+    Returns:
+        A grey PNG of at most 180 × 24 pixels.
+    """
+    margin = max(2, min(box.width, box.height) // 8)
+    rows = slice(max(0, box.y - margin), box.bottom + margin)
+    cut = np.rot90(gray[rows, max(0, box.x - margin) : box.right + margin], -rotation // 90)
+    height, width = cut.shape
+    scale = min(1.0, CUTTING_HEIGHT / height, CUTTING_WIDTH / width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    small = cv2.resize(np.ascontiguousarray(cut), size, interpolation=cv2.INTER_AREA)
+    return cv2.imencode(".png", small)[1].tobytes()
 
 
 def _draw_number(picture: Picture, number: Number) -> None:

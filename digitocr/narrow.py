@@ -15,9 +15,9 @@ from digitocr.records import Box, Digit, Guess, Number, around
 # Ways through a number's runs, the likeliest first: no more than so many are looked at, and none
 # that is this much less likely than the first.
 _MOST_WAYS, _LEAST_WAY = 5000, 1e-9
-# That none of a number's readings is right, though one obeys the rule by chance, is as likely as
-# this part of all of them together; tests/bench/known.py shows what it is.
-_ELSEWHERE = 0.01
+# That none of a number's readings is right is as likely as this part of those that a rule excludes;
+# one obeys it all the same as often as readings do. tests/bench/known.py shows the calibration.
+_ELSEWHERE = 0.05
 _CLOSE = 0.5  # a second reading that is at least this part as likely as the best makes it doubtful
 _UNSIGNED = 0.05  # how likely it is that signs are specks
 # A refused run may belong to a number beside which it stands no farther off than this, in the
@@ -66,15 +66,14 @@ def _narrowed(number: Number, guesses: _Guesses, refused: dict[int, Box], holds:
     places = {digit.run: digit.box for digit in reversed(number.digits)} | refused
     order = sorted([*runs, *beside], key=lambda run: places[run].x)
     spelled = _spelled(number)
-    found: list[_Way] = []
-    total = 0.0
-    for way in _ways([guesses[run] for run in order], [spelled.get(run) for run in order], number):
-        total += way.weight
-        if way.text and holds(way.text):
-            found.append(way)
+    options = [guesses[run] for run in order]
+    ways = list(_ways(options, [spelled.get(run) for run in order], number))
+    found = [way for way in ways if way.text and holds(way.text)]
     if not found:
         return replace(number, confidence=0.0, status="review")
-    return _as_number(number, found, total)
+    excluded = sum(way.weight for way in ways) - sum(way.weight for way in found)
+    by_chance = _ELSEWHERE * excluded * len(found) / len(ways)
+    return _as_number(number, found, by_chance)
 
 
 def _is_beside(box: Box, number: Number) -> bool:
@@ -139,15 +138,21 @@ def _text(guess: Guess, spelled: tuple[str, str] | None) -> str:
     return guess.text + ending if guess.text else ""
 
 
-def _as_number(number: Number, found: Sequence[_Way], total: float) -> Number:
-    """Return a number as the likeliest of the ways that are allowed, of all ways' weight."""
+def _as_number(number: Number, found: Sequence[_Way], by_chance: float) -> Number:
+    """Return a number as the likeliest of the ways that are allowed.
+
+    Args:
+        number: as read.
+        found: the ways.
+        by_chance: the weight of its being something else than any of them.
+    """
     by_text: dict[str, float] = {}
     for way in found:
         by_text[way.text] = by_text.get(way.text, 0.0) + way.weight
     ordered = sorted(by_text.items(), key=lambda kept: -kept[1])
     text, weight = ordered[0]
     best = next(way for way in found if way.text == text)
-    share = weight / (sum(by_text.values()) + _ELSEWHERE * total)
+    share = weight / (sum(by_text.values()) + by_chance)
     close = len(ordered) > 1 and ordered[1][1] >= _CLOSE * weight
     together = math.prod(digit.confidence for digit in number.digits)
     whole = number.confidence / together if together else 0.0  # the chance that it is all of it

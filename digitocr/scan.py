@@ -229,8 +229,11 @@ def _in_places(
 
 
 def _judged(number: Number, model: Model, line: float) -> Number:
-    """Return a number with its chance of being right, to be reviewed where that is below a line."""
-    chance = model.number_chance(number.confidence)
+    """Return a number with its chance of being right, to be reviewed where that is below a line.
+
+    What no rule allows has none.
+    """
+    chance = model.number_chance(number.confidence) if number.confidence else 0.0
     status = number.status if chance >= line else "review"
     return replace(number, confidence=chance, status=status)
 

@@ -35,6 +35,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 # Where a comma is the decimal mark, spreadsheets split at semicolons; the csv module quotes
 # neither these nor, before Python 3.13, a lone carriage return.
 _QUOTED = re.compile('[",;\t\r\n]')
+# Numbers that Excel shows as they are when it opens a CSV: it shows 11 digits of a number, with a
+# point among them (Microsoft, KB 65903); a digit is left for a minus.
+_SAFE_IN_EXCEL = re.compile(r"0|-?[1-9][0-9]{0,9}")
+_BOM = "\ufeff"  # without it Excel takes a CSV for one in the system's old code page
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
@@ -47,23 +51,31 @@ def _cell(value: object) -> str:
     return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
-def header_row() -> str:
-    """Return the header line of every numbers CSV."""
-    return csv_text([COLUMNS])
+def header_row(excel: bool = False) -> str:
+    """Return the header line of every numbers CSV, for Excel after a byte order mark."""
+    return (_BOM if excel else "") + csv_text([COLUMNS])
 
 
-def number_rows(result: FileResult) -> str:
+def number_rows(result: FileResult, excel: bool = False) -> str:
     """Return a file's numbers as CSV lines without the header; "" for a blank file."""
     name = safe_cell(utf8_name(result.file))
     return csv_text(
-        _number_row(name, page.page, number) for page in result.pages for number in page.numbers
+        _number_row(name, page.page, number, excel)
+        for page in result.pages
+        for number in page.numbers
     )
 
 
-def _number_row(name: str, page: int, number: Number) -> list[object]:
+def _number_row(name: str, page: int, number: Number, excel: bool) -> list[object]:
+    text = excel_cell(number.text) if excel else number.text
     confidence = f"{number.confidence:.4f}"
     place = [number.line, number.item, number.table, number.row, number.column]
-    return [name, page, *place, number.text, confidence, number.status, *_box(number.box)]
+    return [name, page, *place, text, confidence, number.status, *_box(number.box)]
+
+
+def table_rows(table: Table, excel: bool = False) -> str:
+    """Return a table as CSV, shaped as on paper, without a header."""
+    return csv_text(map(excel_cell, row) if excel else row for row in table.rows)
 
 
 def form_columns(names: Sequence[str]) -> list[str]:
@@ -72,28 +84,43 @@ def form_columns(names: Sequence[str]) -> list[str]:
     return ["file", "page", *names, *after]
 
 
-def form_header(names: Sequence[str]) -> str:
+def form_header(names: Sequence[str], excel: bool = False) -> str:
     """Return the header line of forms.csv for fields of these names."""
-    return csv_text([map(safe_cell, form_columns(names))])
+    return (_BOM if excel else "") + csv_text([map(safe_cell, form_columns(names))])
 
 
-def form_rows(result: FileResult) -> str:
+def form_rows(result: FileResult, excel: bool = False) -> str:
     """Return a file's fields as CSV lines without the header: a line for each page read."""
     name = safe_cell(utf8_name(result.file))
     return csv_text(
-        [name, page.page, *_field_cells(page.fields)] for page in result.pages if not page.error
+        [name, page.page, *_field_cells(page.fields, excel)]
+        for page in result.pages
+        if not page.error
     )
 
 
-def _field_cells(fields: Sequence[FieldReading]) -> list[str]:
+def _field_cells(fields: Sequence[FieldReading], excel: bool) -> list[str]:
+    texts = [excel_cell(one.text) if excel else one.text for one in fields]
     after = [cell for one in fields for cell in (f"{one.confidence:.4f}", one.status)]
-    return [*(one.text for one in fields), *after]
+    return [*texts, *after]
 
 
-def error_rows(unread: Iterable[Unread]) -> str:
+def excel_cell(text: str) -> str:
+    """Return a number so that Excel shows it as on paper when a double click opens its CSV.
+
+    Opened so, a CSV has no text: "007" becomes 7, of more than 15 digits the rest become zeros
+    (Microsoft, KB 269370), more than 11 are shown as 1.23E+11, and 1-2, 12:05 and, where a comma
+    is the decimal mark, 1.5 become dates and times. Of a formula whose value is a text, ="007",
+    nothing is changed. Whole numbers that stay as they are get none, so that they can be added
+    up; a blank cell stays blank.
+    """
+    return text if not text or _SAFE_IN_EXCEL.fullmatch(text) else f'="{text}"'
+
+
+def error_rows(unread: Iterable[Unread], excel: bool = False) -> str:
     """Return errors.csv: one row for each input that could not be read."""
     rows = ((safe_cell(utf8_name(one.file)), safe_cell(utf8_name(one.error))) for one in unread)
-    return csv_text([("file", "error"), *rows])
+    return (_BOM if excel else "") + csv_text([("file", "error"), *rows])
 
 
 def utf8_name(name: str) -> str:

@@ -35,7 +35,7 @@ LAYERS = [
     },
     # cuts marks out as `segment` does, and has them read turned; reads a form's picture as a page
     {"upright", "forms"},
-    {"scan", "blank", "dataset"},
+    {"scan", "blank", "dataset", "sheets"},
     {"batch", "additions", "distort", "calibration"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},

@@ -268,6 +268,17 @@ def test_stdout_has_one_csv_of_forms(run: Run, tmp_path: Path) -> None:
     assert {field: row[field] for field in BOXES} == WRITTEN
 
 
+def test_fields_for_excel_keep_their_zeros(run: Run, tmp_path: Path) -> None:
+    put(tmp_path)
+    page = filled({**WRITTEN, "code": "0748"})
+    (tmp_path / "a.png").write_bytes(encode(".png", page))
+    run("scan", "a.png", "-o", "out", "--form", "form.toml", "--excel")
+    text = (tmp_path / "out" / "forms.csv").read_text("utf-8")
+    assert text.startswith("\ufefffile,page,code,")
+    assert text.count("\ufeff") == 1
+    assert rows(text)[0]["code"] == '="0748"'
+
+
 def test_a_form_of_a_size_is_read_from_edge_to_edge(run: Run, tmp_path: Path) -> None:
     put(tmp_path, FORM.replace('picture = "blank.png"', f"size = [{WIDTH // 2}, {HEIGHT // 2}]"))
     halved = (tmp_path / "form.toml").read_text()

@@ -44,6 +44,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copy(SAMPLES / sample, folder / "scans" / name)
     for name in ("a.png", "digit.png"):
         shutil.copy(SAMPLES / "digit.png", folder / name)
+    (folder / "roster.csv").write_text("student_id\n3407\n")
     write_additions(folder)
     return folder
 
