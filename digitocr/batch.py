@@ -30,9 +30,10 @@ from digitocr.errors import (
     InputUnreadable,
     OutputUnwritable,
 )
+from digitocr.forms import load_form
 from digitocr.model import Model
 from digitocr.records import FileResult, Page, PageResult, Settings, Source, Unread
-from digitocr.scan import scan_pages
+from digitocr.scan import file_result, scan_pages
 
 # What the name of one file can bring about; any other failure to write ends the run.
 _NAME_TROUBLE = {
@@ -65,6 +66,7 @@ class Done:
     error: str | None = None  # None: read and written
     trace: str = ""  # where a bug was met
     lacks_extra: bool = False  # a package that reads this kind of file is not installed
+    misfits: tuple[str, ...] = ()  # why pages of it were not read, though others were
     n_pages: int = 0
     n_numbers: int = 0
     n_review: int = 0
@@ -91,6 +93,15 @@ class Report:
         return [one for one in self.done if one.error is not None]
 
     @property
+    def unread(self) -> list[Unread]:
+        """The inputs that could not be read, and the pages of others that could not."""
+        return [
+            Unread(one.file, error)
+            for one in self.done
+            for error in ([one.error] if one.error is not None else one.misfits)
+        ]
+
+    @property
     def counts(self) -> dict[str, int]:
         """Totals, by the names that run.json uses."""
         return {
@@ -108,7 +119,7 @@ class Report:
             return ExitCode.INTERRUPTED
         if self.done and all(one.lacks_extra for one in self.done):
             return ExitCode.EXTRA_MISSING
-        return ExitCode.SOME_FAILED if self.failed else ExitCode.OK
+        return ExitCode.SOME_FAILED if self.unread else ExitCode.OK
 
 
 def run(
@@ -142,6 +153,7 @@ def _done(result: FileResult, seconds: float) -> Done:
     numbers = result.numbers
     return Done(
         file=result.file,
+        misfits=tuple(page.error for page in result.pages if page.error),
         n_pages=len(result.pages),
         n_numbers=len(numbers),
         n_review=sum(number.status == "review" for number in numbers),
@@ -159,21 +171,51 @@ def _read(source: Source, settings: Settings, model: Model, output: Output) -> F
             _write_picture(output.folder, source, page, page_result)
         if "xlsx" in output.formats and output.folder:
             _keep_pictures(output.folder, source.name, page, page_result)
-    result = FileResult(source.name, model.id, tuple(pages))
+    result = file_result(source, model, pages)
     for kind in output.formats:
         if output.folder is None:
-            _print(_rows(result, kind, output.excel))
+            _print(_lines(result, kind, settings, output.excel))
         elif kind != "xlsx":  # of the whole run
-            header = writers.header_row(output.excel) if kind == "csv" else ""
-            content = header + _rows(result, kind, output.excel)
+            top = writers.header_row(output.excel) if kind == "csv" else ""
+            content = top + _rows(result, kind, output.excel)
             _write(_target(output.folder, source, kind), content.encode())
     if output.folder is not None and "csv" in output.formats:
         _write_tables(output.folder, source, result, output.excel)
+        _write_fields(output.folder, source, result, settings.form, output.excel)
     return result
 
 
 def _rows(result: FileResult, kind: str, excel: bool) -> str:
     return writers.number_rows(result, excel) if kind == "csv" else writers.json_text(result)
+
+
+def header(settings: Settings, excel: bool) -> str:
+    """Return the header of the one CSV that is written to stdout."""
+    return _form_header(settings.form, excel) if settings.form else writers.header_row(excel)
+
+
+def _form_header(form: Path, excel: bool) -> str:
+    """Return the header of forms.csv."""
+    return writers.form_header([field.name for field in load_form(form).fields], excel)
+
+
+def _lines(result: FileResult, kind: str, settings: Settings, excel: bool) -> str:
+    """Return what is written of a file to stdout."""
+    if settings.form and kind == "csv":
+        return writers.form_rows(result, excel)
+    return _rows(result, kind, excel)
+
+
+def _write_fields(
+    folder: Path, source: Source, result: FileResult, form: Path | None, excel: bool
+) -> None:
+    """Write the fields of a form; those that an earlier run with a form left go."""
+    path = _target(folder, source, "form.csv")
+    if form:
+        _write(path, (_form_header(form, excel) + writers.form_rows(result, excel)).encode())
+        return
+    with suppress(OSError):  # there are none
+        path.unlink()
 
 
 def _write_tables(folder: Path, source: Source, result: FileResult, excel: bool) -> None:
@@ -269,7 +311,7 @@ def _forget(source: Source, output: Output) -> None:
     """Remove results that an earlier run left for a file that now can't be read."""
     if output.folder is None:
         return
-    for ending in ("csv", "json", "annotated.jpg"):
+    for ending in ("csv", "json", "form.csv", "annotated.jpg"):
         with suppress(OSError):  # there is none, or its name is too long or that of a folder
             _target(output.folder, source, ending).unlink()
     _forget_tables(output.folder, source, 1, 1)
@@ -302,10 +344,12 @@ def write_views(
         return left_out
     if "csv" in output.formats:
         _write_view(folder / "numbers.csv", _all_numbers(folder, report, output.excel))
-    failed = [Unread(one.file, one.error or "") for one in report.failed]
+    if "csv" in output.formats and settings.form:
+        lines = _all_forms(folder, report, settings.form, output.excel)
+        _write_view(folder / "forms.csv", lines)
     if "xlsx" in output.formats:
-        left_out = _write_workbook(folder, report, failed)
-    _write_view(folder / "errors.csv", writers.error_rows(failed, output.excel).encode())
+        left_out = _write_workbook(folder, report, report.unread)
+    _write_view(folder / "errors.csv", writers.error_rows(report.unread, output.excel).encode())
     about = _about_run(report, inputs, settings, model, output)
     _write_view(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
     return left_out
@@ -338,6 +382,15 @@ def _all_numbers(folder: Path, report: Report, excel: bool) -> Iterator[bytes]:
             yield lines.read().removeprefix(header)
 
 
+def _all_forms(folder: Path, report: Report, form: Path, excel: bool) -> Iterator[bytes]:
+    """Yield the lines of forms.csv: those of every file's fields, one header."""
+    header = _form_header(form, excel).encode()
+    yield header
+    for one in report.read:
+        with (folder / f"{one.file}.form.csv").open("rb") as lines:
+            yield lines.read().removeprefix(header)
+
+
 def _about_run(
     report: Report, inputs: Sequence[str], settings: Settings, model: Model, output: Output
 ) -> dict[str, Any]:
@@ -352,6 +405,7 @@ def _about_run(
             "known": {part: text for part, text in asdict(settings.known).items() if text},
             "pages": settings.pages,
             "dpi": settings.dpi,
+            **({"form": writers.utf8_name(str(settings.form))} if settings.form else {}),
             "formats": list(output.formats),
             "annotate": output.annotate,
             "excel": output.excel,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from digitocr.batch import Done, Output, Report
     from digitocr.dataset import Digits
     from digitocr.recipes import Material, Recipe
-    from digitocr.records import Settings, Source, Unread
+    from digitocr.records import Known, Settings, Source, Unread
 
 app = typer.Typer(
     help="Read the numbers on scanned and photographed pages into CSV and JSON.",
@@ -193,6 +193,13 @@ def scan(
     dpi: Annotated[
         int, typer.Option(min=50, max=1200, help="For PDF pages that are no scans.")
     ] = 300,
+    form: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FORM.toml",
+            help="Read the fields of this form, and nothing else (see: digitocr form --help).",
+        ),
+    ] = None,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False,
@@ -216,14 +223,26 @@ def scan(
         least = None if min_confidence is None else _chance("--min-confidence", min_confidence)
         if pages is not None:
             page_ranges(pages)  # the same
+        if form:
+            _check_form(form, known)
         most_wrong = _chance("--max-error", max_error)
-        settings = Settings(model, most_wrong, least, second_opinion, known, pages, dpi)
+        settings = Settings(model, most_wrong, least, second_opinion, known, pages, dpi, form)
         target = _output(output, formats, annotate, excel)
         found = _found(inputs, target)
         if dry_run:
             raise typer.Exit(_show_plan(found))
         report = _scan(inputs, found, settings, target, verbose, quiet)
         raise typer.Exit(report.exit_code)
+
+
+def _check_form(form: Path, known: Known) -> None:
+    """Say now what is wrong with a form file."""
+    from digitocr.forms import load_form
+    from digitocr.records import Known
+
+    if known != Known():
+        raise WrongUsage("--form goes without what is known of all numbers: say it of its fields")
+    load_form(form)
 
 
 def _chance(option: str, value: float) -> float:
@@ -301,14 +320,14 @@ def _scan(
     quiet: bool,
 ) -> Report:
     """Read all inputs, write all results, show how it went."""
-    from digitocr import batch, show, writers
+    from digitocr import batch, show
     from digitocr.model import load_model
 
     model = load_model(settings.model)
     if target.folder:
         batch.check_folder(target.folder)
     elif target.formats == ("csv",):
-        sys.stdout.write(writers.header_row(target.excel))
+        sys.stdout.write(batch.header(settings, target.excel))
         sys.stdout.flush()
     report, start = batch.Report(), time.perf_counter()
     with batch.pictures_removed(target):
@@ -340,9 +359,35 @@ def _say_done(done: Done, verbose: bool) -> None:
         _say(f"error: {done.file}: {done.error}.")
         if verbose and done.trace and sys.stderr:
             sys.stderr.write(done.trace)
-    elif verbose:
+    for misfit in done.misfits:
+        _say(f"error: {done.file}: {misfit}.")
+    if verbose and not done.error:
         counts = f"{done.n_pages} pages, {done.n_numbers} numbers, {done.n_review} to review"
         _say(f"{done.file}: {counts}, {done.seconds:.2f} s")
+
+
+@app.command()
+def form(
+    picture: Annotated[
+        Path, typer.Argument(metavar="BLANK.png", help="A picture of the form, upright.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FORM.toml", help="The form file to write.")
+    ],
+    verbose: Verbose = False,
+) -> None:
+    """Find the boxes of a form, and write a form file to edit, for: digitocr scan --form.
+
+    Example: digitocr form blank.png -o form.toml
+    """
+    with _reported(verbose):
+        from digitocr.blank import begin_form
+
+        begun = begin_form(picture, output)
+        if begun.filled:
+            _say("Most boxes are filled: what is in them is taken for writing (filled = true).")
+        _say(f"fields: {len(begun.fields)}, their names drawn in {begun.names}")
+        _say(f"Written: {output}; give the fields their names there, and what is known of each.")
 
 
 @app.command()

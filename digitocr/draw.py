@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Gray, Labels, Number, PageResult
+from digitocr.records import Box, Field, Gray, Labels, Number, PageResult
 
 Picture = NDArray[np.uint8]  # (H, W, 3), blue green red
 
@@ -33,9 +33,30 @@ def annotated(gray: Gray, result: PageResult) -> Picture:
     return picture
 
 
+def named_boxes(gray: Gray, fields: Sequence[Field]) -> Picture:
+    """Return a copy of a form with the box, the cells and the name of each field drawn on it."""
+    picture = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
+    for field in fields:
+        box = field.box
+        size = float(np.clip(box.height / 60, 0.4, 3.0))
+        pen = max(1, round(size * 1.5))
+        _rectangle(picture, box, _OK, pen)
+        for i in range(1, field.cells or 1):
+            x = box.x + round(i * box.width / (field.cells or 1))
+            cv2.line(picture, (x, box.y), (x, box.bottom - 1), _OK, 1)
+        place = (box.x + pen + 1, box.y + round(24 * size))
+        cv2.putText(picture, field.name, place, _FONT, 0.7 * size, _REVIEW, pen, cv2.LINE_AA)
+    return picture
+
+
 def encoded(picture: Picture) -> bytes:
     """Return a picture as the bytes of a JPEG file."""
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
+
+
+def lossless(gray: Gray) -> bytes:
+    """Return a grey picture as the bytes of a PNG file."""
+    return cv2.imencode(".png", gray)[1].tobytes()
 
 
 def cutting(gray: Gray, box: Box, rotation: int) -> bytes:
@@ -72,6 +93,8 @@ def _draw_number(picture: Picture, number: Number) -> None:
         cv2.putText(picture, text, place, _FONT, 0.5 * size, colour, max(1, pen // 2), cv2.LINE_AA)
     _rectangle(picture, number.box, colour, pen)
     label = f"{number.text} {number.confidence:.2f}"
+    if number.field:
+        label = f"{number.field}: {label}"
     place = (number.box.x, max(round(12 * size), number.box.y - round(6 * size)))
     cv2.putText(picture, label, place, _FONT, 0.7 * size, colour, pen, cv2.LINE_AA)
 

@@ -72,6 +72,11 @@ def find_ink(gray: Gray, blurred: bool = False) -> Ink:
         gray: the level page. One that shows nothing but paper gives an empty mask.
         blurred: a small photograph that was enlarged, on which loops of digits are nearly closed.
     """
+    return take_out_rules(find_dark(gray, blurred))
+
+
+def find_dark(gray: Gray, blurred: bool = False) -> Mask:
+    """Return all ink on a page, with its ruled lines; see `find_ink`."""
     if blurred:
         gray = _unsharp(gray)
     grid = _grid(gray)
@@ -90,7 +95,7 @@ def find_ink(gray: Gray, blurred: bool = False) -> Ink:
     for _ in range(_FAINT_STEPS):
         beside = cv2.bitwise_and(cv2.dilate(mask, _square(_FAINT_STEP)), faint)
         mask = np.asarray(cv2.bitwise_or(mask, beside), np.uint8)
-    return take_out_rules(mask)
+    return mask
 
 
 def _unsharp(gray: Gray) -> Gray:

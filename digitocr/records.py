@@ -208,6 +208,7 @@ class Number:
     table: int | None = None  # table, row and column count from 1, None outside a table
     row: int | None = None
     column: int | None = None
+    field: str | None = None  # of the form, by its name; None without one
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +231,18 @@ class PageResult:
     skew: float
     numbers: tuple[Number, ...]
     tables: tuple[Table, ...] = ()
+    fields: tuple[FieldReading, ...] = ()  # of a form, all of them in its order
+    error: str | None = None  # why a page could not be read where others of its file could
+
+
+@dataclass(frozen=True, slots=True)
+class FieldReading:
+    """What is in a field of a form."""
+
+    name: str
+    text: str  # "" where nothing is
+    confidence: float  # 0..1, the chance that it is right
+    status: str  # "ok" or "review"
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +279,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """A place on a form that holds one number."""
+
+    name: str
+    box: Box  # pixels of the form's picture
+    cells: int | None = None  # side by side, for a digit each; None: it is no comb
+    known: Known = Known()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """How to read; the same settings, model and file give the same result."""
 
@@ -277,3 +300,4 @@ class Settings:
     known: Known = Known()  # narrows the readings of every number
     pages: str | None = None  # which of a document's pages to read: "2-4,7,9-"; None: all
     dpi: int = 300  # dots per inch for pages of a PDF that are no scans
+    form: Path | None = None  # a form file (`forms.load_form`): fields are read, and nothing else

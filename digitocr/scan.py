@@ -8,10 +8,25 @@ from pathlib import Path
 
 import numpy as np
 
+from digitocr.align import brought_onto, find_form, from_edge_to_edge, shows
 from digitocr.crops import normalise
 from digitocr.decode import Lattices
+from digitocr.errors import InputUnreadable
+from digitocr.fields import (
+    Guesses,
+    as_written,
+    enlarged,
+    inside_fields,
+    is_in,
+    one_a_cell,
+    runs_in,
+    scaled,
+    settled,
+    without_print,
+)
+from digitocr.forms import Form, load_form
 from digitocr.gridlines import grid_within, without_lines
-from digitocr.ink import find_ink
+from digitocr.ink import find_dark, find_ink
 from digitocr.known import Holds, rule_of
 from digitocr.layout import into_numbers
 from digitocr.model import Model, load_model, scores, strip_scores
@@ -21,6 +36,8 @@ from digitocr.records import (
     Box,
     Candidate,
     Digit,
+    Field,
+    FieldReading,
     FileResult,
     Gray,
     Grid,
@@ -41,7 +58,7 @@ from digitocr.records import (
     overlap,
 )
 from digitocr.segment import Marks, Run, find_marks
-from digitocr.straighten import flatten, level
+from digitocr.straighten import Flat, flatten, level
 from digitocr.strips import find_strips, texts_of
 from digitocr.tables import (
     cells_of,
@@ -75,8 +92,18 @@ def scan_file(source: Source | str | Path, settings: Settings | None = None) -> 
     if not isinstance(source, Source):
         source = Source(Path(source).name, Path(source))
     model = load_model(settings.model)
-    pages = tuple(result for _, result in scan_pages(source, settings, model))
-    return FileResult(source.name, model.id, pages)
+    return file_result(source, model, [result for _, result in scan_pages(source, settings, model)])
+
+
+def file_result(source: Source, model: Model, pages: Sequence[PageResult]) -> FileResult:
+    """Return what was read on a file's pages.
+
+    Raises:
+        InputUnreadable: none of them could be read.
+    """
+    if pages and all(page.error for page in pages):
+        raise InputUnreadable(pages[0].error or "")
+    return FileResult(source.name, model.id, tuple(pages))
 
 
 def scan_pages(
@@ -89,7 +116,9 @@ def scan_pages(
 
 def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     """Read every number on one page; a blank page gives a result with no numbers."""
-    straight, ink, grids = _level_ink(page.gray, model)
+    if settings.form is not None:
+        return _read_form(page, load_form(settings.form), settings, model)
+    straight, ink, grids = _level_ink(flatten(page.gray), model)
     marks = find_marks(ink.mask, [grid.box for grid in grids])
     found = read_marks(marks, settings, model, grids)
     numbers, tables = _in_places(found, grids, rule_of(settings.known))
@@ -111,6 +140,84 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
             for one in tables
         ),
     )
+
+
+def _read_form(page: Page, form: Form, settings: Settings, model: Model) -> PageResult:
+    """Read the fields of one page of a form; its error says so where it is none of that form."""
+    height, width = page.gray.shape
+    result = PageResult(page.number, width, height, page.dpi, 0, 0.0, ())
+    to_page = _map_of_form(page.gray, form, model)
+    if to_page is None:
+        return replace(result, error=f"page {page.number} doesn't show the form {settings.form}")
+    straight, scale = brought_onto(page.gray, to_page, form.size)
+    ink, boxes = _written(straight.gray, form, scale)
+    marks = find_marks(inside_fields(ink, boxes))
+    reading = read_marks(marks, settings, model)
+    line = model.review_line(settings)
+    numbers, fields = [], []
+    runs = runs_in(boxes, {run.number: run.box for run in marks.runs})
+    for i, (field, box, own) in enumerate(zip(form.fields, boxes, runs, strict=True), 1):
+        whole = shows(box, straight, page.gray)
+        number, found = _in_field(field, box, own, reading, whole)
+        if number is not None:
+            number = _judged(replace(number, line=i, item=1, field=field.name), model, line)
+            numbers.append(_on_page(number, model, straight.to_page, width, height))
+            found = FieldReading(field.name, number.text, number.confidence, number.status)
+        fields.append(found)
+    return replace(
+        result,
+        rotation=straight.rotation,
+        skew=straight.skew,
+        numbers=tuple(numbers),
+        fields=tuple(fields),
+    )
+
+
+def _map_of_form(gray: Gray, form: Form, model: Model) -> Transform | None:
+    """Return the map from a form's pixels to a page's, None where the page is none of the form."""
+    if form.reference is not None:
+        return find_form(gray, form.reference)
+    flat = flatten(gray, by_grid=False)  # that would move the page's edges
+    aslant = not np.allclose(flat.to_page[2, :2], 0)
+    return from_edge_to_edge(form.size, flat.gray.shape, aslant, _level_ink(flat, model)[0])
+
+
+def _written(gray: Gray, form: Form, scale: float) -> tuple[Mask, list[Box]]:
+    """Return what is written on a page brought onto a form, without print, and where fields are."""
+    boxes = [scaled(field.box, scale) for field in form.fields]
+    if form.printed is None:
+        return find_ink(gray).mask, boxes
+    ink = find_dark(gray)
+    printed, boxes = settled(ink, enlarged(form.printed, ink), boxes)
+    return without_print(ink, printed, scale), boxes
+
+
+def _in_field(
+    field: Field, box: Box, runs: Sequence[int], reading: Reading, whole: bool
+) -> tuple[Number | None, FieldReading]:
+    """Return the number in a field, None in a blank one, and that it is blank.
+
+    Args:
+        field: what is known about it.
+        box: where it is on the page brought onto the form.
+        runs: of ink in it, left to right.
+        reading: of the page.
+        whole: the page shows all of the field.
+    """
+    guesses: Guesses = {run: (reading.guesses or {})[run] for run in runs}
+    doubtful = not whole
+    if field.cells:
+        guesses, gaps = one_a_cell(guesses, box, field.cells)
+        doubtful = doubtful or gaps
+    low = [one for one in reading.low if is_in(one, box)]
+    number, sure = as_written(guesses, low if field.cells is None else [])
+    status = "review" if doubtful or (number is None and runs) else "ok"
+    blank = FieldReading(field.name, "", sure if whole else 0.0, status)
+    if number is None:
+        return None, blank
+    if field.known != Known():
+        (number,) = narrowed([number], guesses, rule_of(field.known))
+    return replace(number, status="review" if doubtful else number.status), blank
 
 
 def _in_places(
@@ -138,9 +245,8 @@ def _judged(number: Number, model: Model, line: float) -> Number:
     return replace(number, confidence=chance, status=status)
 
 
-def _level_ink(gray: Gray, model: Model) -> tuple[Straight, Ink, list[Grid]]:
+def _level_ink(flat: Flat, model: Model) -> tuple[Straight, Ink, list[Grid]]:
     """Return a page upright and level, what is written on it, and what may be its tables."""
-    flat = flatten(gray)
     straight = level(flat)
     ink, grids = _ink_and_grids(straight)
     turn = quarter_turn(_in_tables(ink.mask, grids), model)
@@ -192,7 +298,7 @@ def read_marks(
         for strip in find_strips(candidates, set(reading.doubtful)):
             seen |= texts_of(strip, strip_scores(model.strip_reader, strip.image)[0])
         reading = lattices.read(seen)
-    if settings.known != Known():
+    if settings.known != Known() or settings.form is not None:
         reading = replace(reading, guesses=lattices.guesses(seen))
     return replace(reading, low=(*reading.low, *marks.low))
 

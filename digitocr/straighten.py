@@ -83,17 +83,20 @@ def straighten(gray: Gray, rotation: int = 0) -> Straight:
     return level(flatten(gray), rotation)
 
 
-def flatten(gray: Gray) -> Flat:
+def flatten(gray: Gray, by_grid: bool = True) -> Flat:
     """Return the sheet out of a photo of one, any other page whole; large enough to find strokes.
 
-    A page with a ruled grid that stands askew is set square by it. `level` takes it from here, for
-    as many rotations as are to be tried.
+    `level` takes it from here, for as many rotations as are to be tried.
+
+    Args:
+        gray: the page as given.
+        by_grid: a page with a ruled grid that stands askew is set square by it.
     """
     sheet = _find_sheet(gray)
     to_page = np.eye(3)
     if sheet is not None:
         gray, to_page = seen_from_above(gray, sheet)
-    frame, skew = find_frame(gray), 0.0
+    frame, skew = find_frame(gray) if by_grid else None, 0.0
     if frame is not None:
         skew = _leaning(frame)
         gray, to_sheet, frame = _squared(gray, frame)

@@ -6,12 +6,12 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from digitocr import __version__
-from digitocr.records import Box, FileResult, Number, PageResult, Table, Unread
+from digitocr.records import Box, FieldReading, FileResult, Number, PageResult, Table, Unread
 
 SCHEMA = 1
 COLUMNS = [
@@ -78,6 +78,33 @@ def table_rows(table: Table, excel: bool = False) -> str:
     return csv_text(map(excel_cell, row) if excel else row for row in table.rows)
 
 
+def form_columns(names: Sequence[str]) -> list[str]:
+    """Return the columns of forms.csv for fields of these names."""
+    after = [f"{name}_{what}" for name in names for what in ("confidence", "status")]
+    return ["file", "page", *names, *after]
+
+
+def form_header(names: Sequence[str], excel: bool = False) -> str:
+    """Return the header line of forms.csv for fields of these names."""
+    return (_BOM if excel else "") + csv_text([map(safe_cell, form_columns(names))])
+
+
+def form_rows(result: FileResult, excel: bool = False) -> str:
+    """Return a file's fields as CSV lines without the header: a line for each page read."""
+    name = safe_cell(utf8_name(result.file))
+    return csv_text(
+        [name, page.page, *_field_cells(page.fields, excel)]
+        for page in result.pages
+        if not page.error
+    )
+
+
+def _field_cells(fields: Sequence[FieldReading], excel: bool) -> list[str]:
+    texts = [excel_cell(one.text) if excel else one.text for one in fields]
+    after = [cell for one in fields for cell in (f"{one.confidence:.4f}", one.status)]
+    return [*texts, *after]
+
+
 def excel_cell(text: str) -> str:
     """Return a number so that Excel shows it as on paper when a double click opens its CSV.
 
@@ -131,6 +158,17 @@ def _page_json(page: PageResult) -> dict[str, Any]:
         "skew": page.skew,
         "numbers": [_number_json(number) for number in page.numbers],
         "tables": [_table_json(table) for table in page.tables],
+        **({"fields": [_field_json(one) for one in page.fields]} if page.fields else {}),
+        **({"error": page.error} if page.error else {}),
+    }
+
+
+def _field_json(field: FieldReading) -> dict[str, Any]:
+    return {
+        "name": field.name,
+        "text": field.text,
+        "confidence": round(field.confidence, 4),
+        "status": field.status,
     }
 
 
@@ -144,6 +182,7 @@ def _number_json(number: Number) -> dict[str, Any]:
         "table": number.table,
         "row": number.row,
         "column": number.column,
+        **({"field": number.field} if number.field else {}),
         "box": _box(number.box),
         "digits": [
             {"digit": d.digit, "confidence": round(d.confidence, 4), "box": _box(d.box)}

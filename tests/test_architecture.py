@@ -23,9 +23,11 @@ LAYERS = [
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
         *("layout", "tables", "gridlines"),
         *("writers", "draw"),
+        *("align", "boxes", "fields"),
     },
-    {"upright"},  # cuts marks out as `segment` does, and has them read turned
-    {"scan", "dataset", "sheets"},
+    # cuts marks out as `segment` does, and has them read turned; reads a form's picture as a page
+    {"upright", "forms"},
+    {"scan", "blank", "dataset", "sheets"},
     {"batch", "additions", "distort", "calibration"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},

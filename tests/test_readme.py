@@ -39,6 +39,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     receipt = " ".join((SAMPLES / "receipt.txt").read_text("utf-8").split())
     (folder / "pages-with-truth" / "truth.csv").write_text(f"file,truth\nreceipt.jpg,{receipt}\n")
     shutil.copytree(SAMPLES, folder / "samples")
+    shutil.copytree(SAMPLES.parent / "forms", folder / "forms")
     for sample, name in (("skewed.png", "page1.png"), ("pages.tif", "2024-01.tif")):
         shutil.copy(SAMPLES / sample, folder / "scans" / name)
     for name in ("a.png", "digit.png"):

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES, Run, numbers_of, results_in
+from conftest import SAMPLES, Run, numbers_of, read_rows, results_in
 
 TRUTHS = sorted(SAMPLES.glob("*.txt"))
 # Whole numbers; README, "How good it is". One page is written in a hand whose 1 has the flag of
@@ -52,3 +52,15 @@ def test_reading_order_is_that_of_the_page(run: Run, tmp_path: Path) -> None:
     run("scan", SAMPLES / "ledger.png", "-o", "out")
     found = results_in(tmp_path / "out")["ledger.png"]
     assert numbers_of(found) == (SAMPLES / "ledger.txt").read_text("utf-8").split()
+
+
+def test_sample_forms_read_as_written(run: Run, tmp_path: Path) -> None:
+    forms = SAMPLES.parent / "forms"
+    done = run("scan", forms / "scans", "-o", "out", "--form", forms / "form.toml")
+    assert done.returncode == 0, done.stderr
+    found = {row["file"]: row for row in read_rows(tmp_path / "out" / "forms.csv")}
+    truth = read_rows(forms / "truth.csv")
+    right = [found[row["file"]][key] == row[key] for row in truth for key in list(row)[2:]]
+    assert len(right) >= 45
+    assert sum(right) >= LEAST_OF_ALL * len(right)
+    assert found.keys() == {row["file"] for row in truth}
