@@ -47,10 +47,10 @@ _SHARP, _CLOSED_UP, _SHRUNK = 0.75, 0.5, 0.25
 # but no nearer to paper than this part of the light, and this many deviations of the grain;
 _LEAST_CONTRAST = 0.08
 _LEAST_SIGMAS = 4.5
-# and beyond this many times the paper's pattern, up to half of the ink's darkness. A pattern is
+# and beyond this many times the paper's pattern, up to this part of the ink's darkness. A pattern is
 # what fills, with gaps this wide in pixels, more than half of the neighbourhood.
 _PATTERNS = 1.4
-_MOST_EDGE = 0.5
+_MOST_EDGE = 0.45
 _PATTERN_GAP = 12
 # Beside ink it may be lower, if no pattern is: strokes that fade hold together. They are followed
 # so many times, so many pixels each (hysteresis: Canny 1986).
@@ -58,7 +58,7 @@ _THICK = 5  # pixels around strokes wider than two; there nothing is added
 _FAINT_EDGE, _FAINT_STEPS, _FAINT_STEP = 0.15, 2, 3
 _WIDEST_MEDIAN = 101  # cells; wider ones take long and change nothing
 # Grain with more than this deviation, in grey levels, is smoothed: with 1 2 1, to this part.
-_COARSE_GRAIN = 3.0
+_COARSE_GRAIN = 4.0
 _SMOOTHED = 0.375
 
 

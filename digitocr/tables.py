@@ -79,8 +79,9 @@ def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
     """
     if not digits:
         return []
+    marks = _corners(digits)
     height = float(np.median([box.height for box in digits]))
-    return [grid for grid in grids if _is_table(grid, _corners(digits), height)]
+    return [_completed(grid, marks) for grid in grids if _is_table(grid, marks, height)]
 
 
 def _corners(boxes: Sequence[Box]) -> _Corners:
@@ -198,6 +199,36 @@ def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
     return not (single and np.median(widths) <= _COMB * height)
 
 
+def _completed(grid: Grid, marks: _Corners) -> Grid:
+    """Return a grid of even cells with the lines that were not found: worn, or lost in the scan."""
+    inside = np.array([grid.cell(*middle) is not None for middle in (marks[:, :2] + marks[:, 2:]) / 2])
+    left, top, right, bottom = marks[inside].T
+    return Grid(_with_lost(grid.columns, left, right), _with_lost(grid.rows, top, bottom))
+
+
+def _with_lost(
+    lines: tuple[float, ...], first: NDArray[np.float64], last: NDArray[np.float64]
+) -> tuple[float, ...]:
+    """Return lines with those added that part cells some times as large as usual evenly.
+
+    There is one where digits, from `first` to `last`, (N,) each, stand on both sides of it, not on it.
+    """
+    sizes = np.diff(lines)
+    usual = float(np.median(sizes))
+    if np.count_nonzero(np.abs(sizes - usual) <= _EVEN * usual) < _LEAST_EVEN:
+        return lines
+    found = [lines[0]]
+    for start, end in pairwise(lines):
+        n = max(1, round((end - start) / usual))
+        parts = np.linspace(start, end, n + 1)
+        own = (first + last > 2 * start) & (first + last < 2 * end)
+        held = np.histogram((first + last)[own] / 2, parts)[0]
+        even = abs((end - start) / n - usual) <= _EVEN * usual
+        crossed = _cut(first[own], last[own], parts[1:-1]).mean() if own.any() else 1.0
+        found += parts[1:].tolist() if even and held.all() and crossed <= _MOST_CROSSED else [end]
+    return tuple(found)
+
+
 def _is_crowded(cells: Sequence[tuple[int, int]]) -> bool:
     """Tell whether cells hold several numbers each."""
     return len(cells) > _CROWDED * len(set(cells))
@@ -207,7 +238,7 @@ def _cut(
     first: NDArray[np.float64], last: NDArray[np.float64], lines: Sequence[float]
 ) -> NDArray[np.bool_]:
     """Tell which spans, (N,) each, a line cuts well inside."""
-    at = np.array(lines)
+    at = np.asarray(lines)
     off = np.minimum(at[None] - first[:, None], last[:, None] - at[None])
     return np.asarray((off > _CROSSED * (last - first)[:, None]).any(axis=1), np.bool_)
 
