@@ -275,6 +275,7 @@ def _about_run(
             "max_error": settings.max_error,
             "min_confidence": model.review_line(settings),
             "second_opinion": settings.second_opinion,
+            "decimal": settings.decimal,
             "formats": list(output.formats),
             "annotate": output.annotate,
         },

@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, NoReturn
 
 import typer
 
@@ -140,6 +140,14 @@ def scan(
     second_opinion: Annotated[
         bool, typer.Option(help="Read what is doubtful again, as whole strips of ink.")
     ] = True,
+    decimal: Annotated[
+        Literal["point", "comma", "none"] | None,
+        typer.Option(
+            help="What stands before decimals, where the page can't say. "
+            "The other mark parts thousands; with none both do, or are specks.",
+            show_default="as on the page",
+        ),
+    ] = None,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False,
@@ -157,7 +165,8 @@ def scan(
         from digitocr.records import Settings
 
         least = None if min_confidence is None else _chance("--min-confidence", min_confidence)
-        settings = Settings(model, _chance("--max-error", max_error), least, second_opinion)
+        most = _chance("--max-error", max_error)
+        settings = Settings(model, most, least, second_opinion, decimal)
         target = _output(output, formats, annotate)
         found = _found(inputs, target)
         if dry_run:

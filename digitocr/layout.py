@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Digit, Number, Reading, around
+from digitocr.records import Box, Decimal, Digit, Number, Reading, around
 from digitocr.signs import Signs, find_signs, spelled
 from digitocr.words import in_numbers
 
@@ -119,6 +119,7 @@ def into_numbers(
     min_confidence: float,
     chance: Callable[[float], float] = float,
     cells: Sequence[int] | None = None,
+    decimal: Decimal | None = None,
 ) -> tuple[Number, ...]:
     """Return the numbers on a page in reading order; none where there are no digits.
 
@@ -131,6 +132,7 @@ def into_numbers(
             sure it is that they are all of it.
         cells: of a table, in which each digit is; digits in different cells are apart. Without it
             there are no tables.
+        decimal: which mark stands before decimals; None for the one that is on the page.
     """
     digits = reading.digits
     least, most = _LETTER_WIDTHS
@@ -163,6 +165,7 @@ def into_numbers(
                 group.marks[0] in signs.minus,
                 [digits[i].digit for i in group.marks],
                 [signs.after.get(i, "") for i in group.marks],
+                decimal,
             ),
             group.sure * (_REFUSED_BESIDE if beside.intersection(group.marks) else 1.0),
             line,

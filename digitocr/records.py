@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ Strips: TypeAlias = NDArray[np.float32]  # (N, 32, W), ink 1.0 on paper 0.0; W i
 ColumnScores: TypeAlias = NDArray[np.float32]  # (N, W / 2, 11): ten digits and none, sum 1
 Answers: TypeAlias = NDArray[np.float32]  # (N, 10), logits: the higher, the likelier
 Labels: TypeAlias = NDArray[np.int64]  # (N,), 0..9
+Decimal: TypeAlias = Literal["point", "comma", "none"]  # which mark stands before decimals
 Transform: TypeAlias = NDArray[np.float64]  # (3, 3), homogeneous, acts on (x, y, 1) columns
 
 
@@ -216,3 +217,4 @@ class Settings:
     max_error: float = 0.03  # 0..1
     min_confidence: float | None = None  # 0..1, below it "review"; None: as `max_error` says
     second_opinion: bool = True  # the strip reader reads what the first network leaves doubtful
+    decimal: Decimal | None = None  # None: as on the page; "none": there are no decimals

@@ -108,10 +108,10 @@ def _in_places(
     boxes = [digit.box for digit in found.digits]
     line, chance = model.review_line(settings), model.number_chance
     ruled = tables_among(grids, boxes)
-    numbers = into_numbers(found, line, chance, cells_of(boxes, ruled))
+    numbers = into_numbers(found, line, chance, cells_of(boxes, ruled), settings.decimal)
     tables = with_aligned(numbers, ruled)
     if tables != ruled:  # columns part numbers too
-        numbers = into_numbers(found, line, chance, cells_of(boxes, tables))
+        numbers = into_numbers(found, line, chance, cells_of(boxes, tables), settings.decimal)
     return into_tables(numbers, tables)
 
 

@@ -10,6 +10,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.records import Decimal
+
 # All lengths are parts of the height of the digits beside a mark; heights are counted upwards from
 # their feet. Looked up on cheques, printed tables, forms and invoices.
 _LEAST, _MOST_POINT, _MOST_COMMA = 0.07, 0.34, 0.5
@@ -35,6 +37,7 @@ _SPECKS, _AS_LARGE = 3.0, 0.7
 _SENSIBLE = re.compile(
     r"-?(\d+([.,:-]\d+)?|\d{1,3}([.,])\d{3}(\3\d{3})*([.,]\d+)?|\d{1,4}([.:-])\d{1,2}\6\d{1,4})"
 )
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*")
 
 _Boxes = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 
@@ -108,17 +111,41 @@ def _sizes(low: _Boxes) -> NDArray[np.float64]:
     return sizes
 
 
-def spelled(minus: bool, digits: Sequence[str], after: Sequence[str]) -> str:
+def spelled(
+    minus: bool, digits: Sequence[str], after: Sequence[str], decimal: Decimal | None = None
+) -> str:
     """Return a number as it is written; without its signs where they make no sense together.
 
     Args:
         minus: a minus stands before it.
         digits: left to right.
         after: what stands after each of them, "" for nothing.
+        decimal: which mark stands before decimals; None for the one that is on the page.
     """
     inside = "".join(digit + sign for digit, sign in zip(digits, [*after[:-1], ""], strict=True))
     text = "-" * minus + inside
-    return text if _SENSIBLE.fullmatch(text) else "".join(digits)
+    if not _SENSIBLE.fullmatch(text):
+        return "".join(digits)
+    return text if decimal is None else _with_decimal(text, decimal)
+
+
+def _with_decimal(text: str, decimal: Decimal) -> str:
+    """Return a number with the decimal mark that is known; points and commas look alike.
+
+    A lone mark before three digits parts thousands if it is not the decimal one; the last of two
+    kinds is the decimal one. Dates stay as they are.
+    """
+    marks = [sign for sign in text if sign in ".,"]
+    alike, thousands = len(set(marks)) == 1, _THOUSANDS.fullmatch(text)
+    if not marks or (len(marks) > 1 and alike and not thousands):
+        return text
+    if decimal == "none":
+        return text if thousands else text.replace(".", "").replace(",", "")
+    point, comma = ".," if decimal == "point" else ",."
+    if thousands and (len(marks) > 1 or marks[0] == comma):
+        return text.replace(point, comma)
+    at = max(text.rfind("."), text.rfind(","))
+    return text[:at].replace(point, comma) + point + text[at + 1 :]
 
 
 def _gaps(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Iterator[_Gap]:

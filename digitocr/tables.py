@@ -201,7 +201,9 @@ def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
 
 def _completed(grid: Grid, marks: _Corners) -> Grid:
     """Return a grid of even cells with the lines that were not found: worn, or lost in the scan."""
-    inside = np.array([grid.cell(*middle) is not None for middle in (marks[:, :2] + marks[:, 2:]) / 2])
+    inside = np.array(
+        [grid.cell(*middle) is not None for middle in (marks[:, :2] + marks[:, 2:]) / 2]
+    )
     left, top, right, bottom = marks[inside].T
     return Grid(_with_lost(grid.columns, left, right), _with_lost(grid.rows, top, bottom))
 
@@ -211,7 +213,7 @@ def _with_lost(
 ) -> tuple[float, ...]:
     """Return lines with those added that part cells some times as large as usual evenly.
 
-    There is one where digits, from `first` to `last`, (N,) each, stand on both sides of it, not on it.
+    Digits, from `first` to `last`, (N,) each, stand on both sides of such a line, not on it.
     """
     sizes = np.diff(lines)
     usual = float(np.median(sizes))
@@ -224,7 +226,7 @@ def _with_lost(
         own = (first + last > 2 * start) & (first + last < 2 * end)
         held = np.histogram((first + last)[own] / 2, parts)[0]
         even = abs((end - start) / n - usual) <= _EVEN * usual
-        crossed = _cut(first[own], last[own], parts[1:-1]).mean() if own.any() else 1.0
+        crossed = _cut(first[own], last[own], parts[1:-1].tolist()).mean() if own.any() else 1.0
         found += parts[1:].tolist() if even and held.all() and crossed <= _MOST_CROSSED else [end]
     return tuple(found)
 
