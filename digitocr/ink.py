@@ -47,11 +47,13 @@ _SHARP, _CLOSED_UP, _SHRUNK = 0.75, 0.5, 0.25
 # but no nearer to paper than this part of the light, and this many deviations of the grain;
 _LEAST_CONTRAST = 0.08
 _LEAST_SIGMAS = 4.5
-# and beyond this many times the paper's pattern, up to this part of the ink's darkness, which
-# leaves the hairlines of small print in tables. A pattern is what fills, with gaps this wide in
-# pixels, more than half of the neighbourhood.
+# and beyond this many times the paper's pattern, up to this part of the ink's darkness. A pattern
+# is what fills, with gaps this wide in pixels, more than half of the neighbourhood.
 _PATTERNS = 1.4
-_MOST_EDGE = 0.45
+_MOST_EDGE = 0.5
+# On a page so many neighbourhoods wide and high, what has more than this part of the ink's darkness
+# is small print in a table (0.5 to 0.75; patterns 0.4 at most): its hairlines need a lower edge.
+_PAGE, _DENSE, _DENSE_EDGE = 4, 0.45, 0.45
 _PATTERN_GAP = 12
 # Beside ink it may be lower, if no pattern is: strokes that fade hold together. They are followed
 # so many times, so many pixels each (hysteresis: Canny 1986).
@@ -269,6 +271,8 @@ def _edges(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> tuple[Cells
     filled = np.clip(cv2.morphologyEx(depth, cv2.MORPH_CLOSE, gaps), 0, 255).astype(np.uint8)
     pattern = cv2.medianBlur(filled, min(2 * grid.reach + 1, _WIDEST_MEDIAN)).astype(np.float32)
     least = np.maximum(_LEAST_CONTRAST * paper, _LEAST_SIGMAS * sigma)
-    least = np.maximum(least, np.minimum(_PATTERNS * pattern, _MOST_EDGE * ink))
+    dense = (pattern > _DENSE * ink) & (min(depth.shape) > _PAGE * grid.reach)
+    most = np.where(dense, _DENSE_EDGE, _MOST_EDGE)
+    least = np.maximum(least, np.minimum(_PATTERNS * pattern, most * ink))
     edge, faint = (np.maximum(part * ink, least) for part in (_EDGE, _FAINT_EDGE))
     return np.asarray(edge, np.float32), np.asarray(faint, np.float32)

@@ -155,7 +155,7 @@ def into_numbers(
     if not lines:
         return ()
     low = np.concatenate([_corners(reading.low), boxes[sorted(stray)]])
-    signs = find_signs(lines, boxes, low)
+    signs = find_signs(lines, boxes, low, _corners(reading.slashes))
     rows = _groups(lines, boxes, signs, np.asarray([0] * len(boxes) if cells is None else cells))
     beside = _beside(boxes, len(digits))
     return tuple(

@@ -146,13 +146,14 @@ class Reading:
     others: tuple[Box, ...]  # marks as high as digits that are none
     low: tuple[Box, ...] = ()  # marks too low for digits, and no part of one: points, dashes, dust
     doubtful: tuple[int, ...] = ()  # numbers of the runs that may be read wrong
+    slashes: tuple[Box, ...] = ()  # marks as high as digits that are slashes
 
 
 @dataclass(frozen=True, slots=True)
 class Number:
     """Neighbouring digits read as one, as on paper: "007", "9.093" and "-5" stay so."""
 
-    text: str  # digits, and signs between and before them: . , : and -
+    text: str  # digits, and signs between and before them: . , : / and -
     confidence: float  # 0..1, the chance that every digit is right
     status: str  # "ok" or "review"
     line: int  # from 1, top to bottom

@@ -1,4 +1,4 @@
-"""Low marks among digits: points, commas and dashes of numbers, told from specks by their place."""
+"""Signs of numbers: points, commas and dashes, told from specks by their place, and slashes."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ _TELLING, _ALIKE, _ASTRAY = 8, 0.8, 0.14
 # number after it than this, and so many times nearer than to the one before, is a minus.
 _POINT_GAP, _POINT_OFF = 1.5, 0.75
 _DASH_OFF, _MINUS_OFF, _NEARER = 0.4, 0.7, 2.0
+# A slash is no farther from the digits on both sides than this.
+_SLASH_OFF = 0.4
 # Raised marks that reach into a digit's box farther than this part of their width are its bits.
 _ROOM = 0.1
 # Where there are so many times more specks, nearly as large as a point, than points, it is a speck.
@@ -35,7 +37,8 @@ _SPECKS, _AS_LARGE = 3.0, 0.7
 
 # Several signs make sense between thousands, before a last part of another sign, and in dates.
 _SENSIBLE = re.compile(
-    r"-?(\d+([.,:-]\d+)?|\d{1,3}([.,])\d{3}(\3\d{3})*([.,]\d+)?|\d{1,4}([.:-])\d{1,2}\6\d{1,4})"
+    r"-?(\d+([.,:-]\d+)?|\d{1,3}([.,])\d{3}(\3\d{3})*([.,]\d+)?"
+    r"|\d{1,4}([.:/-])\d{1,2}\6\d{1,4}|\d{1,3}/\d{1,3})"
 )
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*")
 
@@ -74,7 +77,9 @@ class _Gap:
     marks: list[_Mark]  # left to right
 
 
-def find_signs(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Signs:
+def find_signs(
+    lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes, slashes: _Boxes
+) -> Signs:
     """Return the signs among digits.
 
     The page says where its points stand: where nearly all are raised, a speck on the line is none.
@@ -83,6 +88,7 @@ def find_signs(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Si
         lines: indices of digits, left to right.
         boxes: (N, 4), of the digits.
         low: (M, 4), of marks too low for digits, in any order.
+        slashes: (K, 4), in any order.
     """
     gaps = list(_gaps(lines, boxes, low[np.argsort(low[:, 0], kind="stable")]))
     place = _place_of_points(gaps)
@@ -102,6 +108,7 @@ def find_signs(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Si
         larger = len(dirt) - int(np.searchsorted(dirt, _AS_LARGE * sizes[i]))
         if larger - len(points) > _SPECKS * len(points):
             del after[i]
+    after |= dict.fromkeys(_before_slashes(lines, boxes, slashes), "/")
     return Signs(after, frozenset(minus))
 
 
@@ -216,6 +223,22 @@ def _kind(width: float, top: float, bottom: float) -> str:
     if width <= _MOST_POINT and width < tall <= _MOST_COMMA:
         return "," if top <= _COMMA_TOP and bottom <= _COMMA_FOOT else ""
     return ""
+
+
+def _before_slashes(
+    lines: Sequence[Sequence[int]], boxes: _Boxes, slashes: _Boxes
+) -> Iterator[int]:
+    """Yield the digits between which and the next one a slash stands."""
+    for line in lines:
+        near = _near(boxes[list(line)], slashes)
+        for left, right in pairwise(line):
+            for slash in _between(left, right, boxes, near):
+                first, last = boxes[left], boxes[right]
+                off = _SLASH_OFF * (first[3] - first[1] + last[3] - last[1]) / 2
+                beside = max(slash[0] - first[2], last[0] - slash[2]) <= off
+                middle = (slash[1] + slash[3]) / 2
+                if beside and max(first[1], last[1]) < middle < min(first[3], last[3]):
+                    yield left
 
 
 def _place_of_points(gaps: Sequence[_Gap]) -> tuple[float, float]:
