@@ -40,6 +40,7 @@ _SENSIBLE = re.compile(
     r"-?(\d+([.,:-]\d+)?|\d{1,3}([.,])\d{3}(\3\d{3})*([.,]\d+)?"
     r"|\d{1,4}([.:/-])\d{1,2}\6\d{1,4}|\d{1,3}/\d{1,3})"
 )
+_DATE = re.compile(r"\d{1,4}([.:/-])\d{1,2}\1\d{1,4}")
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*")
 
 _Boxes = NDArray[np.float64]  # (N, 4): left, top, right, bottom
@@ -139,12 +140,12 @@ def spelled(
 def _with_decimal(text: str, decimal: Decimal) -> str:
     """Return a number with the decimal mark that is known; points and commas look alike.
 
-    A lone mark before three digits parts thousands if it is not the decimal one; the last of two
-    kinds is the decimal one. Dates stay as they are.
+    A lone mark before three digits parts thousands if it is not the decimal one; the last one is
+    the decimal one where others do not part thousands up to the end. Dates stay as they are.
     """
     marks = [sign for sign in text if sign in ".,"]
-    alike, thousands = len(set(marks)) == 1, _THOUSANDS.fullmatch(text)
-    if not marks or (len(marks) > 1 and alike and not thousands):
+    thousands = _THOUSANDS.fullmatch(text)
+    if not marks or _DATE.fullmatch(text):
         return text
     if decimal == "none":
         return text if thousands else text.replace(".", "").replace(",", "")
