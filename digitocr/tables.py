@@ -21,9 +21,9 @@ _SAME, _LEAST_CELL, _CROSSES = 0.008, 0.012, 0.45
 # more than that is none: a frame, a heading's line or the page's edge stands beside the grid.
 _EVEN, _ODD = 0.15, 0.25
 _LEAST_EVEN = 4  # cells that say so
-# Where a line between such cells was not found, no more than this part of the digits in them is as
-# near to it as digits of one number are to each other, in digit heights.
-_MOST_ASTRIDE, _NEAR = 0.05, 0.12
+# Where a line between such cells was not found, no more than this part of the digits in them, such
+# as rests of it read as 1, is as near to it as digits of one number are to each other.
+_MOST_ASTRIDE, _NEAR = 0.15, 0.12
 # Ruled cells with more numbers each, on average, are columns and lines that rules do not part.
 _CROWDED = 1.4
 # On squared paper digits stand on the lines; in tables no more than this part of them does, by more
