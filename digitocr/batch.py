@@ -402,6 +402,7 @@ def _about_run(
             "max_error": settings.max_error,
             "min_confidence": model.review_line(settings),
             "second_opinion": settings.second_opinion,
+            "decimal": settings.decimal,
             "known": {part: text for part, text in asdict(settings.known).items() if text},
             "pages": settings.pages,
             "dpi": settings.dpi,

@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, NoReturn
 
 import typer
 
@@ -149,6 +149,14 @@ def scan(
     second_opinion: Annotated[
         bool, typer.Option(help="Read what is doubtful again, as whole strips of ink.")
     ] = True,
+    decimal: Annotated[
+        Literal["point", "comma", "none"] | None,
+        typer.Option(
+            help="What stands before decimals, where the page can't say. "
+            "The other mark parts thousands; with none both do, or are specks.",
+            show_default="as on the page",
+        ),
+    ] = None,
     digits: Annotated[
         str | None,
         typer.Option(
@@ -225,8 +233,17 @@ def scan(
             page_ranges(pages)  # the same
         if form:
             _check_form(form, known)
-        most_wrong = _chance("--max-error", max_error)
-        settings = Settings(model, most_wrong, least, second_opinion, known, pages, dpi, form)
+        settings = Settings(
+            model,
+            max_error=_chance("--max-error", max_error),
+            min_confidence=least,
+            second_opinion=second_opinion,
+            decimal=decimal,
+            known=known,
+            pages=pages,
+            dpi=dpi,
+            form=form,
+        )
         target = _output(output, formats, annotate, excel)
         found = _found(inputs, target)
         if dry_run:

@@ -48,6 +48,11 @@ _SEVERED, _TOUCHING = 0.5, 0.15
 # photographed sums; so are 0.2 % of MNIST's ones.
 _BOW_ROWS = 8  # lower marks are too coarse to tell
 _MAY_BE_1, _BOWED, _EVEN = 0.5, 0.13, 0.045
+# Even strokes are no more than this many times as broad as their pen, straight ones are bowed by
+# less than this. Where so many ones have flags or feet, and no 1 is a straight stroke that leans by
+# less than this to the right for one up, straight strokes that lean by more are slashes.
+_BROAD, _STRAIGHT = 1.3, 0.07
+_FLAGGED, _LEANS = 3, 0.25
 # What speaks for "something else" where no candidate holds all of a run, as it is too wide for one
 # digit, so that no answer of the network's does.
 _TOO_WIDE = 0.5
@@ -114,27 +119,62 @@ class _Run:
         return around([candidate.box for candidate in self.candidates])
 
 
-def _digit_chances(candidates: Sequence[Candidate], scores: Scores) -> Chances:
-    """Return how likely each of N marks is each digit, (N, 10); rows sum to the chance of any."""
-    chances = _answered(scores)
-    for i in np.flatnonzero(chances[:, 1] > _MAY_BE_1).tolist():
-        if candidates[i].size >= _LEAST_SIZE and _is_bracket(candidates[i].ink):
-            chances[i] = 0.0
-    return chances
+def _digit_chances(
+    candidates: Sequence[Candidate], scores: Scores
+) -> tuple[Chances, frozenset[int]]:
+    """Return how likely each of N marks is each digit, (N, 10), and the places of the slashes.
 
-
-def _is_bracket(ink: Mask) -> bool:
-    """Tell a bracket from a 1: one even stroke that is bowed, without a flag or a foot.
-
-    A parabola through its middle says how far (the sagitta) and how evenly.
+    Rows sum to the chance of any digit.
     """
+    chances = _answered(scores)
+    likely = np.flatnonzero(chances[:, 1] > _MAY_BE_1).tolist()
+    tall = [i for i in likely if candidates[i].size >= _LEAST_SIZE]
+    strokes = {i: stroke for i in tall if (stroke := _stroke(candidates[i].ink))}
+    slashes = _slashes(strokes)
+    brackets = [i for i, stroke in strokes.items() if stroke.is_bracket]
+    chances[[*brackets, *slashes]] = 0.0
+    return chances, slashes
+
+
+@dataclass(frozen=True, slots=True)
+class _Stroke:
+    """A mark taken for one stroke from top to bottom; lengths are parts of its height."""
+
+    lean: float  # to the right for one up
+    bow: float  # how far its middle is off the line between its ends (the sagitta)
+    off: float  # deviation of its ink from the bowed line
+    broad: float  # the same, of that of a stroke as wide as the pen
+
+    @property
+    def is_bracket(self) -> bool:
+        """Whether it is one even stroke that is bowed, without a flag or a foot."""
+        return self.bow > _BOWED and self.off < _EVEN
+
+    @property
+    def is_straight(self) -> bool:
+        """Whether it is one even stroke that is not bowed."""
+        return self.bow < _STRAIGHT and self.broad < _BROAD
+
+
+def _stroke(ink: Mask) -> _Stroke | None:
+    """Return a mark as one stroke, a parabola through its middle; None where it is too coarse."""
     y, x = np.nonzero(ink)
     height = len(ink)
     if height < _BOW_ROWS:
-        return False
+        return None
     bow, slope, start = np.polyfit((y - y.mean()) / height, x / height, 2)
-    off = x / height - np.polyval((bow, slope, start), (y - y.mean()) / height)
-    return bool(abs(bow) / 4 > _BOWED and off.std() < _EVEN)
+    off = float((x / height - np.polyval((bow, slope, start), (y - y.mean()) / height)).std())
+    pen = float(np.median(np.count_nonzero(ink, axis=1))) / height / 12**0.5  # of an even spread
+    return _Stroke(float(-slope), float(abs(bow)) / 4, off, off / max(pen, 1e-6))
+
+
+def _slashes(strokes: Mapping[int, _Stroke]) -> frozenset[int]:
+    """Return which strokes, among those that look like ones, are slashes; none where in doubt."""
+    flagged = sum(stroke.broad >= _BROAD for stroke in strokes.values())
+    straight = {i: stroke.lean for i, stroke in strokes.items() if stroke.is_straight}
+    if flagged < _FLAGGED or any(lean < _LEANS for lean in straight.values()):
+        return frozenset()
+    return frozenset(straight)
 
 
 def _answered(scores: Scores) -> Chances:
@@ -166,7 +206,7 @@ class Lattices:
         """
         self._places = places
         self._candidates = candidates
-        self._chances = _digit_chances(candidates, scores)
+        self._chances, self._slashes = _digit_chances(candidates, scores)
         self._shown = digits_shown
         groups = [list(run) for _, run in groupby(candidates, key=lambda one: one.run)]
         firsts = np.cumsum([0, *map(len, groups)]).tolist()
@@ -199,7 +239,10 @@ class Lattices:
             refused += [one.box for one in left if one.size >= _LEAST_SIZE]
             left = list(run.candidates) if best.middles else left
             low += [one.box for one in left if _is_low_mark(one)]
-        return Reading(tuple(digits), tuple(refused), tuple(low), tuple(doubtful))
+        may_be = {self._candidates[i].box for i in self._slashes}
+        slashes = tuple(box for box in refused if box in may_be)
+        left_over = tuple(box for box in refused if box not in may_be)
+        return Reading(tuple(digits), left_over, tuple(low), tuple(doubtful), slashes)
 
     def guesses(self, seen: Mapping[int, RunTexts] | None = None) -> dict[int, tuple[Guess, ...]]:
         """Return all that each run may be, by its number, likeliest first; chances sum to 1.

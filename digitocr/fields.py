@@ -214,7 +214,9 @@ def _allowed(guesses: Sequence[Guess], box: Box, cells: int) -> tuple[Guess, ...
     return tuple(Guess(guess.chance / total, guess.digits) for guess in kept)
 
 
-def as_written(guesses: Guesses, low: Sequence[Box]) -> tuple[Number | None, float]:
+def as_written(
+    guesses: Guesses, low: Sequence[Box], slashes: Sequence[Box]
+) -> tuple[Number | None, float]:
     """Return the number that the likeliest guesses in a field make, and how sure its blanks are.
 
     None where no digit is among them. The second is the chance that the marks that are taken for
@@ -225,6 +227,7 @@ def as_written(guesses: Guesses, low: Sequence[Box]) -> tuple[Number | None, flo
         guesses: at the field's runs of ink, left to right.
         low: marks in the field that are too low for digits: there may be points, commas and dashes
             among the digits.
+        slashes: marks in the field that are slashes.
     """
     best = [found[0] for found in guesses.values()]
     nothing = prod(guess.chance for guess in best if not guess.digits)
@@ -233,12 +236,13 @@ def as_written(guesses: Guesses, low: Sequence[Box]) -> tuple[Number | None, flo
         return None, nothing
     sure = nothing * prod(digit.confidence for digit in digits)
     box = around([digit.box for digit in digits])
-    return Number(_text(digits, low), sure, "ok", 0, 0, box, digits), nothing
+    return Number(_text(digits, low, slashes), sure, "ok", 0, 0, box, digits), nothing
 
 
-def _text(digits: Sequence[Digit], low: Sequence[Box]) -> str:
+def _text(digits: Sequence[Digit], low: Sequence[Box], slashes: Sequence[Box]) -> str:
     """Return digits with the signs among them."""
-    signs = find_signs([range(len(digits))], _corners([d.box for d in digits]), _corners(low))
+    boxes = _corners([digit.box for digit in digits])
+    signs = find_signs([range(len(digits))], boxes, _corners(low), _corners(slashes))
     after = [signs.after.get(i, "") for i in range(len(digits))]
     return spelled(0 in signs.minus, [digit.digit for digit in digits], after)
 

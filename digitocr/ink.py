@@ -50,10 +50,13 @@ _UNSHARP, _UNSHARP_SIGMA = 2.0, 5.0
 # but no nearer to paper than this part of the light, and this many deviations of the grain;
 _LEAST_CONTRAST = 0.08
 _LEAST_SIGMAS = 4.5
-# and beyond this many times the paper's pattern, up to half of the ink's darkness. A pattern is
-# what fills, with gaps this wide in pixels, more than half of the neighbourhood.
+# and beyond this many times the paper's pattern, up to this part of the ink's darkness. A pattern
+# is what fills, with gaps this wide in pixels, more than half of the neighbourhood.
 _PATTERNS = 1.4
 _MOST_EDGE = 0.5
+# On a page so many neighbourhoods wide and high, what has more than this part of the ink's darkness
+# is small print in a table (0.5 to 0.75; patterns 0.4 at most): its hairlines need a lower edge.
+_PAGE, _DENSE, _DENSE_EDGE = 4, 0.45, 0.45
 _PATTERN_GAP = 12
 # Beside ink it may be lower, if no pattern is: strokes that fade hold together. They are followed
 # so many times, so many pixels each (hysteresis: Canny 1986).
@@ -61,7 +64,7 @@ _THICK = 5  # pixels around strokes wider than two; there nothing is added
 _FAINT_EDGE, _FAINT_STEPS, _FAINT_STEP = 0.15, 2, 3
 _WIDEST_MEDIAN = 101  # cells; wider ones take long and change nothing
 # Grain with more than this deviation, in grey levels, is smoothed: with 1 2 1, to this part.
-_COARSE_GRAIN = 3.0
+_COARSE_GRAIN = 4.0
 _SMOOTHED = 0.375
 
 
@@ -248,13 +251,15 @@ def _enlarged(cells: Gray, gray: Gray) -> Gray:
 def _grain(gray: Gray) -> float:
     """Return the deviation of the page's noise from pixel to pixel, in grey levels.
 
-    Second differences along some rows; their median, because strokes have large ones.
+    Second differences along some rows; their median, because strokes have large ones. Where paper
+    is as light as grey levels go, half of its noise is cut off, which halves these.
     """
     rows = gray[:: max(1, len(gray) // 100), : gray.shape[1] // 3 * 3].astype(np.int16)
     if rows.size == 0:
         return 0.0
     second = np.abs(rows[:, ::3] - 2 * rows[:, 1::3] + rows[:, 2::3])
-    return float(np.median(second)) / 0.6745 / 6**0.5  # the variances of 1 -2 1 add up to 6
+    cut_off = 2.0 if np.median(rows) == 255 else 1.0
+    return cut_off * float(np.median(second)) / 0.6745 / 6**0.5  # variances of 1 -2 1 add up to 6
 
 
 def _darkest(gray: Gray, grid: _Grid) -> Cells:
@@ -283,6 +288,8 @@ def _edges(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> tuple[Cells
     filled = np.clip(cv2.morphologyEx(depth, cv2.MORPH_CLOSE, gaps), 0, 255).astype(np.uint8)
     pattern = cv2.medianBlur(filled, min(2 * grid.reach + 1, _WIDEST_MEDIAN)).astype(np.float32)
     least = np.maximum(_LEAST_CONTRAST * paper, _LEAST_SIGMAS * sigma)
-    least = np.maximum(least, np.minimum(_PATTERNS * pattern, _MOST_EDGE * ink))
+    dense = (pattern > _DENSE * ink) & (min(depth.shape) > _PAGE * grid.reach)
+    most = np.where(dense, _DENSE_EDGE, _MOST_EDGE)
+    least = np.maximum(least, np.minimum(_PATTERNS * pattern, most * ink))
     edge, faint = (np.maximum(part * ink, least) for part in (_EDGE, _FAINT_EDGE))
     return np.asarray(edge, np.float32), np.asarray(faint, np.float32)

@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Digit, Number, Reading, around
+from digitocr.records import Box, Decimal, Digit, Number, Reading, around
 from digitocr.signs import Signs, find_signs, spelled
 from digitocr.words import in_numbers
 
@@ -114,7 +114,9 @@ class _Group:
     sure: float  # 0..1, the chance that they are all of it, by the gaps
 
 
-def into_numbers(reading: Reading, cells: Sequence[int] | None = None) -> tuple[Number, ...]:
+def into_numbers(
+    reading: Reading, cells: Sequence[int] | None = None, decimal: Decimal | None = None
+) -> tuple[Number, ...]:
     """Return the numbers on a page in reading order; none where there are no digits.
 
     A number's confidence is the product of its digits' and of how sure it is that they are all of
@@ -126,6 +128,7 @@ def into_numbers(reading: Reading, cells: Sequence[int] | None = None) -> tuple[
         reading: in any order, boxes in level pixels.
         cells: of a table, in which each digit is; digits in different cells are apart. Without it
             there are no tables.
+        decimal: which mark stands before decimals; None for the one that is on the page.
     """
     digits = reading.digits
     least, most = _LETTER_WIDTHS
@@ -148,7 +151,7 @@ def into_numbers(reading: Reading, cells: Sequence[int] | None = None) -> tuple[
     if not lines:
         return ()
     low = np.concatenate([_corners(reading.low), boxes[sorted(stray)]])
-    signs = find_signs(lines, boxes, low)
+    signs = find_signs(lines, boxes, low, _corners(reading.slashes))
     rows = _groups(lines, boxes, signs, np.asarray([0] * len(boxes) if cells is None else cells))
     beside = _beside(boxes, len(digits))
     return tuple(
@@ -158,6 +161,7 @@ def into_numbers(reading: Reading, cells: Sequence[int] | None = None) -> tuple[
                 group.marks[0] in signs.minus,
                 [digits[i].digit for i in group.marks],
                 [signs.after.get(i, "") for i in group.marks],
+                decimal,
             ),
             group.sure * (_REFUSED_BESIDE if beside.intersection(group.marks) else 1.0),
             line,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ Strips: TypeAlias = NDArray[np.float32]  # (N, 32, W), ink 1.0 on paper 0.0; W i
 ColumnScores: TypeAlias = NDArray[np.float32]  # (N, W / 2, 11): ten digits and none, sum 1
 Answers: TypeAlias = NDArray[np.float32]  # (N, 10), logits: the higher, the likelier
 Labels: TypeAlias = NDArray[np.int64]  # (N,), 0..9
+Decimal: TypeAlias = Literal["point", "comma", "none"]  # which mark stands before decimals
 Transform: TypeAlias = NDArray[np.float64]  # (3, 3), homogeneous, acts on (x, y, 1) columns
 
 
@@ -189,6 +190,7 @@ class Reading:
     others: tuple[Box, ...]  # marks as high as digits that are none
     low: tuple[Box, ...] = ()  # marks too low for digits, and no part of one: points, dashes, dust
     doubtful: tuple[int, ...] = ()  # numbers of the runs that may be read wrong
+    slashes: tuple[Box, ...] = ()  # marks as high as digits that are slashes
     guesses: dict[int, tuple[Guess, ...]] | None = None  # of each run, likeliest first; if wanted
 
 
@@ -196,7 +198,7 @@ class Reading:
 class Number:
     """Neighbouring digits read as one, as on paper: "007", "9.093" and "-5" stay so."""
 
-    text: str  # digits, and signs between and before them: . , : and -
+    text: str  # digits, and signs between and before them: . , : / and -
     # 0..1; in results the chance that every digit is right, before that the product of how sure
     # its digits are and how sure it is that they are all of it
     confidence: float
@@ -301,3 +303,4 @@ class Settings:
     pages: str | None = None  # which of a document's pages to read: "2-4,7,9-"; None: all
     dpi: int = 300  # dots per inch for pages of a PDF that are no scans
     form: Path | None = None  # a form file (`forms.load_form`): fields are read, and nothing else
+    decimal: Decimal | None = None  # None: as on the page; "none": there are no decimals

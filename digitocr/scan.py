@@ -27,7 +27,7 @@ from digitocr.fields import (
 from digitocr.forms import Form, load_form
 from digitocr.gridlines import grid_within, without_lines
 from digitocr.ink import find_dark, find_ink
-from digitocr.known import Holds, rule_of
+from digitocr.known import rule_of
 from digitocr.layout import into_numbers
 from digitocr.model import Model, load_model, scores, strip_scores
 from digitocr.narrow import narrowed
@@ -121,7 +121,7 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     straight, ink, grids = _level_ink(flatten(page.gray), model)
     marks = find_marks(ink.mask, [grid.box for grid in grids])
     found = read_marks(marks, settings, model, grids)
-    numbers, tables = _in_places(found, grids, rule_of(settings.known))
+    numbers, tables = _in_places(found, grids, settings)
     line = model.review_line(settings)
     height, width = page.gray.shape
     return PageResult(
@@ -209,8 +209,10 @@ def _in_field(
     if field.cells:
         guesses, gaps = one_a_cell(guesses, box, field.cells)
         doubtful = doubtful or gaps
-    low = [one for one in reading.low if is_in(one, box)]
-    number, sure = as_written(guesses, low if field.cells is None else [])
+    low, slashes = (
+        [one for one in marks if is_in(one, box)] for marks in (reading.low, reading.slashes)
+    )
+    number, sure = as_written(guesses, *(([], []) if field.cells else (low, slashes)))
     status = "review" if doubtful or (number is None and runs) else "ok"
     blank = FieldReading(field.name, "", sure if whole else 0.0, status)
     if number is None:
@@ -221,17 +223,17 @@ def _in_field(
 
 
 def _in_places(
-    found: Reading, grids: Sequence[Grid], holds: Holds
+    found: Reading, grids: Sequence[Grid], settings: Settings
 ) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
     """Return the numbers that digits make, those in tables with their cells, and the tables."""
     boxes = [digit.box for digit in found.digits]
     ruled = tables_among(grids, boxes)
-    numbers = into_numbers(found, cells_of(boxes, ruled))
+    numbers = into_numbers(found, cells_of(boxes, ruled), settings.decimal)
     tables = with_aligned(numbers, ruled)
     if tables != ruled:  # columns part numbers too
-        numbers = into_numbers(found, cells_of(boxes, tables))
+        numbers = into_numbers(found, cells_of(boxes, tables), settings.decimal)
     if found.guesses is not None:
-        numbers = tuple(narrowed(numbers, found.guesses, holds))
+        numbers = tuple(narrowed(numbers, found.guesses, rule_of(settings.known)))
     return into_tables(numbers, tables)
 
 

@@ -42,6 +42,8 @@ _ASIDE, _APART = 0.2, 0.3
 _OVERLAP = 0.3
 # or when they are two tall strokes this close and together no wider, as the sides of an open 0.
 _OPEN, _OPEN_WIDTH = 0.1, 0.75
+# Marks no larger than this, both ways, that stand this far aside are points beside a digit.
+_POINT, _CLEAR = 0.34, 0.05
 _MOST_PIECES = 6  # of one digit
 _MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for itself
 _MOST_DIGIT_HEIGHT, _MOST_DIGIT_WIDTH = 1.35, 1.4  # of pieces taken together
@@ -289,6 +291,9 @@ def _linked(one: NDArray[np.int64], others: Corners, height: float) -> NDArray[n
     near = (gap[:, 0] <= _ASIDE * height) & (gap[:, 1] <= _APART * height)
     near &= together[:, 1] <= _MOST_DIGIT_HEIGHT * height
     low = np.minimum(size[1], sizes[:, 1]) < _WHOLE * height
+    low &= (gap[:, 0] < _CLEAR * height) | (
+        np.minimum(size.max(), sizes.max(axis=1)) > _POINT * height
+    )
     over = -gap[:, 0] >= _OVERLAP * np.minimum(size[0], sizes[:, 0])
     sides = (gap[:, 0] <= _OPEN * height) & (together[:, 0] <= _OPEN_WIDTH * height)
     return np.asarray(near & (low | over | sides))

@@ -1,36 +1,47 @@
-"""Low marks among digits: points, commas and dashes of numbers, told from specks by their place."""
+"""Signs of numbers: points, commas and dashes, told from specks by their place, and slashes."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.records import Decimal
+
 # All lengths are parts of the height of the digits beside a mark; heights are counted upwards from
 # their feet. Looked up on cheques, printed tables, forms and invoices.
 _LEAST, _MOST_POINT, _MOST_COMMA = 0.07, 0.34, 0.5
 _ROUND = 2.2  # points are no more than so many times longer one way than the other
-_AT_FOOT, _RAISED = (-0.2, 0.28), (0.28, 0.66)  # where the middle of a point is
 _COMMA_TOP, _COMMA_FOOT = 0.3, -0.04  # a comma begins lower than this and hangs lower than that
 _DASH_WIDTH, _FLAT, _DASH_AT = (0.18, 0.9), 1.7, (0.25, 0.75)
+# Where the middle of a point is: at the foot or raised. Where a page has so many points and this
+# part of them are of one kind, all are, no farther from the usual place than this.
+_AT_FOOT, _RAISED = (-0.2, 0.28), (0.28, 0.66)
+_HIGHEST = 0.78  # raised points on pages where they are usual
+_TELLING, _ALIKE, _ASTRAY = 8, 0.8, 0.14
 # Digits with a point between them are one number when they are no farther apart than this, and the
 # point no farther off either; with a dash, when it is this close to both. A dash nearer to the
 # number after it than this, and so many times nearer than to the one before, is a minus.
 _POINT_GAP, _POINT_OFF = 1.5, 0.75
 _DASH_OFF, _MINUS_OFF, _NEARER = 0.4, 0.7, 2.0
-# Raised points leave this part of their width to the digits on either side.
-_ROOM = 0.25
+# A slash is no farther from the digits on both sides than this.
+_SLASH_OFF = 0.4
+# Raised marks that reach into a digit's box farther than this part of their width are its bits.
+_ROOM = 0.1
 # Where there are so many times more specks, nearly as large as a point, than points, it is a speck.
 _SPECKS, _AS_LARGE = 3.0, 0.7
 
 # Several signs make sense between thousands, before a last part of another sign, and in dates.
 _SENSIBLE = re.compile(
-    r"-?(\d+([.,:-]\d+)?|\d{1,3}([.,])\d{3}(\3\d{3})*([.,]\d+)?|\d{1,4}([.:-])\d{1,2}\6\d{1,4})"
+    r"-?(\d+([.,:-]\d+)?|\d{1,3}([.,])\d{3}(\3\d{3})*([.,]\d+)?"
+    r"|\d{1,4}([.:/-])\d{1,2}\6\d{1,4}|\d{1,3}/\d{1,3})"
 )
+_DATE = re.compile(r"\d{1,4}([.:/-])\d{1,2}\1\d{1,4}")
+_THOUSANDS = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*")
 
 _Boxes = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 
@@ -43,36 +54,62 @@ class Signs:
     minus: frozenset[int]  # digits with a minus before them
 
 
-def find_signs(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Signs:
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """A low mark beside digits; lengths are parts of their height."""
+
+    kind: str  # what it looks like: "." for a point, "^" for a raised one, ",", "-", or ""
+    before: float  # from the digit on its left to it, below 0 where it reaches into its box
+    after: float  # from it to the digit on its right
+    at: float  # how high its middle is above the digits' feet
+    left: float  # pixels, as the next ones
+    right: float
+    size: float  # side of a square as large as its box
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """What stands between two neighbours in a line, or before the first digit."""
+
+    left: int | None  # digits
+    right: int
+    width: float  # in digit heights
+    marks: list[_Mark]  # left to right
+
+
+def find_signs(
+    lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes, slashes: _Boxes
+) -> Signs:
     """Return the signs among digits.
+
+    The page says where its points stand: where nearly all are raised, a speck on the line is none.
 
     Args:
         lines: indices of digits, left to right.
         boxes: (N, 4), of the digits.
         low: (M, 4), of marks too low for digits, in any order.
+        slashes: (K, 4), in any order.
     """
+    gaps = list(_gaps(lines, boxes, low[np.argsort(low[:, 0], kind="stable")]))
+    place = _place_of_points(gaps)
     after: dict[int, str] = {}
     minus: set[int] = set()
     sizes: dict[int, float] = {}  # of points
-    low = low[np.argsort(low[:, 0], kind="stable")]
-    for line in lines:
-        near = _near(boxes[list(line)], low)
-        for left, right in pairwise([None, *line]):
-            if right is None:
-                continue
-            between = _between(left, right, boxes, near)
-            sign = _sign(left, right, boxes, between)
-            if sign == "minus":
-                minus.add(right)
-            elif sign and left is not None:
-                after[left] = sign
-                sizes[left] = float(_sizes(between).max())
+    for gap in gaps:
+        sign = _sign(gap, place)
+        if sign == "minus":
+            minus.add(gap.right)
+        elif sign and gap.left is not None:
+            after[gap.left] = sign
+            sizes[gap.left] = max(mark.size for mark in gap.marks)
     points = [i for i, sign in after.items() if sign in ".,"]
     dirt = np.sort(_sizes(low))
     for i in points:
         larger = len(dirt) - int(np.searchsorted(dirt, _AS_LARGE * sizes[i]))
         if larger - len(points) > _SPECKS * len(points):
             del after[i]
+    after |= dict.fromkeys(_before_slashes(lines, boxes, slashes), "/")
     return Signs(after, frozenset(minus))
 
 
@@ -82,17 +119,53 @@ def _sizes(low: _Boxes) -> NDArray[np.float64]:
     return sizes
 
 
-def spelled(minus: bool, digits: Sequence[str], after: Sequence[str]) -> str:
+def spelled(
+    minus: bool, digits: Sequence[str], after: Sequence[str], decimal: Decimal | None = None
+) -> str:
     """Return a number as it is written; without its signs where they make no sense together.
 
     Args:
         minus: a minus stands before it.
         digits: left to right.
         after: what stands after each of them, "" for nothing.
+        decimal: which mark stands before decimals; None for the one that is on the page.
     """
     inside = "".join(digit + sign for digit, sign in zip(digits, [*after[:-1], ""], strict=True))
     text = "-" * minus + inside
-    return text if _SENSIBLE.fullmatch(text) else "".join(digits)
+    if not _SENSIBLE.fullmatch(text):
+        return "".join(digits)
+    return text if decimal is None else _with_decimal(text, decimal)
+
+
+def _with_decimal(text: str, decimal: Decimal) -> str:
+    """Return a number with the decimal mark that is known; points and commas look alike.
+
+    A lone mark before three digits parts thousands if it is not the decimal one; the last one is
+    the decimal one where others do not part thousands up to the end. Dates stay as they are.
+    """
+    marks = [sign for sign in text if sign in ".,"]
+    thousands = _THOUSANDS.fullmatch(text)
+    if not marks or _DATE.fullmatch(text):
+        return text
+    if decimal == "none":
+        return text if thousands else text.replace(".", "").replace(",", "")
+    point, comma = ".," if decimal == "point" else ",."
+    if thousands and (len(marks) > 1 or marks[0] == comma):
+        return text.replace(point, comma)
+    at = max(text.rfind("."), text.rfind(","))
+    return text[:at].replace(point, comma) + point + text[at + 1 :]
+
+
+def _gaps(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Iterator[_Gap]:
+    """Yield the gaps in lines that hold low marks."""
+    for line in lines:
+        near = _near(boxes[list(line)], low)
+        for left, right in pairwise([None, *line]):
+            if right is None:
+                continue
+            between = _between(left, right, boxes, near)
+            if len(between):
+                yield _gap(left, right, boxes, between)
 
 
 def _near(digits: _Boxes, low: _Boxes) -> _Boxes:
@@ -114,45 +187,32 @@ def _between(left: int | None, right: int, boxes: _Boxes, low: _Boxes) -> _Boxes
     return between
 
 
-def _sign(left: int | None, right: int, boxes: _Boxes, low: _Boxes) -> str:
-    """Return the sign between two digits: ".", ",", ":", "-", "minus", or "" for none."""
-    if len(low) == 0:
-        return ""
+def _gap(left: int | None, right: int, boxes: _Boxes, low: _Boxes) -> _Gap:
+    """Return a gap with the marks in it."""
     beside = boxes[[right] if left is None else [left, right]]
     height = float((beside[:, 3] - beside[:, 1]).mean())
     foot = float(beside[:, 3].mean())
-    kinds = [(_kind(mark, foot, height), mark) for mark in low]
-    dashes = [mark for kind, mark in kinds if kind == "-"]
-    if dashes:
-        return _dash(left, right, boxes, dashes[-1], height) if len(dashes) == 1 else ""
-    if left is None or boxes[right, 0] - boxes[left, 2] > _POINT_GAP * height:
-        return ""
-    found = [
-        (kind, mark)
-        for kind, mark in kinds
-        if (kind != "^" or _fits(left, right, boxes, mark))
-        and kind
-        and max(mark[0] - boxes[left, 2], boxes[right, 0] - mark[2]) <= _POINT_OFF * height
+    start = -np.inf if left is None else float(boxes[left, 2])
+    end = float(boxes[right, 0])
+    marks = [
+        _Mark(
+            kind=_kind((x1 - x0) / height, (foot - y0) / height, (foot - y1) / height),
+            before=(x0 - start) / height,
+            after=(end - x1) / height,
+            at=(foot - (y0 + y1) / 2) / height,
+            left=x0,
+            right=x1,
+            size=size,
+            width=(x1 - x0) / height,
+        )
+        for (x0, y0, x1, y1), size in zip(low.tolist(), _sizes(low).tolist(), strict=True)
     ]
-    text = "".join(sorted(kind for kind, _ in found))
-    if text == ".^" and _over(found[0][1], found[1][1]):
-        first, last = found[0][1], found[1][1]
-        off = max(first[0] - boxes[left, 2], boxes[right, 0] - last[2])
-        return ":" if off <= _DASH_OFF * height else ""  # one after a word has a space after it
-    return {".": ".", "^": ".", ",": ","}.get(text, "")
+    return _Gap(left, right, (end - start) / height, marks)
 
 
-def _fits(left: int, right: int, boxes: _Boxes, mark: NDArray[np.float64]) -> bool:
-    """Tell whether a mark has room between two digits, as raised points are given."""
-    room = _ROOM * (mark[2] - mark[0])
-    return bool(mark[0] - boxes[left, 2] >= room and boxes[right, 0] - mark[2] >= room)
-
-
-def _kind(mark: NDArray[np.float64], foot: float, height: float) -> str:
+def _kind(width: float, top: float, bottom: float) -> str:
     """Return what a low mark looks like: ".", "^" for a raised point, ",", "-", or ""."""
-    width, tall = (mark[2] - mark[0]) / height, (mark[3] - mark[1]) / height
-    top, bottom = (foot - mark[1]) / height, (foot - mark[3]) / height
-    at = (top + bottom) / 2
+    tall, at = top - bottom, (top + bottom) / 2
     if min(width, tall) < _LEAST / 2 or max(width, tall) < _LEAST:
         return ""
     if _DASH_WIDTH[0] <= width <= _DASH_WIDTH[1] and width >= _FLAT * tall:
@@ -160,24 +220,79 @@ def _kind(mark: NDArray[np.float64], foot: float, height: float) -> str:
     if max(width, tall) <= _MOST_POINT and max(width, tall) <= _ROUND * min(width, tall):
         if _AT_FOOT[0] <= at <= _AT_FOOT[1]:
             return "," if bottom < 2 * _COMMA_FOOT and tall > 1.3 * width else "."
-        return "^" if _RAISED[0] <= at <= _RAISED[1] else ""
+        return "^" if _RAISED[0] <= at <= _HIGHEST else ""
     if width <= _MOST_POINT and width < tall <= _MOST_COMMA:
         return "," if top <= _COMMA_TOP and bottom <= _COMMA_FOOT else ""
     return ""
 
 
-def _dash(
-    left: int | None, right: int, boxes: _Boxes, mark: NDArray[np.float64], height: float
-) -> str:
+def _before_slashes(
+    lines: Sequence[Sequence[int]], boxes: _Boxes, slashes: _Boxes
+) -> Iterator[int]:
+    """Yield the digits between which and the next one a slash stands."""
+    for line in lines:
+        near = _near(boxes[list(line)], slashes)
+        for left, right in pairwise(line):
+            for slash in _between(left, right, boxes, near):
+                first, last = boxes[left], boxes[right]
+                off = _SLASH_OFF * (first[3] - first[1] + last[3] - last[1]) / 2
+                beside = max(slash[0] - first[2], last[0] - slash[2]) <= off
+                middle = (slash[1] + slash[3]) / 2
+                if beside and max(first[1], last[1]) < middle < min(first[3], last[3]):
+                    yield left
+
+
+def _place_of_points(gaps: Sequence[_Gap]) -> tuple[float, float]:
+    """Return between which heights the middles of a page's points are.
+
+    Anywhere at the foot or raised, where the page does not say.
+    """
+    alone = [points[0] for gap in gaps if len(points := _points(gap, (-np.inf, np.inf))) == 1]
+    at = np.array([mark.at for mark in alone if min(mark.before, mark.after) >= 0])
+    raised = at > _RAISED[0]
+    usual = at[raised] if 2 * np.count_nonzero(raised) > len(at) else at[~raised]
+    if len(at) < _TELLING or len(usual) < _ALIKE * len(at):
+        return _AT_FOOT[0], _RAISED[1]
+    middle = float(np.median(usual))
+    return middle - _ASTRAY, middle + _ASTRAY
+
+
+def _points(gap: _Gap, place: tuple[float, float]) -> list[_Mark]:
+    """Return the marks between two digits that look like points or commas, in their place."""
+    if gap.left is None or gap.width > _POINT_GAP:
+        return []
+    return [
+        mark
+        for mark in gap.marks
+        if (mark.kind == "," or (mark.kind in (".", "^") and place[0] <= mark.at <= place[1]))
+        and (mark.kind != "^" or min(mark.before, mark.after) >= -_ROOM * mark.width)
+        and max(mark.before, mark.after) <= _POINT_OFF
+    ]
+
+
+def _sign(gap: _Gap, place: tuple[float, float]) -> str:
+    """Return the sign between two digits: ".", ",", ":", "-", "minus", or "" for none."""
+    dashes = [mark for mark in gap.marks if mark.kind == "-"]
+    if dashes:
+        return _dash(dashes[-1]) if len(dashes) == 1 else ""
+    if _is_colon(_points(gap, (_AT_FOOT[0], _RAISED[1]))):
+        return ":"
+    text = "".join(sorted(mark.kind for mark in _points(gap, place)))
+    return {".": ".", "^": ".", ",": ","}.get(text, "")
+
+
+def _is_colon(points: Sequence[_Mark]) -> bool:
+    """Tell whether points stand over each other; after a word a colon has a space after it."""
+    if sorted(mark.kind for mark in points) != [".", "^"]:
+        return False
+    first, last = points
+    over = min(first.right, last.right) > max(first.left, last.left)
+    return over and max(first.before, last.after) <= _DASH_OFF
+
+
+def _dash(mark: _Mark) -> str:
     """Return whether a dash is a minus, stands within a number, or is no part of one."""
-    after = (boxes[right, 0] - mark[2]) / height
-    before = np.inf if left is None else (mark[0] - boxes[left, 2]) / height
-    if max(before, after) <= _DASH_OFF and before <= _NEARER * max(after, 0.1):
+    if max(mark.before, mark.after) <= _DASH_OFF and mark.before <= _NEARER * max(mark.after, 0.1):
         return "-"
-    nearer = before >= _NEARER * max(after, 0.0) and before > _DASH_OFF
-    return "minus" if after <= _MINUS_OFF and nearer else ""
-
-
-def _over(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Tell whether two marks stand over each other."""
-    return bool(min(first[2], second[2]) > max(first[0], second[0]))
+    nearer = mark.before >= _NEARER * max(mark.after, 0.0) and mark.before > _DASH_OFF
+    return "minus" if mark.after <= _MINUS_OFF and nearer else ""

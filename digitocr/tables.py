@@ -21,6 +21,9 @@ _SAME, _LEAST_CELL, _CROSSES = 0.008, 0.012, 0.45
 # more than that is none: a frame, a heading's line or the page's edge stands beside the grid.
 _EVEN, _ODD = 0.15, 0.25
 _LEAST_EVEN = 4  # cells that say so
+# Where a line between such cells was not found, no more than this part of the digits in them, such
+# as rests of it read as 1, is as near to it as digits of one number are to each other.
+_MOST_ASTRIDE, _NEAR = 0.15, 0.12
 # Ruled cells with more numbers each, on average, are columns and lines that rules do not part.
 _CROWDED = 1.4
 # On squared paper digits stand on the lines; in tables no more than this part of them does, by more
@@ -59,8 +62,9 @@ def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
     """
     if not digits:
         return []
+    marks = _corners(digits)
     height = float(np.median([box.height for box in digits]))
-    return [grid for grid in grids if _is_table(grid, _corners(digits), height)]
+    return [_completed(grid, marks, height) for grid in grids if _is_table(grid, marks, height)]
 
 
 def _corners(boxes: Sequence[Box]) -> _Corners:
@@ -176,6 +180,43 @@ def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
     taken = [cell for cell in cells if cell is not None]
     single = len(grid.rows) == 2 and len(set(taken)) == len(taken)
     return not (single and np.median(widths) <= _COMB * height)
+
+
+def _completed(grid: Grid, marks: _Corners, height: float) -> Grid:
+    """Return a grid of even cells with the lines that were not found: worn, or lost in the scan."""
+    middles = (marks[:, :2] + marks[:, 2:]) / 2
+    inside = np.array([grid.cell(x, y) is not None for x, y in middles.tolist()])
+    left, top, right, bottom = marks[inside].T
+    room = _NEAR * height
+    return Grid(
+        _with_lost(grid.columns, left - room, right + room),
+        _with_lost(grid.rows, top - room, bottom + room),
+    )
+
+
+def _with_lost(
+    lines: tuple[float, ...], first: NDArray[np.float64], last: NDArray[np.float64]
+) -> tuple[float, ...]:
+    """Return lines with those added that part cells some times as large as usual evenly.
+
+    Digits, with some room from `first` to `last`, (N,) each, stand on both sides of such a line.
+    """
+    sizes = np.diff(lines)
+    usual = float(np.median(sizes))
+    if np.count_nonzero(np.abs(sizes - usual) <= _EVEN * usual) < _LEAST_EVEN:
+        return lines
+    found = [lines[0]]
+    for start, end in pairwise(lines):
+        n = max(1, round((end - start) / usual))
+        parts = np.linspace(start, end, n + 1)
+        own = (first + last > 2 * start) & (first + last < 2 * end)
+        held = np.histogram((first + last)[own] / 2, parts)[0].all()
+        even = abs((end - start) / n - usual) <= _EVEN * usual
+        added = parts[1:-1]
+        astride = (first[own, None] < added) & (last[own, None] > added)
+        clear = astride.any(axis=1).sum() <= _MOST_ASTRIDE * own.sum()
+        found += [*added.tolist(), end] if even and held and clear else [end]
+    return tuple(found)
 
 
 def _is_crowded(cells: Sequence[tuple[int, int]]) -> bool:

@@ -206,6 +206,25 @@ def test_a_bowed_stroke_is_a_bracket_and_a_straight_one_a_1() -> None:
     assert not decide([stroke(22)], scores).digits
 
 
+@pytest.mark.parametrize(("flagged", "plain", "slashes"), [(3, 0, 1), (2, 0, 0), (3, 1, 0)])
+def test_leaning_strokes_are_slashes_where_all_ones_have_flags(
+    flagged: int, plain: int, slashes: int
+) -> None:
+    def stroke(run: int, *points: tuple[int, int]) -> Candidate:
+        ink = np.zeros((120, 80), np.uint8)
+        cv2.polylines(ink, [np.array(points, np.int32)], False, 255, 9)
+        return replace(mark(1, 0.99, run)[0], ink=ink)
+
+    ones = [stroke(run, (10, 45), (50, 5), (50, 115)) for run in range(flagged)]
+    ones += [stroke(flagged + run, (40, 5), (40, 115)) for run in range(plain)]
+    slash = stroke(len(ones), (65, 5), (15, 115))
+    _, scores = scored([mark(1, 0.99, run) for run in range(len(ones) + 1)])
+    reading = decide([*ones, slash], scores)
+    assert reading.slashes == (slash.box,) * slashes
+    assert len(reading.digits) == len(ones) + 1 - slashes
+    assert not reading.others
+
+
 def test_confidences_are_chances() -> None:
     rng = np.random.default_rng(0)
     marks = []

@@ -81,6 +81,11 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
     assert whole.box == Box(210, 48, 35, 62)
 
 
+def test_a_large_point_that_stands_clear_of_a_digit_is_no_piece_of_it() -> None:
+    point = (184, 75, 18, 18)
+    assert boxes_of(page(*DIGITS, point)) == [Box(*box) for box in DIGITS]
+
+
 def test_a_broken_digit_has_a_candidate_of_all_its_pieces_and_one_of_each() -> None:
     mask = page(*DIGITS, (210, 50, 30, 28), (210, 84, 30, 26))
     run = runs_of(mask)[-1]

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Sequence
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+from conftest import Run, numbers_of, results_in
 
 from digitocr.layout import into_numbers
-from digitocr.records import Box, Digit, Reading
+from digitocr.records import Box, Decimal, Digit, Reading
 from digitocr.signs import spelled
 
 H = 100  # digit height, pixels
@@ -94,3 +100,66 @@ def test_where_specks_are_everywhere_there_are_no_points() -> None:
 )
 def test_signs_that_make_no_sense_together_are_left_out(after: Sequence[str], text: str) -> None:
     assert spelled(False, list("1234"), after) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "number"),
+    [
+        ("9,5", "point", "9.5"),
+        ("9.5", "comma", "9,5"),
+        ("0,093", "point", "0.093"),
+        ("1,234", "point", "1,234"),
+        ("1,234", "comma", "1,234"),
+        ("1.234", "point", "1.234"),
+        ("1.234,50", "point", "1,234.50"),
+        ("1.234.50", "point", "1,234.50"),
+        ("1.200.000", "point", "1,200,000"),
+        ("-12,50", "point", "-12.50"),
+        ("1.2.34", "comma", "1.2.34"),
+        ("12:05", "comma", "12:05"),
+        ("1.200", "none", "1.200"),
+        ("9.5", "none", "95"),
+        ("1.234,50", "none", "123450"),
+    ],
+)
+def test_a_known_decimal_mark_settles_which_of_two_that_look_alike_is_meant(
+    text: str, decimal: Decimal, number: str
+) -> None:
+    minus, text = text.startswith("-"), text.removeprefix("-")
+    digits = [letter for letter in text if letter.isdigit()]
+    after = re.split(r"\d", text)[1:]
+    assert spelled(minus, digits, after, decimal) == number
+
+
+def test_points_stand_where_most_of_the_page_have_them() -> None:
+    lines = range(0, 12 * 200, 200)
+    digits = tuple(Digit("1", 0.99, Box(x, y, 60, H)) for y in lines for x in (0, 100))
+    speck, *raised = lines
+    low = [Box(72, speck + 88, 12, 12), *(Box(72, y + 40, 12, 12) for y in raised)]
+    numbers = into_numbers(Reading(digits, (), tuple(low)), 0.5)
+    assert [number.text for number in numbers] == ["11", *["1.1"] * 11]
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    """Dates, fractions and amounts, written into page.png."""
+    gray = np.full((700, 1000), 235, np.uint8)
+    for i, text in enumerate(["12/05/2024", "3/4   11/16", "1171   415", "1.234,50"]):
+        place = (60, 100 + 120 * i)
+        cv2.putText(gray, text, place, cv2.FONT_HERSHEY_SIMPLEX, 2.2, 30, 5, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "page.png"), gray)
+    return tmp_path / "page.png"
+
+
+def test_slashes_are_told_from_ones_and_the_decimal_mark_is_known(page: Path, run: Run) -> None:
+    assert run("scan", page, "-o", "out", "--decimal", "point").returncode == 0
+    numbers = numbers_of(results_in(page.parent / "out")["page.png"])
+    assert numbers == ["12/05/2024", "3/4", "11/16", "1171", "415", "1,234.50"]
+    settings = json.loads((page.parent / "out" / "run.json").read_text())["settings"]
+    assert settings["decimal"] == "point"
+
+
+def test_another_decimal_mark_is_wrong_usage(page: Path, run: Run) -> None:
+    done = run("scan", page, "--decimal", "dot")
+    assert done.returncode == 2
+    assert "--decimal" in done.stderr

@@ -81,6 +81,19 @@ def test_an_odd_row_beside_even_cells_is_no_part_of_them() -> None:
     assert len(grid.rows) == len(grid.columns) == 10
 
 
+@pytest.mark.parametrize(("texts", "lost"), [(("12", "7"), True), (("12345678", "9"), False)])
+def test_a_line_that_was_not_found_between_even_columns_is_added(
+    texts: tuple[str, str], lost: bool
+) -> None:
+    columns = [100, 200, 300, 500, 600, 700]
+    (grid,) = find_grids(ruled(columns, [100, 200, 300]), PAGE)
+    middles = (350, 450) if lost else (400, 650)
+    numbers = [number(one, x, 150) for one, x in zip(texts, middles, strict=True)]
+    numbers += [number("5", x, 250, 2) for x in (150, 250, 550)]
+    (table,) = tables_among([grid], digits_of(numbers))
+    assert table.columns == pytest.approx([*columns[:3], *[400] * lost, *columns[3:]], abs=3)
+
+
 @pytest.mark.parametrize("rules", [[], ruled([100, 500], [100, 400]), ruled([100, 500], [100])])
 def test_frames_and_single_rules_are_no_grid(rules: list[Rule]) -> None:
     assert find_grids(rules, PAGE) == []
