@@ -16,7 +16,7 @@ from digitocr.forms import description
 from digitocr.ink import find_dark
 from digitocr.pages import read_pages
 from digitocr.records import Field, Source
-from digitocr.straighten import straighten
+from digitocr.straighten import flatten, level
 
 _BY_HAND = "Draw boxes with closed lines, or write the file by hand: see the README, section Forms."
 
@@ -44,15 +44,15 @@ def begin_form(picture: Path, target: Path) -> Begun:
         NothingToRead: the picture can't be read, or shows no box.
         OutputUnwritable: a file is there already, or can't be written.
     """
-    names, level = (target.with_suffix(ending) for ending in (".names.jpg", ".level.png"))
-    for path in (target, names, level):
+    names, upright = (target.with_suffix(ending) for ending in (".names.jpg", ".level.png"))
+    for path in (target, names, upright):
         if path.exists():
             raise OutputUnwritable(f"{path}: is there already", "Name another file with -o.")
     try:
         gray = next(read_pages(Source(picture.name, picture))).gray
     except InputUnreadable as error:
         raise NothingToRead(f"{picture}: {error}") from error
-    straight = straighten(gray)
+    straight = level(flatten(gray, by_grid=False))
     dark = find_dark(straight.gray)
     places = find_boxes(dark)
     if not places:
@@ -60,9 +60,9 @@ def begin_form(picture: Path, target: Path) -> Begun:
     fields = tuple(Field(f"field{i}", one.box, one.cells) for i, one in enumerate(places, 1))
     filled = are_filled(places, dark)
     as_given = straight.gray.shape == gray.shape and np.allclose(straight.to_page, np.eye(3))
-    shown = _relative(picture, target.parent) if as_given else level.name
+    shown = _relative(picture, target.parent) if as_given else upright.name
     if not as_given:
-        _write(level, lossless(straight.gray))
+        _write(upright, lossless(straight.gray))
     _write(names, encoded(named_boxes(straight.gray, fields)))
     _write(target, description(shown, fields, filled).encode())
     return Begun(fields, filled, names)

@@ -13,14 +13,14 @@ from digitocr.records import Box, Gray, Grid, Mask
 _LOOK = 720
 # Rules are darker than so much of the light within so many shrunk pixels, and as long as this part
 # of the grid's side: the bars of most digits are shorter.
-_WINDOW, _LIGHT, _LENGTH = 21, 0.97, 1 / 36
+_WINDOW, _LIGHT, _LENGTH = 21, 0.985, 1 / 36
 # A line is where rules run along this part of the side, bending by no more than this part of it.
-_COVERED, _BEND = 0.5, 0.008
+_COVERED, _BEND = 0.55, 0.008
 _AROUND = 0.02  # of the side: so much around the frame is looked at
 _EDGE = 0.03  # a line this near the frame's edge, as part of the side, is its outer one
 # Ink of which this part is near to lines was not written: as near as this part of a cell, and of
 # the usual height of marks, so that no digit is.
-_RESIDUE, _NEAR_LINE_CELL, _NEAR_LINE = 0.8, 0.1, 0.25
+_RESIDUE, _NEAR_LINE_CELL, _NEAR_LINE = 0.8, 0.1, 0.4
 _LEAST_MARK_PX = 8  # lower marks say nothing of that height
 
 _Profile = NDArray[np.float64]  # (N,), for each row of the picture
