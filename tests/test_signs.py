@@ -136,7 +136,7 @@ def test_points_stand_where_most_of_the_page_have_them() -> None:
     digits = tuple(Digit("1", 0.99, Box(x, y, 60, H)) for y in lines for x in (0, 100))
     speck, *raised = lines
     low = [Box(72, speck + 88, 12, 12), *(Box(72, y + 40, 12, 12) for y in raised)]
-    numbers = into_numbers(Reading(digits, (), tuple(low)), 0.5)
+    numbers = into_numbers(Reading(digits, (), tuple(low)))
     assert [number.text for number in numbers] == ["11", *["1.1"] * 11]
 
 
