@@ -19,6 +19,9 @@ from digitocr.writing import Symbols, write_line
 _TASK = 256  # lines that the other process makes at a time
 _AHEAD = 8  # such tasks are under way
 _MARGIN = 8  # columns that lines may be shifted by
+# Lines that are a number alone, its digits apart: most are on pages, and without them the reader
+# told single digits worse than the first network (tests/bench/README.md).
+_PLAIN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +82,7 @@ def _write(n: int, seed: list[int]) -> list[ShownLine]:
 
 
 def _shown(given: Symbols, rng: np.random.Generator) -> ShownLine:
-    line = write_line(given, rng)
+    line = write_line(given, rng, plain=bool(rng.random() < _PLAIN))
     size = max(8, line.mask.shape[1] // 2), line.mask.shape[0] // 2
     return ShownLine(
         np.asarray(cv2.resize(line.mask, size, interpolation=cv2.INTER_AREA), np.uint8),

@@ -13,7 +13,7 @@ from digitocr.crops import stroke_width
 from digitocr.records import Box, Candidate, Mask, around
 
 # All sizes are parts of the page's digit height, the usual height of its marks.
-_LEAST_MARK_PX = 8  # lower marks say nothing of the digit height
+_LEAST_MARK_PX = 10  # lower marks are no digits, and say nothing of their height
 _LEAST_ASPECT, _MOST_ASPECT = 0.15, 1.6  # width / height of digits, but for the thinnest 1
 _DIGIT_WIDTH = 0.7  # of touching digits, of their height
 # Where so many marks are as wide as digits are, touching ones are no more than so many times

@@ -193,3 +193,10 @@ def test_marks_that_the_edge_of_a_page_cuts_off_are_left_out() -> None:
 
 def test_a_digit_that_fills_its_picture_may_touch_the_edge() -> None:
     assert boxes_of(np.full((60, 30), 255, np.uint8)) == [Box(0, 0, 30, 60)]
+
+
+@pytest.mark.parametrize(("height", "found"), [(9, 0), (12, 1)])
+def test_marks_lower_than_any_digit_are_none_on_an_empty_page(height: int, found: int) -> None:
+    mask = np.zeros((2000, 1500), np.uint8)
+    mask[900 : 900 + height, 700:703] = 255
+    assert len(find_candidates(mask)) == found
