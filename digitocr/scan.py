@@ -57,7 +57,7 @@ from digitocr.records import (
     Transform,
     overlap,
 )
-from digitocr.segment import Marks, Run, find_marks
+from digitocr.segment import Marks, Run, find_marks, whole_marks
 from digitocr.straighten import Flat, flatten, level
 from digitocr.strips import find_strips, texts_of
 from digitocr.tables import (
@@ -120,6 +120,7 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
         return _read_form(page, load_form(settings.form), settings, model)
     straight, ink, grids = _level_ink(flatten(page.gray), model)
     marks = find_marks(ink.mask, [grid.box for grid in grids])
+    marks = whole_marks(marks, straight.to_page, page.gray.shape)
     found = read_marks(marks, settings, model, grids)
     numbers, tables = _in_places(found, grids, settings)
     line = model.review_line(settings)
@@ -291,7 +292,8 @@ def read_marks(
     What the first network leaves doubtful is read again with what stands beside it, as a strip.
     """
     candidates = [one for run in marks.runs for one in _proposed(run)]
-    places = grids_of([run.box for run in marks.runs], grids)
+    within = grids_of([run.box for run in marks.runs], grids)
+    places = dict(zip((run.number for run in marks.runs), within, strict=True))
     where = [places[one.run] for one in candidates]
     lattices = Lattices(candidates, _scored(candidates, model), model.digits_shown, where)
     reading = lattices.read()

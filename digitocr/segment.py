@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.crops import stroke_width
-from digitocr.records import Box, Candidate, Mask, around
+from digitocr.records import Box, Candidate, Mask, Transform, around
 
 # All sizes are parts of the page's digit height, the usual height of its marks.
 _LEAST_MARK_PX = 10  # lower marks are no digits, and say nothing of their height
@@ -25,7 +25,8 @@ _LARGE_PX, _HAIR_PX, _HAIR_ASPECT = 2000, 2, 4
 # Marks as large as this part of a page, both ways, are frames around it; smaller pictures than
 # this are filled by a digit or two.
 _FRAME, _LEAST_FRAMED_PX = 0.6, 300
-_PAGE = 5  # a page's sides are longer than this
+_PAGE = 2.2  # a page's sides are longer than this, in digit heights
+_AT_EDGE = 2.0  # pixels; marks this near to the edge of a page are cut off
 _SPECK = 0.25  # smaller both ways: dust and points,
 # and what is smaller than these times the usual stroke is wide, dust alone: points and dashes are
 # made by the same pen. It is measured on about so many marks.
@@ -142,6 +143,37 @@ def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
     pen = _pen(runs)
     low = [box for i, box in enumerate(boxes) if i not in in_runs and _is_low(box, height, pen)]
     return Marks(runs, low)
+
+
+def whole_marks(marks: Marks, to_page: Transform, page: tuple[int, ...]) -> Marks:
+    """Return marks without the runs that the edge of the page cuts off, as far as turning hid it.
+
+    Args:
+        marks: of the level page.
+        to_page: level pixels → pixels of the page as given.
+        page: height and width of that.
+    """
+    kept = [run for run in marks.runs if not _is_cut_off(run, to_page, page)]
+    return marks if len(kept) == len(marks.runs) else Marks(kept, marks.low)
+
+
+def _is_cut_off(run: Run, to_page: Transform, page: tuple[int, ...]) -> bool:
+    box = run.box
+    if min(page) <= _PAGE * run.height:
+        return False
+    corners = np.array([[box.x, box.right] * 2, [box.y, box.y, box.bottom, box.bottom], [1] * 4])
+    if not _touches_edge(to_page @ corners, page):
+        return False
+    y, x = np.nonzero(np.maximum.reduce(run.marks))
+    return _touches_edge(to_page @ np.stack([x + box.x, y + box.y, np.ones_like(x)]), page)
+
+
+def _touches_edge(places: NDArray[np.float64], page: tuple[int, ...]) -> bool:
+    """Tell whether any of (3, N) homogeneous places is at the edge of a page."""
+    x, y = places[:2] / places[2]
+    height, width = page
+    off = min(x.min(), y.min(), width - 1 - x.max(), height - 1 - y.max())
+    return bool(off < _AT_EDGE)
 
 
 def _outlines(mask: Mask) -> tuple[Sequence[np.ndarray], list[Box]]:

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digitocr.records import Box, Candidate, around
-from digitocr.segment import find_candidates
+from digitocr.segment import find_candidates, find_marks, whole_marks
 
 
 def page(
@@ -200,3 +200,17 @@ def test_marks_lower_than_any_digit_are_none_on_an_empty_page(height: int, found
     mask = np.zeros((2000, 1500), np.uint8)
     mask[900 : 900 + height, 700:703] = 255
     assert len(find_candidates(mask)) == found
+
+
+@pytest.mark.parametrize(("right", "kept"), [(0, 1), (40, 2)])
+def test_marks_that_the_edge_of_a_turned_page_cuts_off_are_left_out(right: int, kept: int) -> None:
+    page = np.zeros((800, 1000), np.uint8)
+    page[300:400, 480:500] = 255
+    page[300:400, 980 - right : 1000 - right] = 255
+    turn = cv2.getRotationMatrix2D((500, 400), 10, 1)
+    turn[:, 2] += 100  # to where the page has grown
+    level = cv2.warpAffine(page, turn, (1200, 1000), flags=cv2.INTER_NEAREST)
+    to_page = np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
+    marks = find_marks(level)
+    assert len(marks.runs) == 2
+    assert len(whole_marks(marks, to_page, page.shape).runs) == kept
