@@ -64,7 +64,7 @@ SCAN = Recipe(
     echo=3,
     teacher=0.11,
     taught=0.9,
-    lines=0.023,
+    lines=0.036,
 )
 
 
