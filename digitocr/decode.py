@@ -62,8 +62,9 @@ _SURE = 0.98  # readings less sure than this are in doubt
 _NEVER = 1e-3
 _LEAST_SEEN = 0.01  # less likely texts of a strip are not followed
 # One in six of the lines that the strip reader was trained on had no digit; on a page that is told
-# from the page, so this counts for a little less. Of one mark by itself the first network says as much as
-# the strip does, which is believed by its square root. tests/bench/README.md tells what was tried.
+# from the page, so this counts for a little less. Of one mark by itself the first network says as
+# much as the strip does, which is believed by its square root. tests/bench/README.md tells what
+# was tried.
 _NO_DIGIT, _OF_ONE = 0.8, 0.5
 _PAIRS = 0.1  # of what is no one digit to the first network are several that were not cut apart
 
