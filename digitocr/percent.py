@@ -14,7 +14,7 @@ from digitocr.records import Box, Mask, around
 
 # Looked up on the percent signs of 113 typefaces, digits 12 to 60 pixels high. A sign is so high,
 _HEIGHT = 0.45, 1.5  # of the page's digit height
-_LEAST_PX, _LEAST_TOUCHING_PX = 8, 15  # lower ones are too coarse to tell, where its parts touch
+_LEAST_PX, _LEAST_TOUCHING_PX = 8, 12  # lower ones are too coarse to tell, where its parts touch
 _ASPECT = 0.45, 1.9  # width / height
 # and its rings are so large, in lengths of its stroke, and no farther off the stroke's box.
 _PART, _OFF = (0.2, 0.72), 0.3
