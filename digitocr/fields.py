@@ -215,7 +215,7 @@ def _allowed(guesses: Sequence[Guess], box: Box, cells: int) -> tuple[Guess, ...
 
 
 def as_written(
-    guesses: Guesses, low: Sequence[Box], slashes: Sequence[Box]
+    guesses: Guesses, low: Sequence[Box], slashes: Sequence[Box], percents: Sequence[Box]
 ) -> tuple[Number | None, float]:
     """Return the number that the likeliest guesses in a field make, and how sure its blanks are.
 
@@ -228,6 +228,7 @@ def as_written(
         low: marks in the field that are too low for digits: there may be points, commas and dashes
             among the digits.
         slashes: marks in the field that are slashes.
+        percents: percent signs in the field.
     """
     best = [found[0] for found in guesses.values()]
     nothing = prod(guess.chance for guess in best if not guess.digits)
@@ -236,15 +237,19 @@ def as_written(
         return None, nothing
     sure = nothing * prod(digit.confidence for digit in digits)
     box = around([digit.box for digit in digits])
-    return Number(_text(digits, low, slashes), sure, "ok", 0, 0, box, digits), nothing
+    return Number(_text(digits, low, slashes, percents), sure, "ok", 0, 0, box, digits), nothing
 
 
-def _text(digits: Sequence[Digit], low: Sequence[Box], slashes: Sequence[Box]) -> str:
+def _text(
+    digits: Sequence[Digit], low: Sequence[Box], slashes: Sequence[Box], percents: Sequence[Box]
+) -> str:
     """Return digits with the signs among them."""
     boxes = _corners([digit.box for digit in digits])
-    signs = find_signs([range(len(digits))], boxes, _corners(low), _corners(slashes))
+    marks = map(_corners, (low, slashes, percents))
+    signs = find_signs([range(len(digits))], boxes, *marks)
     after = [signs.after.get(i, "") for i in range(len(digits))]
-    return spelled(0 in signs.minus, [digit.digit for digit in digits], after)
+    percent = len(digits) - 1 in signs.percent
+    return spelled(0 in signs.minus, [digit.digit for digit in digits], after, percent=percent)
 
 
 def _corners(boxes: Sequence[Box]) -> NDArray[np.float64]:

@@ -78,8 +78,10 @@ def _ranged(text: str) -> Holds:
 def value_of(number: str) -> float | None:
     """Return the value of a number as written; None for dates, times and what has no value.
 
-    The last of points and commas parts the decimals, unless it stands there several times.
+    The last of points and commas parts the decimals, unless it stands there several times. That of
+    20% is 20.
     """
+    number = number.removesuffix("%")
     signs = [sign for sign in number if sign in ".,"]
     if signs and signs.count(signs[-1]) == 1:
         whole, _, decimals = number.rpartition(signs[-1])

@@ -151,7 +151,7 @@ def into_numbers(
     if not lines:
         return ()
     low = np.concatenate([_corners(reading.low), boxes[sorted(stray)]])
-    signs = find_signs(lines, boxes, low, _corners(reading.slashes))
+    signs = find_signs(lines, boxes, low, *map(_corners, (reading.slashes, reading.percents)))
     rows = _groups(lines, boxes, signs, np.asarray([0] * len(boxes) if cells is None else cells))
     beside = _beside(boxes, len(digits))
     return tuple(
@@ -162,6 +162,7 @@ def into_numbers(
                 [digits[i].digit for i in group.marks],
                 [signs.after.get(i, "") for i in group.marks],
                 decimal,
+                group.marks[-1] in signs.percent,
             ),
             group.sure * (_REFUSED_BESIDE if beside.intersection(group.marks) else 1.0),
             line,
@@ -327,7 +328,7 @@ def _groups(
 ) -> list[list[_Group]]:
     """Return for each line its marks in groups, parted where gaps are wide and hold no sign.
 
-    Between the cells of a table they are always parted.
+    Between the cells of a table they are always parted, and after a percent sign.
     """
     order = np.array([i for line in lines for i in line])
     left, _, right, _ = boxes[order].T
@@ -341,6 +342,7 @@ def _groups(
     gaps = (left[1:] - right[:-1] - room[1:] - room[:-1]) / beside
     pitches = np.diff(left + right) / 2 / beside
     apart = cells[order[1:]] != cells[order[:-1]]
+    apart |= np.isin(order[:-1], list(signs.percent))
     joined = inside & ~apart & np.isin(order[:-1], list(signs.after))
     gaps[~inside | apart | joined] = np.inf
     parting = _parting(gaps, pitches)

@@ -25,6 +25,7 @@ _UNSIGNED = 0.05  # how likely it is that signs are specks
 _REACH, _SHARED = 0.6, 0.5
 
 _SIGNS = ".,:-/"  # within numbers
+_ENDINGS = _SIGNS + "%"  # after digits
 
 _Guesses = Mapping[int, Sequence[Guess]]  # of each run, likeliest first
 
@@ -77,10 +78,11 @@ def _narrowed(number: Number, guesses: _Guesses, refused: dict[int, Box], holds:
 
 
 def _is_beside(box: Box, number: Number) -> bool:
-    """Tell whether a refused run stands within a number or close to its ends."""
+    """Tell whether a refused run stands within a number or close to its ends, which % is."""
     near = _REACH * number.box.height
     shared = min(box.bottom, number.box.bottom) - max(box.y, number.box.y)
-    inside = number.box.x - near < box.middle[0] < number.box.right + near
+    after = 0 if number.text.endswith("%") else near
+    inside = number.box.x - near < box.middle[0] < number.box.right + after
     return inside and shared > _SHARED * number.box.height
 
 
@@ -134,7 +136,7 @@ def _text(guess: Guess, spelled: tuple[str, str] | None) -> str:
     plain, signed = spelled
     if guess.text == plain:
         return signed
-    ending = signed[len(signed.rstrip(_SIGNS)) :]
+    ending = signed[len(signed.rstrip(_ENDINGS)) :]
     return guess.text + ending if guess.text else ""
 
 

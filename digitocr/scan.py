@@ -210,10 +210,11 @@ def _in_field(
     if field.cells:
         guesses, gaps = one_a_cell(guesses, box, field.cells)
         doubtful = doubtful or gaps
-    low, slashes = (
-        [one for one in marks if is_in(one, box)] for marks in (reading.low, reading.slashes)
-    )
-    number, sure = as_written(guesses, *(([], []) if field.cells else (low, slashes)))
+    signs = [
+        [one for one in marks if is_in(one, box) and not field.cells]
+        for marks in (reading.low, reading.slashes, reading.percents)
+    ]
+    number, sure = as_written(guesses, *signs)
     status = "review" if doubtful or (number is None and runs) else "ok"
     blank = FieldReading(field.name, "", sure if whole else 0.0, status)
     if number is None:
@@ -304,7 +305,7 @@ def read_marks(
         reading = lattices.read(seen)
     if settings.known != Known() or settings.form is not None:
         reading = replace(reading, guesses=lattices.guesses(seen))
-    return replace(reading, low=(*reading.low, *marks.low))
+    return replace(reading, low=(*reading.low, *marks.low), percents=tuple(marks.percents))
 
 
 def _proposed(run: Run) -> list[Candidate]:

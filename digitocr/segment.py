@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.crops import stroke_width
+from digitocr.percent import find_percents
 from digitocr.records import Box, Candidate, Mask, Transform, around
 
 # All sizes are parts of the page's digit height, the usual height of its marks.
@@ -112,10 +113,11 @@ class Marks:
 
     runs: list[Run]  # that may be digits
     low: list[Box]  # beside them: points, dashes, dust
+    percents: list[Box]  # percent signs
 
 
 def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
-    """Return the runs of ink that may be digits, and low marks beside them.
+    """Return the runs of ink that may be digits, low marks beside them, and percent signs.
 
     Args:
         mask: of the page.
@@ -127,22 +129,26 @@ def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
     inner = [box for box, edge in zip(boxes, edges, strict=True) if not edge]
     in_tables = [box for box in inner if any(_is_inside(box, table) for table in tables)]
     height = digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
+    percents = find_percents(contours, boxes, mask, height)
+    signs = {i for percent in percents for i in percent}
     kept = [
         i
         for i, box in enumerate(boxes)
-        if _may_be_ink_of_digits(box, mask, height) and not _is_hair(contours[i], box, height)
+        if i not in signs
+        and _may_be_ink_of_digits(box, mask, height)
+        and not _is_hair(contours[i], box, height)
     ]
     runs: list[Run] = []
-    in_runs: set[int] = set()
+    taken = set(signs)
     for group in _runs([boxes[i] for i in kept], height):
         box = around([boxes[kept[i]] for i in group])
         if len(group) > 1 or box.height >= LEAST_SIZE * height:
             marks = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
             runs.append(Run(len(runs), box, marks, height))
-            in_runs.update(kept[i] for i in group)
+            taken.update(kept[i] for i in group)
     pen = _pen(runs)
-    low = [box for i, box in enumerate(boxes) if i not in in_runs and _is_low(box, height, pen)]
-    return Marks(runs, low)
+    low = [box for i, box in enumerate(boxes) if i not in taken and _is_low(box, height, pen)]
+    return Marks(runs, low, [around([boxes[i] for i in percent]) for percent in percents])
 
 
 def whole_marks(marks: Marks, to_page: Transform, page: tuple[int, ...]) -> Marks:
@@ -154,7 +160,7 @@ def whole_marks(marks: Marks, to_page: Transform, page: tuple[int, ...]) -> Mark
         page: height and width of that.
     """
     kept = [run for run in marks.runs if not _is_cut_off(run, to_page, page)]
-    return marks if len(kept) == len(marks.runs) else Marks(kept, marks.low)
+    return replace(marks, runs=kept)
 
 
 def _is_cut_off(run: Run, to_page: Transform, page: tuple[int, ...]) -> bool:

@@ -1,4 +1,4 @@
-"""Signs of numbers: points, commas and dashes, told from specks by their place, and slashes."""
+"""Signs of numbers: points, commas and dashes, told from specks by their place, slashes and %."""
 
 from __future__ import annotations
 
@@ -30,6 +30,9 @@ _POINT_GAP, _POINT_OFF = 1.5, 0.75
 _DASH_OFF, _MINUS_OFF, _NEARER = 0.4, 0.7, 2.0
 # A slash is no farther from the digits on both sides than this.
 _SLASH_OFF = 0.4
+# A percent sign is no farther from the digit before it than this (a space is wider), and its height
+# is so many times theirs.
+_PERCENT_OFF, _PERCENT_HEIGHT = 0.35, (0.45, 1.5)
 # Raised marks that reach into a digit's box farther than this part of their width are its bits.
 _ROOM = 0.1
 # Where there are so many times more specks, nearly as large as a point, than points, it is a speck.
@@ -41,6 +44,7 @@ _SENSIBLE = re.compile(
     r"|\d{1,4}([.:/-])\d{1,2}\6\d{1,4}|\d{1,3}/\d{1,3})"
 )
 _DATE = re.compile(r"\d{1,4}([.:/-])\d{1,2}\1\d{1,4}")
+_NO_SHARE = re.compile("[:/]|-.*-")  # times, dates and fractions: no percent sign follows
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*")
 
 _Boxes = NDArray[np.float64]  # (N, 4): left, top, right, bottom
@@ -52,6 +56,7 @@ class Signs:
 
     after: dict[int, str]  # between a digit and the next one of its number
     minus: frozenset[int]  # digits with a minus before them
+    percent: frozenset[int]  # digits with a percent sign after them
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,11 @@ class _Gap:
 
 
 def find_signs(
-    lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes, slashes: _Boxes
+    lines: Sequence[Sequence[int]],
+    boxes: _Boxes,
+    low: _Boxes,
+    slashes: _Boxes,
+    percents: _Boxes,
 ) -> Signs:
     """Return the signs among digits.
 
@@ -90,6 +99,7 @@ def find_signs(
         boxes: (N, 4), of the digits.
         low: (M, 4), of marks too low for digits, in any order.
         slashes: (K, 4), in any order.
+        percents: (L, 4), percent signs, in any order.
     """
     gaps = list(_gaps(lines, boxes, low[np.argsort(low[:, 0], kind="stable")]))
     place = _place_of_points(gaps)
@@ -110,7 +120,10 @@ def find_signs(
         if larger - len(points) > _SPECKS * len(points):
             del after[i]
     after |= dict.fromkeys(_before_slashes(lines, boxes, slashes), "/")
-    return Signs(after, frozenset(minus))
+    percent = frozenset(_before_percents(lines, boxes, percents))
+    for i in percent:
+        after.pop(i, None)
+    return Signs(after, frozenset(minus), percent)
 
 
 def _sizes(low: _Boxes) -> NDArray[np.float64]:
@@ -120,7 +133,11 @@ def _sizes(low: _Boxes) -> NDArray[np.float64]:
 
 
 def spelled(
-    minus: bool, digits: Sequence[str], after: Sequence[str], decimal: Decimal | None = None
+    minus: bool,
+    digits: Sequence[str],
+    after: Sequence[str],
+    decimal: Decimal | None = None,
+    percent: bool = False,
 ) -> str:
     """Return a number as it is written; without its signs where they make no sense together.
 
@@ -129,12 +146,15 @@ def spelled(
         digits: left to right.
         after: what stands after each of them, "" for nothing.
         decimal: which mark stands before decimals; None for the one that is on the page.
+        percent: a percent sign stands after the last.
     """
     inside = "".join(digit + sign for digit, sign in zip(digits, [*after[:-1], ""], strict=True))
     text = "-" * minus + inside
     if not _SENSIBLE.fullmatch(text):
-        return "".join(digits)
-    return text if decimal is None else _with_decimal(text, decimal)
+        text = "".join(digits)
+    elif decimal is not None:
+        text = _with_decimal(text, decimal)
+    return text + "%" * (percent and not _NO_SHARE.search(text))
 
 
 def _with_decimal(text: str, decimal: Decimal) -> str:
@@ -240,6 +260,22 @@ def _before_slashes(
                 middle = (slash[1] + slash[3]) / 2
                 if beside and max(first[1], last[1]) < middle < min(first[3], last[3]):
                     yield left
+
+
+def _before_percents(
+    lines: Sequence[Sequence[int]], boxes: _Boxes, percents: _Boxes
+) -> Iterator[int]:
+    """Yield the digits right after which a percent sign stands."""
+    for line in lines:
+        own = boxes[list(line)]
+        for percent in _near(own, percents):
+            i = line[np.searchsorted(own[:, 0], percent[0]) - 1]
+            height = boxes[i, 3] - boxes[i, 1]
+            tall, off = (percent[3] - percent[1], percent[0] - boxes[i, 2]) / height
+            middle = (percent[1] + percent[3]) / 2
+            beside = -_PERCENT_OFF <= off <= _PERCENT_OFF and boxes[i, 1] < middle < boxes[i, 3]
+            if beside and _PERCENT_HEIGHT[0] <= tall <= _PERCENT_HEIGHT[1]:
+                yield i
 
 
 def _place_of_points(gaps: Sequence[_Gap]) -> tuple[float, float]:

@@ -19,6 +19,7 @@ LAYERS = [
     {"quads"},
     {"frames", "headers", "pdf", "pageranges", "known"},
     {"model", "crops", "rules", "words", "signs"},
+    {"percent"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
         *("layout", "tables", "gridlines"),
