@@ -396,21 +396,22 @@ def _ways_down(
     """
     height, width = ink.shape
     padded = np.pad(ink, ((0, 0), (reach, reach)))
-    near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)  # (H, W, B)
-    cost = np.zeros((width, 2 * reach + 3), np.float32)
-    cost[:, [0, -1]] = np.inf  # beyond the reach
-    moves = np.zeros((height, width, 2 * reach + 1), np.int8)
-    for row in range(height):
-        ways = np.stack([cost[:, :-2] + _ASIDE_COST, cost[:, 1:-1], cost[:, 2:] + _ASIDE_COST])
-        moves[row] = ways.argmin(axis=0) - 1
-        cost[:, 1:-1] = ways.min(axis=0) + near[row]
-    at = cost[:, 1:-1].argmin(axis=1)
-    least = cost[np.arange(width), at + 1]
-    paths = np.empty((width, height), np.intp)
-    for row in range(height - 1, -1, -1):
-        paths[:, row] = np.arange(width) + at - reach
-        at = at + moves[row, np.arange(width), at]
-    return least[None], paths
+    near = np.lib.stride_tricks.sliding_window_view(padded, width, axis=1)  # (H, B, W)
+    cost = np.full((height + 1, 2 * reach + 3, width), np.inf, np.float32)  # beyond the reach
+    cost[0, 1:-1] = 0
+    for before, then, row in zip(cost[:-1], cost[1:], near, strict=True):
+        aside = before + _ASIDE_COST
+        least = np.minimum(aside[:-2], aside[2:])
+        np.add(np.minimum(least, before[1:-1], out=least), row, out=then[1:-1])
+    left, stay, right = cost[:-1, :-2] + _ASIDE_COST, cost[:-1, 1:-1], cost[:-1, 2:] + _ASIDE_COST
+    moves = np.where(left <= np.minimum(stay, right), -1, stay > right)
+    columns = np.arange(width)
+    at = cost[-1, 1:-1].argmin(axis=0)
+    paths = np.empty((height, width), np.intp)
+    for path, move in zip(paths[::-1], moves[::-1], strict=True):
+        path[:] = columns + at - reach
+        at += move[at, columns]
+    return cost[-1, 1:-1].min(axis=0)[None], paths.T
 
 
 def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
