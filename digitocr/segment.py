@@ -334,7 +334,7 @@ def _cut(mark: Mask, height: float) -> list[NDArray[np.bool_]]:
     if len(seams) == 0:
         return [ink]
     pieces = np.zeros(ink.shape, np.int16)
-    pieces[rows, columns] = 1 + (places >= seams[:, down]).sum(axis=0)
+    pieces[rows, columns] = 1 + sum(places >= seam[down] for seam in seams)
     parts = _with_fragments_home(pieces)
     if narrow and min(_tallness(part) for part in parts) < LEAST_SIZE * height:
         return [ink]  # the flag of a 5 or the arm of a 4 alone
@@ -374,7 +374,8 @@ def _seams(
     times = max(1, -(-(int(rows.max()) + 1) // _SEAM_ROWS))  # fewer rows are enough to go by
     height, width = int(rows.max()) // times + 1, int(places.max()) // times + 1
     ink = np.zeros((height, width), np.float32)
-    np.add.at(ink, (rows // times, places // times), 1 / times)  # pixels crossed going down
+    cells = rows // times * width + places // times
+    np.add.at(ink.reshape(-1), cells, np.float32(1 / times))  # pixels crossed going down
     apart = max(1, round(_CUT_APART * tall / times))
     end = max(1, round(_CUT_FROM_END * tall / times))
     cost, paths = _ways_down(ink, max(1, round(_SEAM_REACH * tall / times)))
@@ -420,7 +421,7 @@ def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
     A flag over the next digit falls to that side of the cut, but touches only its own.
     """
     for number in range(1, int(pieces.max()) + 1):
-        parts = cv2.connectedComponentsWithStats((pieces == number).astype(np.uint8))
+        parts = cv2.connectedComponentsWithStats((pieces == number).view(np.uint8))
         areas = parts[2][:, cv2.CC_STAT_AREA]
         areas[0] = 0
         for part in np.flatnonzero((areas > 0) & (areas < _FRAGMENT * areas.max())):
@@ -429,7 +430,8 @@ def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
             touched = pieces[rim & (pieces > 0) & (pieces != number)]
             if len(touched):
                 pieces[fragment] = np.bincount(touched).argmax()
-    return [pieces == number for number in np.unique(pieces[pieces > 0])]
+    found = (pieces == number for number in range(1, int(pieces.max()) + 1))
+    return [piece for piece in found if piece.any()]
 
 
 def _spans(pieces: Pieces, box: Box, run: int, height: float) -> Iterator[Candidate]:
@@ -457,7 +459,7 @@ def _candidate(
 ) -> Candidate:
     """Return some of a run's ink as a candidate; its place is run, start and end."""
     x, y, width, tall = cv2.boundingRect(ink.astype(np.uint8))
-    part = np.where(ink[y : y + tall, x : x + width], 255, 0).astype(np.uint8)
+    part = np.multiply(ink[y : y + tall, x : x + width], 255, dtype=np.uint8)
     inside = Box(box.x + x, box.y + y, width, tall)
     return Candidate(inside, part, *place, tall / height, severed / height)
 
@@ -479,17 +481,21 @@ def _loops(pieces: Pieces) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_
     areas = np.bincount(parts.ravel(), minlength=n)
     areas[[0, parts[0, 0]]] = 0  # ink, and what is around the run
     for number in np.argsort(-areas)[:_MOST_LOOPS].tolist():
-        hole = (parts == number).astype(np.uint8)
         if areas[number]:
-            rim = cv2.dilate(hole, np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
-            wall = cv2.dilate(hole, _round(stroke))[1:-1, 1:-1] > 0
-            yield rim & ink, wall & ink
+            hole = (parts == number).astype(np.uint8)
+            rim, wall = _grown(hole, 1, cv2.MORPH_RECT), _grown(hole, stroke, cv2.MORPH_ELLIPSE)
+            yield rim[1:-1, 1:-1] & ink, wall[1:-1, 1:-1] & ink
 
 
-def _round(reach: int) -> NDArray[np.uint8]:
-    """Return a disc of a radius in pixels."""
-    size = (2 * reach + 1, 2 * reach + 1)
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
+def _grown(hole: Mask, reach: int, shape: int) -> NDArray[np.bool_]:
+    """Return a hole with what is within reach, pixels, the square or the disc around each."""
+    x, y, width, height = cv2.boundingRect(hole)
+    rows = slice(max(0, y - reach), y + height + reach)
+    columns = slice(max(0, x - reach), x + width + reach)
+    pen = cv2.getStructuringElement(shape, (2 * reach + 1, 2 * reach + 1))
+    grown = np.zeros(hole.shape, np.bool_)
+    grown[rows, columns] = cv2.dilate(hole[rows, columns], pen) > 0
+    return grown
 
 
 def _closed(
