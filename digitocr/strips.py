@@ -119,8 +119,9 @@ def _drawn(inks: Sequence[_Ink]) -> Strip:
         here = mask[y : y + ink.box.height, x : x + ink.box.width]
         np.maximum(here, ink.mask, out=here)
         columns = (_MARGIN + scale * (x + np.arange(ink.box.width))) / 2
-        np.add.at(of_run, columns.astype(int), np.count_nonzero(ink.mask, axis=0))
-        of_run[:] = np.convolve(of_run, np.ones(_NEAR), "same")[: len(of_run)]
+        pixels = np.count_nonzero(ink.mask, axis=0)
+        inked = np.bincount(columns.astype(int), pixels, minlength=width // 2)
+        of_run[:] = np.convolve(inked, np.ones(_NEAR), "same")[: len(of_run)]
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = np.zeros((1, ROWS, width), np.float32)
     top = (ROWS - tall) // 2
