@@ -6,8 +6,8 @@ lattice that give the same digits speak for that reading together.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
@@ -80,6 +80,10 @@ class _Reading:
     unread: tuple[int, ...]  # candidates left unread on it
     middles: tuple[float, ...] = ()  # x of the digits, where no candidates give them
 
+    def weighing(self, weight: float) -> _Reading:
+        """Return it with another weight."""
+        return _Reading(weight, self.best, self.digits, self.unread, self.middles)
+
 
 class _Run:
     """The readings of a run of ink, by their texts, likeliest first, and what speaks for none."""
@@ -106,7 +110,8 @@ class _Run:
         self.tall = any(one.size >= _LEAST_SIZE for one in candidates)  # as high as digits
         # The weight of its being digits, whichever, and of its being digits that touch.
         self.digits = sum(one.weight for one in readings.values())
-        self.cut = sum(one.weight for one in readings.values() if _is_cut(one, candidates, first))
+        severed = {first + i for i, one in enumerate(candidates) if one.severed}
+        self.cut = sum(one.weight for one in readings.values() if _is_cut(one, severed))
 
     @property
     def number(self) -> int:
@@ -275,13 +280,12 @@ class Lattices:
             others = _share_of_others(weighed)
             odds = _cut_odds(weighed, others)
             if odds < 1:
-                weighed = [_with_seen(self._again(run, odds), seen.get(run.number)) for run in runs]
+                for i, run in enumerate(runs):
+                    if run.cut:  # else it makes no difference
+                        again = self._by_pieces(run.candidates, run.first, odds)
+                        weighed[i] = _with_seen(again, seen.get(run.number))
                 others = _share_of_others(weighed)
             yield from ((run, others) for run in weighed)
-
-    def _again(self, run: _Run, odds: float) -> _Run:
-        """Return a run read anew, where that makes a difference."""
-        return self._by_pieces(run.candidates, run.first, odds) if run.cut else run
 
     def _by_pieces(self, run: Sequence[Candidate], first: int, odds: float) -> _Run:
         """Return a run with its readings, cuts weighed by how likely digits touch on the page."""
@@ -306,7 +310,7 @@ def _with_seen(run: _Run, texts: RunTexts | None) -> _Run:
         return total * (weight / total + _NEVER) * seen
 
     known = run.readings.items()
-    found = {text: replace(one, weight=both(one.weight, text)) for text, one in known}
+    found = {text: one.weighing(both(one.weight, text)) for text, one in known}
     for text, chance in says.items():
         if text and text not in found and chance >= _LEAST_SEEN * share:
             weight = both(_PAIRS * run.nothing if len(text) > 1 else 0.0, text)
@@ -320,11 +324,16 @@ def _is_low_mark(one: Candidate) -> bool:
     return one.size < _LEAST_SIZE and one.end == one.start + 1 and not one.severed
 
 
-def _is_cut(reading: _Reading, run: Sequence[Candidate], first: int) -> bool:
-    """Tell whether a reading takes a mark for several digits that touch."""
+def _is_cut(reading: _Reading, severed: Collection[int]) -> bool:
+    """Tell whether a reading takes a mark for several digits that touch.
+
+    Args:
+        reading: of a run.
+        severed: places of the run's candidates that are cut off from other ink.
+    """
     if reading.middles:
         return len(reading.middles) > 1
-    return len(reading.digits) > 1 and any(run[i - first].severed for i, _ in reading.digits)
+    return len(reading.digits) > 1 and any(i in severed for i, _ in reading.digits)
 
 
 def _readings(
@@ -359,8 +368,9 @@ def _steps(one: Candidate, chances: Chances, odds: float) -> Iterator[tuple[str,
         yield "", left if apart else left * (1 - float(chances.sum()))
     if tall:
         cut = odds * float(np.exp(-_SEVERED * one.severed)) if one.severed else 1.0
-        for digit in np.flatnonzero(chances >= _LEAST_SHARE).tolist():
-            yield str(digit), float(chances[digit]) * cut
+        for digit, chance in enumerate(chances.tolist()):
+            if chance >= _LEAST_SHARE:
+                yield str(digit), chance * cut
 
 
 def _go_on(
@@ -434,7 +444,7 @@ def _as_digits(
         for i, digit in enumerate(text)
     ]
     together = (chance / max(float(np.prod(alone)), 1e-300)) ** (1 / len(alone))
-    boxes = _between(run, reading.middles) or [candidates[i].box for i, _ in reading.digits]
+    boxes = [candidates[i].box for i, _ in reading.digits] or _between(run, reading.middles)
     for digit, sure, box in zip(text, alone, boxes, strict=True):
         yield Digit(digit, min(1.0, sure * together), box, run.number)
 
@@ -446,5 +456,5 @@ def _between(run: _Run, middles: Sequence[float]) -> list[Box]:
     edges = np.clip([box.x, *parts, box.right], box.x, box.right).astype(int).tolist()
     return [
         Box(min(left, box.right - 1), box.y, max(1, right - left), box.height)
-        for left, right in (pairwise(edges) if middles else ())
+        for left, right in pairwise(edges)
     ]
