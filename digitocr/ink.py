@@ -227,6 +227,8 @@ def _light_on_dark(small: Gray, light: Gray, dark: Gray, grid: _Grid) -> NDArray
     written &= contrast > np.maximum(_LIGHT_CONTRAST * light, _LIGHT_CONTRAST_LEVELS)
     around = np.asarray(cv2.dilate(light, _square(grid.reach)), np.uint8)
     written |= _dark_bands(small, around)
+    if not written.any():
+        return written
     # Strokes fill their outer cells in part; these are as dark without what is light in them.
     middle = np.where(written, light / 2 + dark / 2, 0).astype(np.float32)
     return np.asarray(dark < cv2.dilate(middle, _square(_EDGE_CELLS)), np.bool_)
@@ -278,7 +280,8 @@ def _grain(gray: Gray) -> float:
     if rows.size == 0:
         return 0.0
     second = np.abs(rows[:, ::3] - 2 * rows[:, 1::3] + rows[:, 2::3])
-    cut_off = 2.0 if np.median(rows) == 255 else 1.0
+    white = np.count_nonzero(rows == 255) > rows.size / 2
+    cut_off = 2.0 if white else 1.0
     return cut_off * float(np.median(second)) / 0.6745 / 6**0.5  # variances of 1 -2 1 add up to 6
 
 
