@@ -377,16 +377,17 @@ def _go_on(
     ahead: dict[str, _Reading], then: dict[str, _Reading], place: int, text: str, weight: float
 ) -> None:
     """Take all readings on by a candidate, which is left unread where the text is empty."""
+    digit = ((place, int(text)),) if text else ()
+    left = () if text else (place,)
     for before, way in ahead.items():
-        best = way.best * weight
-        old = then.get(before + text)
-        total = way.weight * weight + (old.weight if old else 0.0)
+        after, best, total = before + text, way.best * weight, way.weight * weight
+        old = then.get(after)
+        if old:
+            total += old.weight
         if old and old.best >= best:
             old.weight = total
-            continue
-        digits = (*way.digits, (place, int(text))) if text else way.digits
-        unread = way.unread if text else (*way.unread, place)
-        then[before + text] = _Reading(total, best, digits, unread)
+        else:
+            then[after] = _Reading(total, best, way.digits + digit, way.unread + left)
 
 
 def _share_of_digits(run: _Run, others: float) -> float:

@@ -90,7 +90,7 @@ def find_dark(gray: Gray, blurred: bool = False) -> Mask:
     if sigma > _COARSE_GRAIN:
         gray = np.asarray(cv2.GaussianBlur(gray, (3, 3), 0), np.uint8)
         sigma *= _SMOOTHED
-    edge, faint_edge = _edges(paper - _darkest(gray, grid), paper, sigma, grid)
+    edge, faint_edge = _edges(paper - _darkest(gray, grid, paper.shape), paper, sigma, grid)
     mask = _sharpened(_darker(gray, paper - edge), gray, paper - 2 * edge)
     return _with_faint(mask, _darker(gray, paper - faint_edge))
 
@@ -285,12 +285,11 @@ def _grain(gray: Gray) -> float:
     return cut_off * float(np.median(second)) / 0.6745 / 6**0.5  # variances of 1 -2 1 add up to 6
 
 
-def _darkest(gray: Gray, grid: _Grid) -> Cells:
-    """Return how dark each cell gets."""
-    size = list(_smaller(gray, grid.cell).shape)
+def _darkest(gray: Gray, grid: _Grid, shape: tuple[int, ...]) -> Cells:
+    """Return how dark each cell of a page of this shape, in cells, gets."""
     half = _smaller(gray, min(2, grid.cell))  # strokes that are read are wider than one pixel
     darkest = cv2.erode(half, _square(max(1, grid.cell // 2)))
-    darkest = cv2.resize(darkest, size[::-1], interpolation=cv2.INTER_NEAREST)
+    darkest = cv2.resize(darkest, shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.asarray(darkest, np.float32)
 
 
