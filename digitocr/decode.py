@@ -6,7 +6,7 @@ lattice that give the same digits speak for that reading together.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TypeAlias
@@ -78,11 +78,17 @@ class _Reading:
     best: float  # of the best of them
     digits: tuple[tuple[int, int], ...]  # on that way: places of candidates and what they are
     unread: tuple[int, ...]  # candidates left unread on it
+    severed: bool = False  # a digit among these is cut off from other ink
     middles: tuple[float, ...] = ()  # x of the digits, where no candidates give them
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it takes a mark for several digits that touch."""
+        return (self.severed and len(self.digits) > 1) or len(self.middles) > 1
 
     def weighing(self, weight: float) -> _Reading:
         """Return it with another weight."""
-        return _Reading(weight, self.best, self.digits, self.unread, self.middles)
+        return _Reading(weight, self.best, self.digits, self.unread, self.severed, self.middles)
 
 
 class _Run:
@@ -110,8 +116,7 @@ class _Run:
         self.tall = any(one.size >= _LEAST_SIZE for one in candidates)  # as high as digits
         # The weight of its being digits, whichever, and of its being digits that touch.
         self.digits = sum(one.weight for one in readings.values())
-        severed = {first + i for i, one in enumerate(candidates) if one.severed}
-        self.cut = sum(one.weight for one in readings.values() if _is_cut(one, severed))
+        self.cut = sum(one.weight for one in readings.values() if one.is_cut)
 
     @property
     def number(self) -> int:
@@ -324,18 +329,6 @@ def _is_low_mark(one: Candidate) -> bool:
     return one.size < _LEAST_SIZE and one.end == one.start + 1 and not one.severed
 
 
-def _is_cut(reading: _Reading, severed: Collection[int]) -> bool:
-    """Tell whether a reading takes a mark for several digits that touch.
-
-    Args:
-        reading: of a run.
-        severed: places of the run's candidates that are cut off from other ink.
-    """
-    if reading.middles:
-        return len(reading.middles) > 1
-    return len(reading.digits) > 1 and any(i in severed for i, _ in reading.digits)
-
-
 def _readings(
     run: Sequence[Candidate], chances: Chances, first: int, odds: float
 ) -> dict[str, _Reading]:
@@ -354,7 +347,8 @@ def _readings(
         for i, one in enumerate(run):
             if one.start == at:
                 for text, weight in _steps(one, chances[i], odds):
-                    _go_on(ahead[at], ahead[one.end], first + i, text, weight)
+                    cut = text != "" and one.severed > 0
+                    _go_on(ahead[at], ahead[one.end], first + i, text, weight, cut)
     found = {text: reading for text, reading in ahead[n].items() if text}
     return dict(sorted(found.items(), key=lambda kept: -kept[1].weight))
 
@@ -374,7 +368,12 @@ def _steps(one: Candidate, chances: Chances, odds: float) -> Iterator[tuple[str,
 
 
 def _go_on(
-    ahead: dict[str, _Reading], then: dict[str, _Reading], place: int, text: str, weight: float
+    ahead: dict[str, _Reading],
+    then: dict[str, _Reading],
+    place: int,
+    text: str,
+    weight: float,
+    cut: bool,
 ) -> None:
     """Take all readings on by a candidate, which is left unread where the text is empty."""
     digit = ((place, int(text)),) if text else ()
@@ -387,7 +386,8 @@ def _go_on(
         if old and old.best >= best:
             old.weight = total
         else:
-            then[after] = _Reading(total, best, way.digits + digit, way.unread + left)
+            digits, unread = way.digits + digit, way.unread + left
+            then[after] = _Reading(total, best, digits, unread, way.severed or cut)
 
 
 def _share_of_digits(run: _Run, others: float) -> float:

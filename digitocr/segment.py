@@ -421,11 +421,13 @@ def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
     A flag over the next digit falls to that side of the cut, but touches only its own.
     """
     for number in range(1, int(pieces.max()) + 1):
-        parts = cv2.connectedComponentsWithStats((pieces == number).view(np.uint8))
-        areas = parts[2][:, cv2.CC_STAT_AREA]
+        n, parts = cv2.connectedComponents((pieces == number).view(np.uint8))
+        if n <= 2:  # paper and all of the piece
+            continue
+        areas = np.bincount(parts.ravel(), minlength=n)
         areas[0] = 0
         for part in np.flatnonzero((areas > 0) & (areas < _FRAGMENT * areas.max())):
-            fragment = parts[1] == part
+            fragment = parts == part
             rim = cv2.dilate(fragment.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
             touched = pieces[rim & (pieces > 0) & (pieces != number)]
             if len(touched):
