@@ -396,7 +396,7 @@ def _ways_down(
     Ways keep within `reach` of their column and move at most one pixel aside a row.
     """
     height, width = ink.shape
-    padded = np.pad(ink, ((0, 0), (reach, reach)))
+    padded = cv2.copyMakeBorder(ink, 0, 0, reach, reach, cv2.BORDER_CONSTANT)
     near = np.lib.stride_tricks.sliding_window_view(padded, width, axis=1)  # (H, B, W)
     cost = np.full((height + 1, 2 * reach + 3, width), np.inf, np.float32)  # beyond the reach
     cost[0, 1:-1] = 0
@@ -477,7 +477,7 @@ def _is_of_digit_size(ink: NDArray[np.bool_], height: float, whole: bool) -> boo
 def _loops(pieces: Pieces) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """Yield the rim and the wall, (H, W) each, of what a run encloses: ink around it."""
     ink = pieces > 0
-    paper = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
+    paper = cv2.copyMakeBorder((~ink).view(np.uint8), *(1,) * 4, cv2.BORDER_CONSTANT, value=1)
     n, parts = cv2.connectedComponents(paper, connectivity=4)
     stroke = max(1, round(stroke_width(ink.astype(np.uint8))))
     areas = np.bincount(parts.ravel(), minlength=n)
