@@ -7,7 +7,7 @@ lattice that give the same digits speak for that reading together.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby, pairwise
 from typing import TypeAlias
 
@@ -79,7 +79,17 @@ class _Reading:
     best: float  # of the best of them
     digits: tuple[tuple[int, int], ...]  # on that way: places of candidates and what they are
     unread: tuple[int, ...]  # candidates left unread on it
+    severed: bool = False  # a digit among these is cut off from other ink
     middles: tuple[float, ...] = ()  # x of the digits, where no candidates give them
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it takes a mark for several digits that touch."""
+        return (self.severed and len(self.digits) > 1) or len(self.middles) > 1
+
+    def weighing(self, weight: float) -> _Reading:
+        """Return it with another weight."""
+        return _Reading(weight, self.best, self.digits, self.unread, self.severed, self.middles)
 
 
 class _Run:
@@ -107,7 +117,7 @@ class _Run:
         self.tall = any(one.size >= _LEAST_SIZE for one in candidates)  # as high as digits
         # The weight of its being digits, whichever, and of its being digits that touch.
         self.digits = sum(one.weight for one in readings.values())
-        self.cut = sum(one.weight for one in readings.values() if _is_cut(one, candidates, first))
+        self.cut = sum(one.weight for one in readings.values() if one.is_cut)
 
     @property
     def number(self) -> int:
@@ -276,13 +286,12 @@ class Lattices:
             others = _share_of_others(weighed)
             odds = _cut_odds(weighed, others)
             if odds < 1:
-                weighed = [_with_seen(self._again(run, odds), seen.get(run.number)) for run in runs]
+                for i, run in enumerate(runs):
+                    if run.cut:  # else it makes no difference
+                        again = self._by_pieces(run.candidates, run.first, odds)
+                        weighed[i] = _with_seen(again, seen.get(run.number))
                 others = _share_of_others(weighed)
             yield from ((run, others) for run in weighed)
-
-    def _again(self, run: _Run, odds: float) -> _Run:
-        """Return a run read anew, where that makes a difference."""
-        return self._by_pieces(run.candidates, run.first, odds) if run.cut else run
 
     def _by_pieces(self, run: Sequence[Candidate], first: int, odds: float) -> _Run:
         """Return a run with its readings, cuts weighed by how likely digits touch on the page."""
@@ -307,7 +316,7 @@ def _with_seen(run: _Run, texts: RunTexts | None) -> _Run:
         return total * (weight / total + _NEVER) * seen
 
     known = run.readings.items()
-    found = {text: replace(one, weight=both(one.weight, text)) for text, one in known}
+    found = {text: one.weighing(both(one.weight, text)) for text, one in known}
     for text, chance in says.items():
         if text and text not in found and chance >= _LEAST_SEEN * share:
             weight = both(_PAIRS * run.nothing if len(text) > 1 else 0.0, text)
@@ -319,13 +328,6 @@ def _with_seen(run: _Run, texts: RunTexts | None) -> _Run:
 def _is_low_mark(one: Candidate) -> bool:
     """Tell whether a candidate is a mark of its own that is too low for a digit."""
     return one.size < _LEAST_SIZE and one.end == one.start + 1 and not one.severed
-
-
-def _is_cut(reading: _Reading, run: Sequence[Candidate], first: int) -> bool:
-    """Tell whether a reading takes a mark for several digits that touch."""
-    if reading.middles:
-        return len(reading.middles) > 1
-    return len(reading.digits) > 1 and any(run[i - first].severed for i, _ in reading.digits)
 
 
 def _readings(
@@ -346,7 +348,8 @@ def _readings(
         for i, one in enumerate(run):
             if one.start == at:
                 for text, weight in _steps(one, chances[i], odds):
-                    _go_on(ahead[at], ahead[one.end], first + i, text, weight)
+                    cut = text != "" and one.severed > 0
+                    _go_on(ahead[at], ahead[one.end], first + i, text, weight, cut)
     found = {text: reading for text, reading in ahead[n].items() if text}
     return dict(sorted(found.items(), key=lambda kept: -kept[1].weight))
 
@@ -360,24 +363,32 @@ def _steps(one: Candidate, chances: Chances, odds: float) -> Iterator[tuple[str,
         yield "", left if apart else left * (1 - float(chances.sum()))
     if tall:
         cut = odds * float(np.exp(-_SEVERED * one.severed)) if one.severed else 1.0
-        for digit in np.flatnonzero(chances >= _LEAST_SHARE).tolist():
-            yield str(digit), float(chances[digit]) * cut
+        for digit, chance in enumerate(chances.tolist()):
+            if chance >= _LEAST_SHARE:
+                yield str(digit), chance * cut
 
 
 def _go_on(
-    ahead: dict[str, _Reading], then: dict[str, _Reading], place: int, text: str, weight: float
+    ahead: dict[str, _Reading],
+    then: dict[str, _Reading],
+    place: int,
+    text: str,
+    weight: float,
+    cut: bool,
 ) -> None:
     """Take all readings on by a candidate, which is left unread where the text is empty."""
+    digit = ((place, int(text)),) if text else ()
+    left = () if text else (place,)
     for before, way in ahead.items():
-        best = way.best * weight
-        old = then.get(before + text)
-        total = way.weight * weight + (old.weight if old else 0.0)
+        after, best, total = before + text, way.best * weight, way.weight * weight
+        old = then.get(after)
+        if old:
+            total += old.weight
         if old and old.best >= best:
             old.weight = total
-            continue
-        digits = (*way.digits, (place, int(text))) if text else way.digits
-        unread = way.unread if text else (*way.unread, place)
-        then[before + text] = _Reading(total, best, digits, unread)
+        else:
+            digits, unread = way.digits + digit, way.unread + left
+            then[after] = _Reading(total, best, digits, unread, way.severed or cut)
 
 
 def _share_of_digits(run: _Run, others: float) -> float:
@@ -435,7 +446,7 @@ def _as_digits(
         for i, digit in enumerate(text)
     ]
     together = (chance / max(float(np.prod(alone)), 1e-300)) ** (1 / len(alone))
-    boxes = _between(run, reading.middles) or [candidates[i].box for i, _ in reading.digits]
+    boxes = [candidates[i].box for i, _ in reading.digits] or _between(run, reading.middles)
     for digit, sure, box in zip(text, alone, boxes, strict=True):
         yield Digit(digit, min(1.0, sure * together), box, run.number)
 
@@ -447,5 +458,5 @@ def _between(run: _Run, middles: Sequence[float]) -> list[Box]:
     edges = np.clip([box.x, *parts, box.right], box.x, box.right).astype(int).tolist()
     return [
         Box(min(left, box.right - 1), box.y, max(1, right - left), box.height)
-        for left, right in (pairwise(edges) if middles else ())
+        for left, right in pairwise(edges)
     ]

@@ -134,17 +134,14 @@ def _convolved(maps: Weights, kernel: Weights, bias: Weights, step: int = 1) -> 
     which is as high as they are and leaves one row.
     """
     tall, wide, channels, out = kernel.shape
-    down = tall // 2 if tall % 2 else 0
-    padded = np.pad(maps, ((0, 0), (down, down), (wide // 2, wide // 2), (0, 0)))
-    n, height, width, _ = padded.shape
-    height, width = -(-(height - tall + 1) // step), -(-(width - wide + 1) // step)
-    near = np.empty((n, height, width, tall, wide, channels), np.float32)
-    for i in range(tall):
-        for j in range(wide):
-            rows = slice(i, i + step * height, step)
-            near[..., i, j, :] = padded[:, rows, j : j + step * width : step]
+    n, height, width, _ = maps.shape
+    down, aside = tall // 2 if tall % 2 else 0, wide // 2
+    padded = np.zeros((n, height + 2 * down, width + 2 * aside, channels), np.float32)
+    padded[:, down : down + height, aside : aside + width] = maps
+    near = np.lib.stride_tricks.sliding_window_view(padded, (tall, wide), axis=(1, 2))
+    near = np.moveaxis(near[:, ::step, ::step], 3, -1)  # (N, H', W / step, h, w, C)
     flat = near.reshape(-1, tall * wide * channels)
-    return np.asarray((flat @ kernel.reshape(-1, out) + bias).reshape(n, height, width, out))
+    return np.asarray((flat @ kernel.reshape(-1, out) + bias).reshape(*near.shape[:3], out))
 
 
 def softmax(answers: Answers) -> Scores:

@@ -115,9 +115,11 @@ def take_out_rules(mask: Mask) -> Ink:
         seen = _look(mask, shrink)
     for _ in range(_TIMES):
         mask, found = _erased(mask, shrink, seen, _long_or_held(*seen, rules, shrink))
+        if not found:
+            break
         rules += found
         again = _look(mask, shrink)
-        if not found or again[0].height < seen[0].height / 2:  # what is left is no mark's height
+        if again[0].height < seen[0].height / 2:  # what is left is no mark's height
             break
         seen = again
     return Ink(mask, tuple(rules))

@@ -372,7 +372,7 @@ def _cut(mark: Mask, height: float) -> list[NDArray[np.bool_]]:
     if len(seams) == 0:
         return [ink]
     pieces = np.zeros(ink.shape, np.int16)
-    pieces[rows, columns] = 1 + (places >= seams[:, down]).sum(axis=0)
+    pieces[rows, columns] = 1 + sum(places >= seam[down] for seam in seams)
     parts = _with_fragments_home(pieces)
     if narrow and min(_tallness(part) for part in parts) < LEAST_SIZE * height:
         return [ink]  # the flag of a 5 or the arm of a 4 alone
@@ -412,7 +412,8 @@ def _seams(
     times = max(1, -(-(int(rows.max()) + 1) // _SEAM_ROWS))  # fewer rows are enough to go by
     height, width = int(rows.max()) // times + 1, int(places.max()) // times + 1
     ink = np.zeros((height, width), np.float32)
-    np.add.at(ink, (rows // times, places // times), 1 / times)  # pixels crossed going down
+    cells = rows // times * width + places // times
+    np.add.at(ink.reshape(-1), cells, np.float32(1 / times))  # pixels crossed going down
     apart = max(1, round(_CUT_APART * tall / times))
     end = max(1, round(_CUT_FROM_END * tall / times))
     cost, paths = _ways_down(ink, max(1, round(_SEAM_REACH * tall / times)))
@@ -433,22 +434,23 @@ def _ways_down(
     Ways keep within `reach` of their column and move at most one pixel aside a row.
     """
     height, width = ink.shape
-    padded = np.pad(ink, ((0, 0), (reach, reach)))
-    near = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)  # (H, W, B)
-    cost = np.zeros((width, 2 * reach + 3), np.float32)
-    cost[:, [0, -1]] = np.inf  # beyond the reach
-    moves = np.zeros((height, width, 2 * reach + 1), np.int8)
-    for row in range(height):
-        ways = np.stack([cost[:, :-2] + _ASIDE_COST, cost[:, 1:-1], cost[:, 2:] + _ASIDE_COST])
-        moves[row] = ways.argmin(axis=0) - 1
-        cost[:, 1:-1] = ways.min(axis=0) + near[row]
-    at = cost[:, 1:-1].argmin(axis=1)
-    least = cost[np.arange(width), at + 1]
-    paths = np.empty((width, height), np.intp)
-    for row in range(height - 1, -1, -1):
-        paths[:, row] = np.arange(width) + at - reach
-        at = at + moves[row, np.arange(width), at]
-    return least[None], paths
+    padded = cv2.copyMakeBorder(ink, 0, 0, reach, reach, cv2.BORDER_CONSTANT)
+    near = np.lib.stride_tricks.sliding_window_view(padded, width, axis=1)  # (H, B, W)
+    cost = np.full((height + 1, 2 * reach + 3, width), np.inf, np.float32)  # beyond the reach
+    cost[0, 1:-1] = 0
+    for before, then, row in zip(cost[:-1], cost[1:], near, strict=True):
+        aside = before + _ASIDE_COST
+        least = np.minimum(aside[:-2], aside[2:])
+        np.add(np.minimum(least, before[1:-1], out=least), row, out=then[1:-1])
+    left, stay, right = cost[:-1, :-2] + _ASIDE_COST, cost[:-1, 1:-1], cost[:-1, 2:] + _ASIDE_COST
+    moves = np.where(left <= np.minimum(stay, right), -1, stay > right)
+    columns = np.arange(width)
+    at = cost[-1, 1:-1].argmin(axis=0)
+    paths = np.empty((height, width), np.intp)
+    for path, move in zip(paths[::-1], moves[::-1], strict=True):
+        path[:] = columns + at - reach
+        at += move[at, columns]
+    return cost[-1, 1:-1].min(axis=0)[None], paths.T
 
 
 def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
@@ -457,16 +459,19 @@ def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
     A flag over the next digit falls to that side of the cut, but touches only its own.
     """
     for number in range(1, int(pieces.max()) + 1):
-        parts = cv2.connectedComponentsWithStats((pieces == number).astype(np.uint8))
-        areas = parts[2][:, cv2.CC_STAT_AREA]
+        n, parts = cv2.connectedComponents((pieces == number).view(np.uint8))
+        if n <= 2:  # paper and all of the piece
+            continue
+        areas = np.bincount(parts.ravel(), minlength=n)
         areas[0] = 0
         for part in np.flatnonzero((areas > 0) & (areas < _FRAGMENT * areas.max())):
-            fragment = parts[1] == part
+            fragment = parts == part
             rim = cv2.dilate(fragment.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
             touched = pieces[rim & (pieces > 0) & (pieces != number)]
             if len(touched):
                 pieces[fragment] = np.bincount(touched).argmax()
-    return [pieces == number for number in np.unique(pieces[pieces > 0])]
+    found = (pieces == number for number in range(1, int(pieces.max()) + 1))
+    return [piece for piece in found if piece.any()]
 
 
 def _spans(pieces: Pieces, box: Box, run: int, height: float) -> Iterator[Candidate]:
@@ -494,7 +499,7 @@ def _candidate(
 ) -> Candidate:
     """Return some of a run's ink as a candidate; its place is run, start and end."""
     x, y, width, tall = cv2.boundingRect(ink.astype(np.uint8))
-    part = np.where(ink[y : y + tall, x : x + width], 255, 0).astype(np.uint8)
+    part = np.multiply(ink[y : y + tall, x : x + width], 255, dtype=np.uint8)
     inside = Box(box.x + x, box.y + y, width, tall)
     return Candidate(inside, part, *place, tall / height, severed / height)
 
@@ -510,23 +515,27 @@ def _is_of_digit_size(ink: NDArray[np.bool_], height: float, whole: bool) -> boo
 def _loops(pieces: Pieces) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """Yield the rim and the wall, (H, W) each, of what a run encloses: ink around it."""
     ink = pieces > 0
-    paper = np.pad(~ink, 1, constant_values=True).astype(np.uint8)
+    paper = cv2.copyMakeBorder((~ink).view(np.uint8), *(1,) * 4, cv2.BORDER_CONSTANT, value=1)
     n, parts = cv2.connectedComponents(paper, connectivity=4)
     stroke = max(1, round(stroke_width(ink.astype(np.uint8))))
     areas = np.bincount(parts.ravel(), minlength=n)
     areas[[0, parts[0, 0]]] = 0  # ink, and what is around the run
     for number in np.argsort(-areas)[:_MOST_LOOPS].tolist():
-        hole = (parts == number).astype(np.uint8)
         if areas[number]:
-            rim = cv2.dilate(hole, np.ones((3, 3), np.uint8))[1:-1, 1:-1] > 0
-            wall = cv2.dilate(hole, _round(stroke))[1:-1, 1:-1] > 0
-            yield rim & ink, wall & ink
+            hole = (parts == number).astype(np.uint8)
+            rim, wall = _grown(hole, 1, cv2.MORPH_RECT), _grown(hole, stroke, cv2.MORPH_ELLIPSE)
+            yield rim[1:-1, 1:-1] & ink, wall[1:-1, 1:-1] & ink
 
 
-def _round(reach: int) -> NDArray[np.uint8]:
-    """Return a disc of a radius in pixels."""
-    size = (2 * reach + 1, 2 * reach + 1)
-    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
+def _grown(hole: Mask, reach: int, shape: int) -> NDArray[np.bool_]:
+    """Return a hole with what is within reach, pixels, the square or the disc around each."""
+    x, y, width, height = cv2.boundingRect(hole)
+    rows = slice(max(0, y - reach), y + height + reach)
+    columns = slice(max(0, x - reach), x + width + reach)
+    pen = cv2.getStructuringElement(shape, (2 * reach + 1, 2 * reach + 1))
+    grown = np.zeros(hole.shape, np.bool_)
+    grown[rows, columns] = cv2.dilate(hole[rows, columns], pen) > 0
+    return grown
 
 
 def _closed(

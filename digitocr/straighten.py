@@ -338,7 +338,8 @@ def _few_tall_marks(ink: Gray) -> Boxes | None:
 
 def _ink(small: Gray) -> Gray:
     """Return what is written, 1, on paper, 0."""
-    if np.median(small) < (float(small.min()) + float(small.max())) / 2:  # light on dark
+    middle = (float(small.min()) + float(small.max())) / 2
+    if np.count_nonzero(small < middle) > small.size / 2:  # light on dark
         small = ~small
     dark = small < cv2.convertScaleAbs(cv2.blur(small, (31, 31)), alpha=0.85)
     return dark.astype(np.uint8)

@@ -119,8 +119,9 @@ def _drawn(inks: Sequence[_Ink]) -> Strip:
         here = mask[y : y + ink.box.height, x : x + ink.box.width]
         np.maximum(here, ink.mask, out=here)
         columns = (_MARGIN + scale * (x + np.arange(ink.box.width))) / 2
-        np.add.at(of_run, columns.astype(int), np.count_nonzero(ink.mask, axis=0))
-        of_run[:] = np.convolve(of_run, np.ones(_NEAR), "same")[: len(of_run)]
+        pixels = np.count_nonzero(ink.mask, axis=0)
+        inked = np.bincount(columns.astype(int), pixels, minlength=width // 2)
+        of_run[:] = np.convolve(inked, np.ones(_NEAR), "same")[: len(of_run)]
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = np.zeros((1, ROWS, width), np.float32)
     top = (ROWS - tall) // 2
@@ -159,10 +160,29 @@ def texts_of(strip: Strip, scores: NDArray[np.float32]) -> dict[int, RunTexts]:
 class _Way:
     """All paths through the columns so far that give one text."""
 
+    last: int  # digit of the text, _NONE where it is empty
     after_none: float  # chance of those that end with no digit
     after_digit: float
     best: float  # of the best of them
     columns: tuple[int, ...]  # where its digits are
+
+    @property
+    def chance(self) -> float:
+        """That of all of them."""
+        return self.after_none + self.after_digit
+
+    def stay(self, row: Sequence[float]) -> None:
+        """Take them on by a column in which no digit begins; the last may go on."""
+        none, again = row[_NONE], row[self.last]
+        self.after_none = (self.after_none + self.after_digit) * none
+        self.after_digit *= again
+        self.best *= max(none, again)
+
+    def longer(self, row: Sequence[float], digit: int, column: int) -> _Way:
+        """Return them taken on by a column in which a digit begins."""
+        before = self.after_none if digit == self.last else self.chance
+        best, chance = self.best * row[digit], before * row[digit]
+        return _Way(digit, 0.0, chance, best, (*self.columns, column))
 
 
 def _likeliest(scores: NDArray[np.float64]) -> list[tuple[float, str, tuple[int, ...]]]:
@@ -171,24 +191,34 @@ def _likeliest(scores: NDArray[np.float64]) -> list[tuple[float, str, tuple[int,
     Likeliest first. Prefix search with a beam (Graves et al. 2006, section 3.2; Hannun et al.
     2014): a digit that goes on from column to column is one.
     """
-    ways = {"": _Way(1.0, 0.0, 1.0, ())}
-    for column, row in enumerate(scores):
-        likely = np.flatnonzero(row[:_NONE] > _LEAST_CHANCE).tolist()
-        ahead: dict[str, _Way] = {}
-        for text, way in ways.items():
-            every = way.after_none + way.after_digit
-            again = float(row[int(text[-1])]) if text else 0.0
-            stays = way.best * max(float(row[_NONE]), again)
-            same = _Way(every * float(row[_NONE]), way.after_digit * again, stays, way.columns)
-            _add(ahead, text, same)
-            for digit in likely:
-                before = way.after_none if text and int(text[-1]) == digit else every
-                chance = float(row[digit])
-                longer = _Way(0.0, before * chance, way.best * chance, (*way.columns, column))
-                _add(ahead, text + str(digit), longer)
-        kept = sorted(ahead.items(), key=lambda one: -(one[1].after_none + one[1].after_digit))
-        ways = dict(kept[:_BEAM])
-    return [(way.after_none + way.after_digit, text, way.columns) for text, way in ways.items()]
+    ways = {"": _Way(_NONE, 1.0, 0.0, 1.0, ())}
+    for column, row in enumerate(scores.tolist()):
+        likely = [digit for digit in range(_NONE) if row[digit] > _LEAST_CHANCE]
+        if likely:
+            ways = _begun(_sorted(ways), row, likely, column)
+        else:  # in three of four columns
+            for way in ways.values():
+                way.stay(row)
+    return [(way.chance, text, way.columns) for text, way in _sorted(ways).items()]
+
+
+def _begun(
+    ways: dict[str, _Way], row: Sequence[float], likely: Sequence[int], column: int
+) -> dict[str, _Way]:
+    """Return paths taken on by a column in which one of the likely digits may begin."""
+    ahead: dict[str, _Way] = {}
+    for text, way in ways.items():
+        longer = [(text + str(digit), way.longer(row, digit, column)) for digit in likely]
+        way.stay(row)
+        _add(ahead, text, way)
+        for more, one in longer:
+            _add(ahead, more, one)
+    return dict(list(_sorted(ahead).items())[:_BEAM])
+
+
+def _sorted(ways: dict[str, _Way]) -> dict[str, _Way]:
+    """Return ways likeliest first."""
+    return dict(sorted(ways.items(), key=lambda one: -one[1].chance))
 
 
 def _add(ways: dict[str, _Way], text: str, way: _Way) -> None:
