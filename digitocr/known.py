@@ -6,12 +6,12 @@ import csv
 import importlib
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TypeAlias
 
 from digitocr.errors import WrongUsage
-from digitocr.records import Known
+from digitocr.records import Decimal, Known
 
 Holds: TypeAlias = Callable[[str], bool]  # tells whether a number as written is as it should be
 
@@ -23,7 +23,7 @@ _MOST_LISTED = 10_000_000  # bytes: a list of half a million numbers
 
 
 @lru_cache(maxsize=64)
-def rule_of(known: Known) -> Holds:
+def rule_of(known: Known, decimal: Decimal | None = None) -> Holds:
     """Return what tells whether a number, as written with its signs, is as it is known to be.
 
     Each part that is given has to hold: `digits` ("8", "4-6") counts digits alone; `pattern` is a
@@ -32,13 +32,17 @@ def rule_of(known: Known) -> Holds:
     "ean", "isbn", "verhoeff", "us.ssn"), for its digits; `listed` ("FILE.csv:COLUMN") for its text.
     Where nothing is known everything is right.
 
+    Args:
+        known: as typed.
+        decimal: which mark stands before decimals; None where that is not known.
+
     Raises:
         WrongUsage: a part makes no sense, or the list can't be read.
     """
     parts = (
         (known.digits, _counted),
         (known.pattern, _patterned),
-        (known.within, _ranged),
+        (known.within, partial(_ranged, decimal)),
         (known.check, _checked),
         (known.listed, _listed),
     )
@@ -49,7 +53,7 @@ def rule_of(known: Known) -> Holds:
 def _counted(text: str) -> Holds:
     found = _DIGITS.fullmatch(text)
     least, most = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
-    if least > most:
+    if not 1 <= least <= most:
         raise WrongUsage(f"--digits {text}: is no count such as 8 or 4-6")
     return lambda number: least <= sum(map(str.isdigit, number)) <= most
 
@@ -62,29 +66,35 @@ def _patterned(text: str) -> Holds:
     return lambda number: pattern.fullmatch(number) is not None
 
 
-def _ranged(text: str) -> Holds:
+def _ranged(decimal: Decimal | None, text: str) -> Holds:
     found = _RANGE.fullmatch(text)
     least, most = (float(found[1]), float(found[2])) if found else (1.0, 0.0)
     if least > most:
         raise WrongUsage(f"--range {text}: is no range such as 0..100 or -5..5.5")
 
     def holds(number: str) -> bool:
-        value = value_of(number)
+        value = value_of(number, decimal)
         return value is not None and least <= value <= most
 
     return holds
 
 
-def value_of(number: str) -> float | None:
+def value_of(number: str, decimal: Decimal | None = None) -> float | None:
     """Return the value of a number as written; None for dates, times and what has no value.
 
-    The last of points and commas parts the decimals, unless it stands there several times. That of
-    20% is 20.
+    That of 20% is 20.
+
+    Args:
+        number: with its signs.
+        decimal: which mark stands before decimals. Where that is not known it is the last of
+            points and commas, unless that stands there several times.
     """
     number = number.removesuffix("%")
     signs = [sign for sign in number if sign in ".,"]
-    if signs and signs.count(signs[-1]) == 1:
-        whole, _, decimals = number.rpartition(signs[-1])
+    marks = {"point": ".", "comma": ",", "none": ""}
+    mark = marks[decimal] if decimal else signs[-1] if signs else ""
+    if mark and signs.count(mark) == 1:
+        whole, _, decimals = number.rpartition(mark)
         number = re.sub("[.,]", "", whole) + "." + decimals
     else:
         number = re.sub("[.,]", "", number)
@@ -114,7 +124,8 @@ def _listed(text: str) -> Holds:
         with Path(name).open(newline="", encoding="utf-8-sig") as lines:
             rows = csv.DictReader(lines)
             if column not in (rows.fieldnames or ()):
-                raise WrongUsage(f"--list {name}: has no column {column}")
+                there = ", ".join(rows.fieldnames or ())
+                raise WrongUsage(f"--list {name}: has no column {column!r}, only {there}")
             numbers = {(row[column] or "").strip() for row in rows}
     except OSError as error:
         raise WrongUsage(f"--list {name}: can't be read: {error.strerror}") from error

@@ -7,10 +7,10 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 
 from digitocr.known import Holds
 from digitocr.records import Box, Digit, Guess, Number, around
+from digitocr.signs import is_sensible
 
 # Ways through a number's runs, the likeliest first: no more than so many are looked at, and none
 # that is this much less likely than the first.
@@ -53,7 +53,23 @@ def narrowed(numbers: Sequence[Number], guesses: _Guesses, holds: Holds) -> list
     taken = {digit.run for number in numbers for digit in number.digits}
     refused = {run: found for run, found in guesses.items() if run not in taken}
     places = {run: box for run, found in refused.items() if (box := _place(found))}
-    return [_narrowed(number, guesses, places, holds) for number in numbers]
+    owners = {run: _nearest(box, numbers) for run, box in places.items()}
+    own = [{run: places[run] for run in places if owners[run] == i} for i in range(len(numbers))]
+    return [
+        _narrowed(number, guesses, beside, holds)
+        for number, beside in zip(numbers, own, strict=True)
+    ]
+
+
+def _nearest(box: Box, numbers: Sequence[Number]) -> int | None:
+    """Return which number a refused run may belong to, the nearest; None for none."""
+    off = {i: _gap(box, one.box) for i, one in enumerate(numbers) if _is_beside(box, one)}
+    return min(off, key=off.__getitem__, default=None)
+
+
+def _gap(one: Box, other: Box) -> int:
+    """Return how many pixels two boxes are apart sideways, 0 where they overlap."""
+    return max(0, one.x - other.right, other.x - one.right)
 
 
 def _place(guesses: Sequence[Guess]) -> Box | None:
@@ -61,11 +77,9 @@ def _place(guesses: Sequence[Guess]) -> Box | None:
     return next((around([d.box for d in one.digits]) for one in guesses if one.digits), None)
 
 
-def _narrowed(number: Number, guesses: _Guesses, refused: dict[int, Box], holds: Holds) -> Number:
-    runs = [run for run, _ in groupby(digit.run for digit in number.digits)]
-    beside = [run for run, box in refused.items() if _is_beside(box, number)]
-    places = {digit.run: digit.box for digit in reversed(number.digits)} | refused
-    order = sorted([*runs, *beside], key=lambda run: places[run].x)
+def _narrowed(number: Number, guesses: _Guesses, beside: dict[int, Box], holds: Holds) -> Number:
+    places = {digit.run: digit.box for digit in reversed(number.digits)} | beside
+    order = sorted(places, key=lambda run: places[run].x)
     spelled = _spelled(number)
     options = [guesses[run] for run in order]
     ways = list(_ways(options, [spelled.get(run) for run in order], number))
@@ -117,7 +131,8 @@ def _ways(
         negative, places = heapq.heappop(waiting)
         chosen = tuple(found[at] for found, at in zip(options, places, strict=True))
         text = minus + "".join(map(_text, chosen, spelled)).strip(_SIGNS)
-        yield _Way(-negative, text, chosen)
+        if is_sensible(text):
+            yield _Way(-negative, text, chosen)
         if signed:
             plain = "".join(filter(str.isdigit, text))
             yield _Way(-negative * _UNSIGNED, plain, chosen)

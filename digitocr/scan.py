@@ -235,7 +235,7 @@ def _in_places(
     if tables != ruled:  # columns part numbers too
         numbers = into_numbers(found, cells_of(boxes, tables), settings.decimal)
     if found.guesses is not None:
-        numbers = tuple(narrowed(numbers, found.guesses, rule_of(settings.known)))
+        numbers = tuple(narrowed(numbers, found.guesses, rule_of(settings.known, settings.decimal)))
     return into_tables(numbers, tables)
 
 

@@ -150,11 +150,16 @@ def spelled(
     """
     inside = "".join(digit + sign for digit, sign in zip(digits, [*after[:-1], ""], strict=True))
     text = "-" * minus + inside
-    if not _SENSIBLE.fullmatch(text):
+    if not is_sensible(text):
         text = "".join(digits)
     elif decimal is not None:
         text = _with_decimal(text, decimal)
     return text + "%" * (percent and not _NO_SHARE.search(text))
+
+
+def is_sensible(text: str) -> bool:
+    """Tell whether digits and signs make sense together; an empty text does not."""
+    return _SENSIBLE.fullmatch(text.removesuffix("%")) is not None
 
 
 def _with_decimal(text: str, decimal: Decimal) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,11 +58,20 @@ def test_values(text: str, value: float | None) -> None:
     assert value_of(text) == value
 
 
+def test_the_decimal_mark_that_is_known_tells_the_value() -> None:
+    assert [value_of("1,234", mark) for mark in ("point", "comma", "none")] == [1234, 1.234, 1234]
+    holds = rule_of(Known(within="1000..60000"), "point")
+    assert [text for text in ("2,234", "6,543.21", "9.5", "12:05") if holds(text)] == [
+        *("2,234", "6,543.21")
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
         (["--digits", "x"], "no count"),
         (["--digits", "6-4"], "no count"),
+        (["--digits", "0"], "no count"),
         (["--pattern", "("], "no regular expression"),
         (["--range", "5"], "no range"),
         (["--range", "5..1"], "no range"),
@@ -70,7 +80,7 @@ def test_values(text: str, value: float | None) -> None:
         (["--check", "util"], "python-stdnum"),
         (["--list", "roster.csv"], "FILE.csv:COLUMN"),
         (["--list", "none.csv:id"], "none.csv: can't be read"),
-        (["--list", "roster.csv:name"], "has no column name"),
+        (["--list", "roster.csv:name"], "has no column 'name', only id, other"),
     ],
 )
 def test_rules_that_make_no_sense_are_wrong_usage(
@@ -193,3 +203,26 @@ def test_a_number_of_many_doubtful_digits_takes_no_longer_than_others() -> None:
     number, guesses = read_as(*[alike] * 20)
     (found,) = narrowed([number], guesses, rule_of(Known(digits="3")))
     assert found.status == "review"
+
+
+def test_a_refused_mark_goes_to_one_number_alone() -> None:
+    left, guesses = read_as({"1": 1.0}, {"2": 1.0})
+    digits = tuple(Digit(d, 1.0, Box(500 + 100 * i, 0, 25, H), 10 + i) for i, d in enumerate("34"))
+    right = Number("34", 1.0, "ok", 1, 2, around([digit.box for digit in digits]), digits)
+    guesses |= {digit.run: [Guess(1.0, (digit,))] for digit in digits}
+    between = Digit("5", 0.2, Box(140, 0, 25, H), 5)
+    guesses[5] = [Guess(0.8, ()), Guess(0.2, (between,))]
+    near = replace(right, digits=tuple(moved(d, -340) for d in digits), box=Box(160, 0, 125, H))
+    found = narrowed([left, near], guesses, rule_of(Known(digits="3")))
+    assert sorted(number.text for number in found) in (["12", "534"], ["125", "34"])
+
+
+def moved(digit: Digit, right: int) -> Digit:
+    """Return a digit farther to the right."""
+    return replace(digit, box=replace(digit.box, x=digit.box.x + right))
+
+
+def test_signs_that_make_no_sense_together_are_not_written() -> None:
+    number, guesses = read_as({"6": 1.0}, {"543": 1.0}, {"21": 0.9, "2": 0.1}, text="6,543.21")
+    (found,) = narrowed([number], guesses, rule_of(Known(pattern=r"[0-9,.]{6}")))
+    assert found.text == "654321"
