@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import sys
 import time
@@ -32,7 +33,16 @@ from digitocr.errors import (
 )
 from digitocr.forms import load_form
 from digitocr.model import Model
-from digitocr.records import FileResult, Page, PageResult, Settings, Source, Unread
+from digitocr.records import (
+    FieldReading,
+    FileResult,
+    Number,
+    Page,
+    PageResult,
+    Settings,
+    Source,
+    Unread,
+)
 from digitocr.scan import file_result, scan_pages
 
 # What the name of one file can bring about; any other failure to write ends the run.
@@ -46,6 +56,7 @@ _NAME_TROUBLE = {
 }
 # In the output folder while a workbook is in the making: pictures of numbers and its parts.
 _PARTS = ".numbers.xlsx.parts"
+_OF_PAGE = re.compile(r"(?:page(\d+)\.)?(?:table\d+\.csv|annotated\.jpg)")  # after a file's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +167,15 @@ def _done(result: FileResult, seconds: float) -> Done:
         misfits=tuple(page.error for page in result.pages if page.error),
         n_pages=len(result.pages),
         n_numbers=len(numbers),
-        n_review=sum(number.status == "review" for number in numbers),
+        n_review=sum(one.status == "review" for page in result.pages for one in _judged(page)),
         least=min((number.confidence for number in numbers), default=None),
         seconds=seconds,
     )
+
+
+def _judged(page: PageResult) -> Sequence[Number | FieldReading]:
+    """Return what of a page may be for review: numbers, of a form its fields."""
+    return page.fields or page.numbers
 
 
 def _read(source: Source, settings: Settings, model: Model, output: Output) -> FileResult:
@@ -181,7 +197,10 @@ def _read(source: Source, settings: Settings, model: Model, output: Output) -> F
             _write(_target(output.folder, source, kind), content.encode())
     if output.folder is not None and "csv" in output.formats:
         _write_tables(output.folder, source, result, output.excel)
+    if output.folder is not None:
         _write_fields(output.folder, source, result, settings.form, output.excel)
+        if settings.pages:
+            _forget_pages(output.folder, source, {page.page for page in result.pages})
     return result
 
 
@@ -311,14 +330,21 @@ def _forget(source: Source, output: Output) -> None:
     """Remove results that an earlier run left for a file that now can't be read."""
     if output.folder is None:
         return
-    for ending in ("csv", "json", "form.csv", "annotated.jpg"):
+    for ending in ("csv", "json", "form.csv"):
         with suppress(OSError):  # there is none, or its name is too long or that of a folder
             _target(output.folder, source, ending).unlink()
-    _forget_tables(output.folder, source, 1, 1)
-    with suppress(OSError):
-        for page in count(2):
-            _forget_tables(output.folder, source, page, 1)
-            _target(output.folder, source, f"page{page}.annotated.jpg").unlink()
+    _forget_pages(output.folder, source, set())
+
+
+def _forget_pages(folder: Path, source: Source, kept: set[int]) -> None:
+    """Remove tables and pictures that an earlier run left of pages but those kept."""
+    start = _target(folder, source, "")
+    with suppress(OSError):  # there is no such folder, or a name is that of one
+        for path in start.parent.iterdir():
+            if path.name.startswith(start.name):
+                found = _OF_PAGE.fullmatch(path.name.removeprefix(start.name))
+                if found and int(found[1] or 1) not in kept:
+                    path.unlink()
 
 
 def check_folder(folder: Path) -> None:
@@ -344,15 +370,27 @@ def write_views(
         return left_out
     if "csv" in output.formats:
         _write_view(folder / "numbers.csv", _all_numbers(folder, report, output.excel))
-    if "csv" in output.formats and settings.form:
+    else:
+        _forget_view(folder / "numbers.csv")
+    if settings.form:
         lines = _all_forms(folder, report, settings.form, output.excel)
         _write_view(folder / "forms.csv", lines)
+    else:
+        _forget_view(folder / "forms.csv")
     if "xlsx" in output.formats:
         left_out = _write_workbook(folder, report, report.unread)
+    else:
+        _forget_view(folder / "numbers.xlsx")
     _write_view(folder / "errors.csv", writers.error_rows(report.unread, output.excel).encode())
     about = _about_run(report, inputs, settings, model, output)
     _write_view(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
     return left_out
+
+
+def _forget_view(path: Path) -> None:
+    """Remove a view that an earlier run left and this one does not write: it would be old."""
+    with suppress(OSError):  # there is none
+        path.unlink()
 
 
 def _write_workbook(folder: Path, report: Report, failed: Sequence[Unread]) -> list[str]:

@@ -11,7 +11,7 @@ import numpy as np
 from digitocr import writers
 from digitocr.boxes import are_filled, find_boxes
 from digitocr.draw import encoded, lossless, named_boxes
-from digitocr.errors import InputUnreadable, NothingToRead, OutputUnwritable
+from digitocr.errors import ExtraMissing, InputUnreadable, NothingToRead, OutputUnwritable
 from digitocr.forms import description
 from digitocr.ink import find_dark
 from digitocr.pages import read_pages
@@ -52,6 +52,8 @@ def begin_form(picture: Path, target: Path) -> Begun:
         gray = next(read_pages(Source(picture.name, picture))).gray
     except InputUnreadable as error:
         raise NothingToRead(f"{picture}: {error}") from error
+    except ExtraMissing as error:
+        raise ExtraMissing(f"{picture}: {error}") from error
     straight = level(flatten(gray, by_grid=False))
     dark = find_dark(straight.gray)
     places = find_boxes(dark)

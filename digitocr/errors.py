@@ -46,7 +46,7 @@ class WrongUsage(DigitocrError):
     """Options that can't go together or make no sense."""
 
     exit_code = ExitCode.USAGE
-    advice = "See: digitocr --help"
+    advice = "See: digitocr COMMAND --help"
 
 
 class NothingToRead(DigitocrError):

@@ -23,6 +23,9 @@ _AROUND, _ASIDE, _FARTHER, _PIECE = 0.3, 0.25, 0.2, 2.0
 _THICKER = 1.6
 # Marks belong to a field with more than this part of their ink in its box.
 _INSIDE = 0.5
+# A mark of which less is inside crosses a field where so many of its pixels, in field heights, are
+# farther than this from the field's edges, in the same.
+_CROSSING, _EDGE = 0.4, 0.3
 
 Guesses = Mapping[int, Sequence[Guess]]  # of each run of ink, likeliest first
 
@@ -119,8 +122,11 @@ def _square(side: int) -> NDArray[np.uint8]:
     return np.ones((side, side), np.uint8)
 
 
-def inside_fields(ink: Mask, boxes: Sequence[Box]) -> Mask:
-    """Return the marks that are in a field, whole, and none of the others."""
+def inside_fields(ink: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[bool]]:
+    """Return the marks that are in a field, whole, and which fields others cross.
+
+    What crosses a field runs through the middle of its height: a line that strikes it out, say.
+    """
     n, marks, stats, _ = cv2.connectedComponentsWithStats(ink)
     inside = np.zeros(n, np.int64)
     for box in boxes:
@@ -128,7 +134,14 @@ def inside_fields(ink: Mask, boxes: Sequence[Box]) -> Mask:
         inside = np.maximum(inside, np.bincount(here.ravel(), minlength=n))
     kept = inside > _INSIDE * stats[:, cv2.CC_STAT_AREA]
     kept[0] = False
-    return np.asarray(np.where(kept[marks], 255, 0), np.uint8)
+    others = ~kept
+    others[0] = False
+    crossed = []
+    for box in boxes:
+        aside = round(_EDGE * box.height)
+        middle = marks[box.y + aside : box.bottom - aside, box.x + aside : box.right - aside]
+        crossed.append(int(np.count_nonzero(others[middle])) > _CROSSING * box.height)
+    return np.asarray(np.where(kept[marks], 255, 0), np.uint8), crossed
 
 
 def enlarged(printed: Mask, ink: Mask) -> Mask:

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from digitocr.align import Reference, as_reference
-from digitocr.errors import InputUnreadable, WrongUsage
+from digitocr.errors import ExtraMissing, InputUnreadable, WrongUsage
 from digitocr.ink import find_dark, find_ink
 from digitocr.known import rule_of
 from digitocr.pages import MAX_PIXELS, read_pages
@@ -142,6 +142,8 @@ def _reference(name: Any, folder: Path) -> Reference:
         page = next(read_pages(Source(name, folder / name)))
     except InputUnreadable as error:
         raise _Wrong(f"picture {name} {error}") from error
+    except ExtraMissing as error:
+        raise ExtraMissing(f"{folder / name}: {error}") from error
     return as_reference(page.gray)
 
 

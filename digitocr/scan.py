@@ -152,13 +152,14 @@ def _read_form(page: Page, form: Form, settings: Settings, model: Model) -> Page
         return replace(result, error=f"page {page.number} doesn't show the form {settings.form}")
     straight, scale = brought_onto(page.gray, to_page, form.size)
     ink, boxes = _written(straight.gray, form, scale)
-    marks = find_marks(inside_fields(ink, boxes))
+    inside, crossed = inside_fields(ink, boxes)
+    marks = find_marks(inside)
     reading = read_marks(marks, settings, model)
     line = model.review_line(settings)
     numbers, fields = [], []
     runs = runs_in(boxes, {run.number: run.box for run in marks.runs})
     for i, (field, box, own) in enumerate(zip(form.fields, boxes, runs, strict=True), 1):
-        whole = shows(box, straight, page.gray)
+        whole = shows(box, straight, page.gray) and not crossed[i - 1]
         number, found = _in_field(field, box, own, reading, whole)
         if number is not None:
             number = _judged(replace(number, line=i, item=1, field=field.name), model, line)
@@ -203,7 +204,7 @@ def _in_field(
         box: where it is on the page brought onto the form.
         runs: of ink in it, left to right.
         reading: of the page.
-        whole: the page shows all of the field.
+        whole: the page shows all of the field, and no line runs through it.
     """
     guesses: Guesses = {run: (reading.guesses or {})[run] for run in runs}
     doubtful = not whole

@@ -252,6 +252,20 @@ def test_a_field_that_is_cut_off_is_to_be_reviewed(run: Run, tmp_path: Path) -> 
     assert (whole["corner_status"], float(whole["corner_confidence"])) == ("ok", 1.0)
 
 
+def test_fields_that_a_stroke_runs_through_are_to_be_reviewed(run: Run, tmp_path: Path) -> None:
+    put(tmp_path)
+    page = blank()
+    x, y, width, _ = BOXES["weight"]
+    cv2.line(page, (x + width // 2, y - 40), (x + width // 3, BOXES["room"][1] + 120), 20, 5)
+    (tmp_path / "a.png").write_bytes(encode(".png", page))
+    done = run("scan", "a.png", "-o", "out", "--form", "form.toml")
+    (row,) = read_rows(tmp_path / "out" / "forms.csv")
+    assert (row["weight"], row["weight_status"]) == ("", "review")
+    assert (row["code"], row["code_status"]) == ("", "ok")
+    n_review = sum(row[f"{name}_status"] == "review" for name in BOXES)
+    assert f" {n_review} to review" in done.stderr
+
+
 def test_half_a_form_is_no_form(run: Run, tmp_path: Path) -> None:
     put(tmp_path)
     (tmp_path / "a.png").write_bytes(encode(".png", filled()[:, :480].copy()))
@@ -303,6 +317,7 @@ def test_fields_of_an_earlier_run_go(run: Run, tmp_path: Path) -> None:
     run("scan", "a.png", "-o", "out", "--form", "form.toml")
     run("scan", "a.png", "-o", "out")
     assert not (tmp_path / "out" / "a.png.form.csv").exists()
+    assert not (tmp_path / "out" / "forms.csv").exists()
 
 
 WRONG = {

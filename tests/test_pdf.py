@@ -162,6 +162,10 @@ def test_pages_are_read_in_order_and_counted(run: Run, clear: Clear, tmp_path: P
         (700, 100),
     ]
     assert (tmp_path / "out/a.pdf.page4.annotated.jpg").exists()
+    run("scan", "a.pdf", "-o", "out", "--annotate", "--pages", "3")
+    assert [path.name for path in (tmp_path / "out").glob("a.pdf.*.jpg")] == [
+        "a.pdf.page3.annotated.jpg"
+    ]
     low = run("scan", "-", "-o", "-", "-q", "--dpi", "150", "--format", "json", stdin=pdf(TEXT))
     assert low.returncode == 0 and json.loads(low.stdout)["pages"][0]["width"] == 1050
 
