@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from digitocr.records import Known, Settings, Source, Unread
 
 app = typer.Typer(
-    help="Read the numbers on scanned and photographed pages into CSV and JSON.",
+    help="Read the numbers on scanned and photographed pages into CSV, workbooks and JSON.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},

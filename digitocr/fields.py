@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Digit, Guess, Mask, Number, around
+from digitocr.records import Box, Digit, Guess, Mask, Number, around, corners_of
 from digitocr.signs import find_signs, spelled
 
 # Print is found on the page no farther off than this, pixels of the form's picture: what paper
@@ -257,15 +257,9 @@ def _text(
     digits: Sequence[Digit], low: Sequence[Box], slashes: Sequence[Box], percents: Sequence[Box]
 ) -> str:
     """Return digits with the signs among them."""
-    boxes = _corners([digit.box for digit in digits])
-    marks = map(_corners, (low, slashes, percents))
+    boxes = corners_of([digit.box for digit in digits])
+    marks = map(corners_of, (low, slashes, percents))
     signs = find_signs([range(len(digits))], boxes, *marks)
     after = [signs.after.get(i, "") for i in range(len(digits))]
     percent = len(digits) - 1 in signs.percent
     return spelled(0 in signs.minus, [digit.digit for digit in digits], after, percent=percent)
-
-
-def _corners(boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Return (N, 4): left, top, right and bottom of each box."""
-    found = [(box.x, box.y, box.right, box.bottom) for box in boxes]
-    return np.array(found, np.float64).reshape(-1, 4)

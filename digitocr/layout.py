@@ -12,7 +12,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Decimal, Digit, Number, Reading, around
+from digitocr.records import Box, Decimal, Digit, Number, Reading, around, corners_of
 from digitocr.signs import Signs, find_signs, spelled
 from digitocr.words import in_numbers
 
@@ -132,13 +132,13 @@ def into_numbers(
     """
     digits = reading.digits
     least, most = _LETTER_WIDTHS
-    own = _corners([digit.box for digit in digits])
+    own = corners_of([digit.box for digit in digits])
     letters = [
         box
         for box in reading.others
         if least <= box.width / box.height <= most and not _is_operator(box, own)
     ]
-    boxes = np.concatenate([own, _corners(letters)])
+    boxes = np.concatenate([own, corners_of(letters)])
     lines = _lines(boxes)
     read = np.array([int(digit.digit) for digit in digits] + [-1] * len(letters))
     confidence = np.array([digit.confidence for digit in digits] + [0.0] * len(letters))
@@ -150,8 +150,8 @@ def into_numbers(
     lines = [kept for line in lines if (kept := [i for i in line if i not in stray])]
     if not lines:
         return ()
-    low = np.concatenate([_corners(reading.low), boxes[sorted(stray)]])
-    signs = find_signs(lines, boxes, low, *map(_corners, (reading.slashes, reading.percents)))
+    low = np.concatenate([corners_of(reading.low), boxes[sorted(stray)]])
+    signs = find_signs(lines, boxes, low, *map(corners_of, (reading.slashes, reading.percents)))
     rows = _groups(lines, boxes, signs, np.asarray([0] * len(boxes) if cells is None else cells))
     beside = _beside(boxes, len(digits))
     return tuple(
@@ -185,12 +185,6 @@ def _is_operator(box: Box, digits: _Boxes) -> bool:
     free = _FREE * float(np.median(heights[beside]))
     highest, lowest = np.median(top[beside]), np.median(bottom[beside])
     return bool(box.y > highest + free and box.bottom < lowest - free)
-
-
-def _corners(boxes: Sequence[Box]) -> _Boxes:
-    """Return left, top, right and bottom of N boxes."""
-    found = [(box.x, box.y, box.right, box.bottom) for box in boxes]
-    return np.array(found, np.float64).reshape(-1, 4)
 
 
 def _in_numbers(

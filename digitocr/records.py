@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -59,6 +60,12 @@ def overlap(one: Box, other: Box) -> bool:
     across = min(one.right, other.right) - max(one.x, other.x)
     down = min(one.bottom, other.bottom) - max(one.y, other.y)
     return across > 0 and down > 0
+
+
+def corners_of(boxes: Sequence[Box]) -> NDArray[np.float64]:
+    """Return (N, 4): left, top, right and bottom of each box."""
+    corners = [(box.x, box.y, box.right, box.bottom) for box in boxes]
+    return np.array(corners, np.float64).reshape(-1, 4)
 
 
 @dataclass(frozen=True, slots=True)

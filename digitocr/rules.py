@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Ink, Mask, Rule
+from digitocr.records import Box, Ink, Mask, Rule, corners_of
 
 # The mask is shrunk up to 4 times, as long as its longer side keeps this many cells: an A4 page
 # at 300 dpi has 877.
@@ -177,9 +177,10 @@ def _long_or_held(
     Those are, on both sides, lines of which this holds, or rules that have been erased.
     Taken away are, again and again, lines for which it does not hold, until none is left.
     """
-    lines = _corners(level.boxes), _corners(upright.boxes)
+    lines = corners_of(level.boxes).astype(np.int64), corners_of(upright.boxes).astype(np.int64)
     across = [
-        _corners([rule.box for rule in erased if rule.horizontal == horizontal]) / shrink
+        corners_of([rule.box for rule in erased if rule.horizontal == horizontal]).astype(np.int64)
+        / shrink
         for horizontal in (False, True)
     ]
     free = [_lengths(cells) <= cells.long for cells in (level, upright)]
@@ -204,12 +205,6 @@ def _lengths(cells: _Cells) -> NDArray[np.int64]:
     return np.array([box.width for box in cells.boxes], np.int64)
 
 
-def _corners(boxes: Sequence[Box]) -> NDArray[np.int64]:
-    """Return (N, 4): left, top, right and bottom of each box."""
-    corners = [(box.x, box.y, box.right, box.bottom) for box in boxes]
-    return np.array(corners, np.int64).reshape(-1, 4)
-
-
 def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
     """Tell which level lines, (N, 4), end on both sides at upright ones, (M, 4)."""
     left, top, right, bottom = across.T
@@ -223,7 +218,7 @@ def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) ->
 
 def _goes_on(cells: _Cells, along: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
     """Tell which level lines run to the page's edge as rest of level rules, (M, 4)."""
-    lines = _corners(cells.boxes)
+    lines = corners_of(cells.boxes).astype(np.int64)
     at_edge = (lines[:, 0] <= 1) | (lines[:, 2] >= cells.ink.shape[1] - 1)
     _, top, _, bottom = along.T
     level = (lines[:, 1:2] < bottom + near) & (lines[:, 3:4] > top - near)

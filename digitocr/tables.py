@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Grid, Number, Rule, Table, around
+from digitocr.records import Box, Grid, Number, Rule, Table, around, corners_of
 
 # Lengths are parts of the page's digit height, unless said otherwise.
 _REACH = 0.008  # of the page's longer side: rules meet when their ends are no farther apart
@@ -62,14 +62,9 @@ def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
     """
     if not digits:
         return []
-    marks = _corners(digits)
+    marks = corners_of(digits)
     height = float(np.median([box.height for box in digits]))
     return [_completed(grid, marks, height) for grid in grids if _is_table(grid, marks, height)]
-
-
-def _corners(boxes: Sequence[Box]) -> _Corners:
-    found = [(box.x, box.y, box.right, box.bottom) for box in boxes]
-    return np.array(found, np.float64).reshape(-1, 4)
 
 
 def _meeting(rules: Sequence[Rule], reach: float) -> list[list[Rule]]:
@@ -90,7 +85,7 @@ def _meeting(rules: Sequence[Rule], reach: float) -> list[list[Rule]]:
 
 def _meets(rules: Sequence[Rule], reach: float) -> Meets:
     """Tell which of N rules meet, (N, N): level ones upright ones."""
-    corners = _corners([rule.box for rule in rules])
+    corners = corners_of([rule.box for rule in rules])
     level = np.array([rule.horizontal for rule in rules], bool)
     first = np.maximum(corners[:, None, :2], corners[None, :, :2])
     last = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
