@@ -6,9 +6,9 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
+from io import BufferedIOBase, BytesIO
 from threading import Lock
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, TypeAlias
 
 import cv2
 import numpy as np
@@ -69,7 +69,7 @@ def read_pages(source: Source, wanted: str | None = None, dpi: int = 300) -> Ite
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
 
 
-def _opened(source: Source) -> BinaryIO:
+def _opened(source: Source) -> BufferedIOBase:
     """Return a source as a file."""
     found = source.path.stat() if source.path else None
     if found and not stat.S_ISREG(found.st_mode):
@@ -92,17 +92,17 @@ def _wanted(n_pages: int, ranges: Ranges) -> list[int]:
     return found
 
 
-def _pdf_page(file: BinaryIO, index: int, dpi: int) -> Page:
+def _pdf_page(file: BufferedIOBase, index: int, dpi: int) -> Page:
     """Return a page of a PDF."""
     drawn, own_dpi = draw_page(file, index, dpi, MAX_PIXELS)
     return Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
 
 
-def _whole(file: BinaryIO) -> bytearray:
+def _whole(file: BufferedIOBase) -> bytearray:
     """Return the bytes of a file, once: a TIFF may have hundreds of pages."""
     data = bytearray(file.seek(0, os.SEEK_END))
     file.seek(0)
-    del data[file.readinto(data) :]  # type: ignore[attr-defined]  # missing from BinaryIO
+    del data[file.readinto(data) :]
     return data
 
 

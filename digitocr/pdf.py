@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BufferedIOBase
 from math import hypot
 from threading import Lock
-from typing import TYPE_CHECKING, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +32,14 @@ _INVISIBLE = {3, 7}  # text render modes: what OCR put behind a scan (ISO 32000-
 _PDFIUM = Lock()  # pdfium is not made for threads
 
 
-def is_pdf(file: BinaryIO) -> bool:
+def is_pdf(file: BufferedIOBase) -> bool:
     """Tell whether a file, at its start before and after, is a PDF."""
     start = file.read(_START)
     file.seek(0)
     return b"%PDF-" in start
 
 
-def count_pages(file: BinaryIO) -> int:
+def count_pages(file: BufferedIOBase) -> int:
     """Return the number of pages of a PDF.
 
     Raises:
@@ -49,7 +50,7 @@ def count_pages(file: BinaryIO) -> int:
         return len(document)
 
 
-def draw_page(file: BinaryIO, index: int, dpi: float, most: int) -> tuple[Drawn, float]:
+def draw_page(file: BufferedIOBase, index: int, dpi: float, most: int) -> tuple[Drawn, float]:
     """Draw a page as a viewer shows it.
 
     The document is opened for each page, because pdfium keeps all that it has read of one; this
@@ -82,7 +83,7 @@ def draw_page(file: BinaryIO, index: int, dpi: float, most: int) -> tuple[Drawn,
 
 
 @contextmanager
-def _opened(file: BinaryIO) -> Iterator[PdfDocument]:
+def _opened(file: BufferedIOBase) -> Iterator[PdfDocument]:
     """Open a PDF, with its forms filled in, and close it."""
     try:
         import pypdfium2
@@ -104,7 +105,7 @@ def _opened(file: BinaryIO) -> Iterator[PdfDocument]:
             yield document
 
 
-def _check_end(file: BinaryIO) -> None:
+def _check_end(file: BufferedIOBase) -> None:
     """Raise InputUnreadable where a PDF ends early: pdfium would show its last pages as blank."""
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END))
