@@ -1,460 +1,241 @@
-"""Many files: read each, write its results, count, and write the views of the whole run."""
+"""Many files: what is left to do, have it done by an engine, keep the journal, count."""
 
 from __future__ import annotations
 
-import errno
-import hashlib
-import json
 import os
-import platform
-import re
-import shutil
-import sys
-import time
-import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
-from itertools import count
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from threading import Event
+from types import FrameType, TracebackType
 
-import cv2
-import numpy as np
-
-from digitocr import __version__, sheets, writers
-from digitocr.draw import annotated, cutting, encoded
-from digitocr.errors import (
-    DigitocrError,
-    ExitCode,
-    ExtraMissing,
-    InputUnreadable,
-    OutputUnwritable,
-)
-from digitocr.forms import load_form
+from digitocr import engines, journal, work
+from digitocr.errors import OutputUnwritable
+from digitocr.journal import Done, Journal, Stamp
 from digitocr.model import Model
-from digitocr.records import (
-    FieldReading,
-    FileResult,
-    Number,
-    Page,
-    PageResult,
-    Settings,
-    Source,
-    Unread,
-)
-from digitocr.scan import file_result, scan_pages
+from digitocr.records import Settings, Source, Unread
+from digitocr.results import Output, sweep
+from digitocr.views import Report
 
-# What the name of one file can bring about; any other failure to write ends the run.
-_NAME_TROUBLE = {
-    errno.ENAMETOOLONG,
-    errno.EEXIST,
-    errno.EISDIR,
-    errno.ENOTDIR,
-    errno.EILSEQ,
-    errno.EINVAL,
-}
-# In the output folder while a workbook is in the making: pictures of numbers and its parts.
-_PARTS = ".numbers.xlsx.parts"
-_OF_PAGE = re.compile(r"(?:page(\d+)\.)?(?:table\d+\.csv|annotated\.jpg)")  # after a file's name
+TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
+# Files begun and not yet counted, for each worker: enough that none waits for its next. Where
+# results are printed in order, those behind a slow file wait for it, and their texts take memory.
+_AHEAD, _AHEAD_IN_ORDER = 4, 32
+
+Outcome = tuple[Done, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
-    """Where results go and in which forms."""
+class Run:
+    """A run over many files; its journal is open and its folder is its own until it is closed."""
 
-    folder: Path | None  # None: stdout
-    formats: tuple[str, ...]  # "csv", "json", "xlsx"; the last is made of the second
-    annotate: bool = False
-    excel: bool = False  # CSV that a double click in Excel does not spoil
+    def __init__(
+        self,
+        found: Sequence[Source | Unread],
+        settings: Settings,
+        model: Model,
+        output: Output,
+        restart: bool = False,
+    ) -> None:
+        """Find out what is left to do.
 
+        Args:
+            found: the inputs, in order.
+            settings: how to read.
+            model: to read with; workers load it from where the settings say.
+            output: where results go; a folder is there.
+            restart: forget earlier runs.
 
-@dataclass(frozen=True, slots=True)
-class Done:
-    """How the work on one input ended."""
-
-    file: str
-    error: str | None = None  # None: read and written
-    trace: str = ""  # where a bug was met
-    lacks_extra: bool = False  # a package that reads this kind of file is not installed
-    misfits: tuple[str, ...] = ()  # why pages of it were not read, though others were
-    n_pages: int = 0
-    n_numbers: int = 0
-    n_review: int = 0
-    least: float | None = None  # the lowest confidence of its numbers
-    seconds: float = 0.0
-
-
-@dataclass
-class Report:
-    """Counts over a run, and the exit code that they add up to."""
-
-    done: list[Done] = field(default_factory=list)
-    interrupted: bool = False
-    seconds: float = 0.0
-
-    @property
-    def read(self) -> list[Done]:
-        """The files that were read and written."""
-        return [one for one in self.done if one.error is None]
-
-    @property
-    def failed(self) -> list[Done]:
-        """The inputs that could not be read."""
-        return [one for one in self.done if one.error is not None]
-
-    @property
-    def unread(self) -> list[Unread]:
-        """The inputs that could not be read, and the pages of others that could not."""
-        return [
-            Unread(one.file, error)
-            for one in self.done
-            for error in ([one.error] if one.error is not None else one.misfits)
-        ]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Totals, by the names that run.json uses."""
-        return {
-            "read": len(self.read),
-            "failed": len(self.failed),
-            "pages": sum(one.n_pages for one in self.done),
-            "numbers": sum(one.n_numbers for one in self.done),
-            "review": sum(one.n_review for one in self.done),
-        }
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """How the run ended."""
-        if self.interrupted:
-            return ExitCode.INTERRUPTED
-        if self.done and all(one.lacks_extra for one in self.done):
-            return ExitCode.EXTRA_MISSING
-        return ExitCode.SOME_FAILED if self.unread else ExitCode.OK
-
-
-def run(
-    found: Sequence[Source | Unread], settings: Settings, model: Model, output: Output
-) -> Iterator[Done]:
-    """Read every input and write its results; yield how each ended, in order.
-
-    Raises:
-        OutputUnwritable: results can't be written, whatever the file; what was finished stays.
-    """
-    for one in found:
-        start = time.perf_counter()
-        if isinstance(one, Unread):
-            yield Done(one.file, one.error)
-            continue
-        try:
-            result = _read(one, settings, model, output)
-        except (OutputUnwritable, BrokenPipeError):
-            raise
-        except DigitocrError as error:
-            _forget(one, output)
-            yield Done(one.name, str(error), lacks_extra=isinstance(error, ExtraMissing))
-        except Exception as error:  # a bug met on one file must not cost the others
-            sentence = f"unexpected {type(error).__name__}: {error}"
-            yield Done(one.name, sentence, traceback.format_exc())
-        else:
-            yield _done(result, time.perf_counter() - start)
-
-
-def _done(result: FileResult, seconds: float) -> Done:
-    numbers = result.numbers
-    return Done(
-        file=result.file,
-        misfits=tuple(page.error for page in result.pages if page.error),
-        n_pages=len(result.pages),
-        n_numbers=len(numbers),
-        n_review=sum(one.status == "review" for page in result.pages for one in _judged(page)),
-        least=min((number.confidence for number in numbers), default=None),
-        seconds=seconds,
-    )
-
-
-def _judged(page: PageResult) -> Sequence[Number | FieldReading]:
-    """Return what of a page may be for review: numbers, of a form its fields."""
-    return page.fields or page.numbers
-
-
-def _read(source: Source, settings: Settings, model: Model, output: Output) -> FileResult:
-    """Read one file, write its results and return them."""
-    pages = []
-    for page, page_result in scan_pages(source, settings, model):
-        pages.append(page_result)
-        if output.annotate and output.folder:
-            _write_picture(output.folder, source, page, page_result)
-        if "xlsx" in output.formats and output.folder:
-            _keep_pictures(output.folder, source.name, page, page_result)
-    result = file_result(source, model, pages)
-    for kind in output.formats:
-        if output.folder is None:
-            _print(_lines(result, kind, settings, output.excel))
-        elif kind != "xlsx":  # of the whole run
-            top = writers.header_row(output.excel) if kind == "csv" else ""
-            content = top + _rows(result, kind, output.excel)
-            _write(_target(output.folder, source, kind), content.encode())
-    if output.folder is not None and "csv" in output.formats:
-        _write_tables(output.folder, source, result, output.excel)
-    if output.folder is not None:
-        _write_fields(output.folder, source, result, settings.form, output.excel)
-        if settings.pages:
-            _forget_pages(output.folder, source, {page.page for page in result.pages})
-    return result
-
-
-def _rows(result: FileResult, kind: str, excel: bool) -> str:
-    return writers.number_rows(result, excel) if kind == "csv" else writers.json_text(result)
-
-
-def header(settings: Settings, excel: bool) -> str:
-    """Return the header of the one CSV that is written to stdout."""
-    return _form_header(settings.form, excel) if settings.form else writers.header_row(excel)
-
-
-def _form_header(form: Path, excel: bool) -> str:
-    """Return the header of forms.csv."""
-    return writers.form_header([field.name for field in load_form(form).fields], excel)
-
-
-def _lines(result: FileResult, kind: str, settings: Settings, excel: bool) -> str:
-    """Return what is written of a file to stdout."""
-    if settings.form and kind == "csv":
-        return writers.form_rows(result, excel)
-    return _rows(result, kind, excel)
-
-
-def _write_fields(
-    folder: Path, source: Source, result: FileResult, form: Path | None, excel: bool
-) -> None:
-    """Write the fields of a form; those that an earlier run with a form left go."""
-    path = _target(folder, source, "form.csv")
-    if form:
-        _write(path, (_form_header(form, excel) + writers.form_rows(result, excel)).encode())
-        return
-    with suppress(OSError):  # there are none
-        path.unlink()
-
-
-def _write_tables(folder: Path, source: Source, result: FileResult, excel: bool) -> None:
-    """Write each table as it stands on paper; tables that an earlier run left go."""
-    for page in result.pages:
-        for number, table in enumerate(page.tables, 1):
-            content = writers.table_rows(table, excel).encode()
-            _write(_table_target(folder, source, page.page, number), content)
-        _forget_tables(folder, source, page.page, len(page.tables) + 1)
-
-
-def _table_target(folder: Path, source: Source, page: int, number: int) -> Path:
-    """Return where a table goes; the pages of a longer file are told apart by number."""
-    return _target(folder, source, f"{'' if page == 1 else f'page{page}.'}table{number}.csv")
-
-
-def _forget_tables(folder: Path, source: Source, page: int, first: int) -> None:
-    """Remove a page's tables from a number on."""
-    with suppress(OSError):  # the first that there is none of
-        for number in count(first):
-            _table_target(folder, source, page, number).unlink()
-
-
-def _target(folder: Path, source: Source, ending: str) -> Path:
-    return folder / f"{source.name}.{ending}"
-
-
-def _write_picture(folder: Path, source: Source, page: Page, result: PageResult) -> None:
-    """Write the annotated copy of a page; the pages of a longer file are told apart by number."""
-    ending = "annotated.jpg" if page.number == 1 else f"page{page.number}.annotated.jpg"
-    _write(_target(folder, source, ending), encoded(annotated(page.gray, result)))
-
-
-def _keep_pictures(folder: Path, name: str, page: Page, result: PageResult) -> None:
-    """Keep a picture of each number on a page until the workbook is written."""
-    kept = _pictures(folder, name)
-    with _writing(kept):
-        kept.mkdir(parents=True, exist_ok=True)
-        for i, number in enumerate(result.numbers, 1):
-            picture = cutting(page.gray, number.box, result.rotation)
-            (kept / sheets.picture_name(page.number, i)).write_bytes(picture)
-
-
-def _pictures(folder: Path, name: str) -> Path:
-    """Return where the pictures of a file's numbers are; its name may be a path, and long."""
-    return folder / _PARTS / hashlib.sha256(os.fsencode(name)).hexdigest()
-
-
-@contextmanager
-def pictures_removed(output: Output) -> Iterator[None]:
-    """Leave no pictures of numbers behind, however a run ends; a killed one's go with the next."""
-    try:
-        yield
-    finally:
+        Raises:
+            OutputUnwritable: the folder can't be written, or another run is writing there.
+        """
+        self.report = Report()
+        self.notes: list[str] = []  # sentences about what is read again
+        self._found = found
+        self._job = work.Job(settings, output, model.id.sha256, work.fingerprint(settings, output))
+        self._journal: Journal | None = None
+        self._todo = [one for one in found if isinstance(one, Source)]
         if output.folder:
-            shutil.rmtree(output.folder / _PARTS, ignore_errors=True)
+            names = [one.name for one in self._todo]
+            self._journal = Journal(output.folder, names, restart)
+            self._leave_out_done(output.folder, self._journal)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if self._journal:
+                self._journal.close()
+        except OutputUnwritable:
+            if error is None:
+                raise
+
+    def __len__(self) -> int:
+        """Return how many inputs are yet to be read, or named because they can't be."""
+        return len(self._todo) + len(self._unread())
+
+    def _unread(self) -> list[Done]:
+        return [Done(one.file, error=one.error) for one in self._found if isinstance(one, Unread)]
+
+    def _leave_out_done(self, folder: Path, kept: Journal) -> None:
+        """Leave out what an earlier run has done, where it still holds; note what doesn't."""
+        left, reasons = [], Counter[str]()
+        for source in self._todo:
+            done = kept[source.name]
+            reason = "" if done is None else _why_again(folder, done, work.stamp(source, self._job))
+            if done is None or reason is not None:
+                kept.forget(source.name)
+                left.append(source)
+                reasons.update([reason] if reason else [])
+        self.report.earlier = len(self._todo) - len(left)
+        self._todo = left
+        self.notes = [f"read again because {why}: {n} files" for why, n in reasons.items()]
+
+    def work(self, workers: int, timeout: float | None, stop: Event) -> Iterator[Done]:
+        """Read what is left; yield how each input ended.
+
+        One file alone is read in this process, unless it is to be given up after some time: a
+        process of its own takes longer to start than most files to read.
+
+        Args:
+            workers: processes to read with.
+            timeout: seconds that a page may take; None for `TIMEOUT`.
+            stop: once it is set, files begun are finished and no others begun.
+
+        Raises:
+            EngineBroken: no process can be started.
+            ModelUnreadable: the model has changed.
+            OutputUnwritable: results can't be written, whatever the file.
+        """
+        yield from map(self._counted, self._unread())
+        alone = len(self._found) == 1 and timeout is None
+        workers = 1 if alone else min(workers, len(self._todo))
+        engine: Executor = engines.InPlace()
+        if not alone:
+            engine = engines.Processes(workers, timeout or TIMEOUT)
+        with engine:
+            for done, text in self._outcomes(engine, workers, stop):
+                if self._journal:
+                    self._journal.add(done)
+                else:
+                    work.show(text)
+                yield self._counted(done)
+        self._count_all()
+
+    def _counted(self, done: Done) -> Done:
+        if self._journal is None:
+            self.report.add(done)
+        return done
+
+    def _count_all(self) -> None:
+        """Count what this run and those before it have done."""
+        if self._journal and self._job.output.folder:
+            self._journal.flush()
+            sweep(self._job.output.folder, self._found_names())
+            for done in self.ended():
+                self.report.add(done)
+
+    def _found_names(self) -> Iterator[str]:
+        return (one.name for one in self._found if isinstance(one, Source))
+
+    def ended(self) -> Iterator[Done]:
+        """Yield how each input in the journal ended, in order; not those that have not."""
+        for one in self._found:
+            if isinstance(one, Unread):
+                yield Done(one.file, error=one.error)
+            elif self._journal and (done := self._journal[one.name]):
+                yield done
+
+    def _outcomes(self, engine: Executor, workers: int, stop: Event) -> Iterator[Outcome]:
+        """Yield how each file ended: printed ones in order, else as they end."""
+        in_order = self._journal is None
+        most = workers * (_AHEAD_IN_ORDER if in_order else _AHEAD)
+        waiting: dict[Future[Outcome], Source] = {}
+        left = iter(self._todo)
+        while True:
+            for source in islice(left, 0 if stop.is_set() else most - len(waiting)):
+                waiting[engine.submit(work.read, source, self._job)] = source
+            if stop.is_set():
+                for future in waiting:
+                    future.cancel()
+            if not waiting:
+                return
+            for future in _ended(waiting, in_order):
+                source = waiting.pop(future)
+                if not future.cancelled():
+                    yield self._outcome(source, future)
+            if self._journal:
+                self._journal.keep_up()
+
+    def _outcome(self, source: Source, future: Future[Outcome]) -> Outcome:
+        try:
+            return future.result()
+        except engines.Lost as error:
+            return work.lost(source, self._job, str(error)), ""
 
 
-def _write(path: Path, content: bytes) -> None:
-    """Write results of one file, telling trouble with its name from trouble with the folder."""
+def _ended(waiting: Mapping[Future[Outcome], Source], in_order: bool) -> list[Future[Outcome]]:
+    """Return what has ended, in order only the first; after a while nothing."""
+    first = islice(waiting, 1) if in_order else waiting
+    return list(wait(first, journal.PAUSE, FIRST_COMPLETED).done)
+
+
+def _why_again(folder: Path, done: Done, now: Stamp | None) -> str | None:
+    """Return why an input that was done is to be read again, None where it is not.
+
+    "" for what needs no word: it failed, or can't be reached now.
+    """
+    if done.error is not None or now is None or done.stamp is None:
+        return ""
+    if done.stamp.settings != now.settings:
+        return "settings have changed"
+    if done.stamp.model != now.model:
+        return "the model has changed"
+    if done.stamp != now:
+        return "inputs have changed"
+    if not all(_has_size(folder / name, size) for name, size in done.written.items()):
+        return "results are gone"
+    return None
+
+
+def _has_size(path: Path, size: int) -> bool:
     try:
-        _write_view(path, content)
-    except OutputUnwritable as error:
-        cause = error.__cause__
-        if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
-            sentence = f"its results can't be written: {cause.strerror}"
-            raise InputUnreadable(sentence) from error
-        raise
+        return path.stat().st_size == size
+    except OSError:
+        return False
 
 
-def _write_view(path: Path, content: bytes | Iterator[bytes]) -> None:
-    """Write a file that covers the whole run."""
-    with _writing(path):
-        writers.write(path, content)
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 @contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Say which file it is that can't be written."""
+def interruptible(say: Callable[[str], None]) -> Iterator[Event]:
+    """Let the first Ctrl-C set an event, and the next one raise KeyboardInterrupt."""
+    stop = Event()
+    before = signal.getsignal(signal.SIGINT)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        signal.signal(signal.SIGINT, before)
+        stop.set()
+        say("Interrupted: what is being read is finished. Ctrl-C once more stops at once.")
+
+    if before is signal.default_int_handler:  # it is ignored where a shell runs in the background
+        signal.signal(signal.SIGINT, ask)
     try:
-        yield
-    except OSError as error:
-        raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
-
-
-def _print(text: str) -> None:
-    """Write results to stdout at once, so that a reader behind a pipe gets each file when done."""
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
-
-
-def _forget(source: Source, output: Output) -> None:
-    """Remove results that an earlier run left for a file that now can't be read."""
-    if output.folder is None:
-        return
-    for ending in ("csv", "json", "form.csv"):
-        with suppress(OSError):  # there is none, or its name is too long or that of a folder
-            _target(output.folder, source, ending).unlink()
-    _forget_pages(output.folder, source, set())
-
-
-def _forget_pages(folder: Path, source: Source, kept: set[int]) -> None:
-    """Remove tables and pictures that an earlier run left of pages but those kept."""
-    start = _target(folder, source, "")
-    with suppress(OSError):  # there is no such folder, or a name is that of one
-        for path in start.parent.iterdir():
-            if path.name.startswith(start.name):
-                found = _OF_PAGE.fullmatch(path.name.removeprefix(start.name))
-                if found and int(found[1] or 1) not in kept:
-                    path.unlink()
-
-
-def check_folder(folder: Path) -> None:
-    """Make the output folder, or raise OutputUnwritable while nothing is lost yet."""
-    try:
-        writers.check(folder)
-    except FileExistsError as error:
-        raise OutputUnwritable(f"{folder}: is a file, not a folder") from error
-    except OSError as error:
-        raise OutputUnwritable(f"{folder}: can't be written: {error.strerror}") from error
-
-
-def write_views(
-    report: Report, inputs: Sequence[str], settings: Settings, model: Model, output: Output
-) -> list[str]:
-    """Write what covers the whole run: numbers.csv, numbers.xlsx, errors.csv and run.json.
-
-    Returns:
-        A sentence, without its full stop, for each thing that one of them had no room for.
-    """
-    folder, left_out = output.folder, list[str]()
-    if folder is None:
-        return left_out
-    if "csv" in output.formats:
-        _write_view(folder / "numbers.csv", _all_numbers(folder, report, output.excel))
-    else:
-        _forget_view(folder / "numbers.csv")
-    if settings.form:
-        lines = _all_forms(folder, report, settings.form, output.excel)
-        _write_view(folder / "forms.csv", lines)
-    else:
-        _forget_view(folder / "forms.csv")
-    if "xlsx" in output.formats:
-        left_out = _write_workbook(folder, report, report.unread)
-    else:
-        _forget_view(folder / "numbers.xlsx")
-    _write_view(folder / "errors.csv", writers.error_rows(report.unread, output.excel).encode())
-    about = _about_run(report, inputs, settings, model, output)
-    _write_view(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
-    return left_out
-
-
-def _forget_view(path: Path) -> None:
-    """Remove a view that an earlier run left and this one does not write: it would be old."""
-    with suppress(OSError):  # there is none
-        path.unlink()
-
-
-def _write_workbook(folder: Path, report: Report, failed: Sequence[Unread]) -> list[str]:
-    """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
-    made, path = folder / _PARTS / "numbers.xlsx", folder / "numbers.xlsx"
-    with _writing(path):
-        made.parent.mkdir(exist_ok=True)
-        left_out = sheets.write_workbook(made, _all_shown(folder, report), failed)
-        with made.open("rb") as content:
-            writers.write(path, iter(lambda: content.read(1 << 20), b""))
-    return [f"{path}: {sentence}" for sentence in left_out]
-
-
-def _all_shown(folder: Path, report: Report) -> Iterator[sheets.Shown]:
-    """Yield what a workbook shows of each file that was read."""
-    for one in report.read:
-        result = json.loads((folder / f"{one.file}.json").read_bytes())
-        yield sheets.Shown(result, _pictures(folder, one.file))
-
-
-def _all_numbers(folder: Path, report: Report, excel: bool) -> Iterator[bytes]:
-    """Yield the lines of numbers.csv: those of every file's CSV, one header."""
-    header = writers.header_row(excel).encode()
-    yield header
-    for one in report.read:
-        with (folder / f"{one.file}.csv").open("rb") as lines:
-            yield lines.read().removeprefix(header)
-
-
-def _all_forms(folder: Path, report: Report, form: Path, excel: bool) -> Iterator[bytes]:
-    """Yield the lines of forms.csv: those of every file's fields, one header."""
-    header = _form_header(form, excel).encode()
-    yield header
-    for one in report.read:
-        with (folder / f"{one.file}.form.csv").open("rb") as lines:
-            yield lines.read().removeprefix(header)
-
-
-def _about_run(
-    report: Report, inputs: Sequence[str], settings: Settings, model: Model, output: Output
-) -> dict[str, Any]:
-    return {
-        "digitocr": __version__,
-        "model": {"name": model.id.name, "sha256": model.id.sha256},
-        "inputs": [writers.utf8_name(text) for text in inputs],
-        "settings": {
-            "max_error": settings.max_error,
-            "min_confidence": model.review_line(settings),
-            "second_opinion": settings.second_opinion,
-            "decimal": settings.decimal,
-            "known": {part: text for part, text in asdict(settings.known).items() if text},
-            "pages": settings.pages,
-            "dpi": settings.dpi,
-            **({"form": writers.utf8_name(str(settings.form))} if settings.form else {}),
-            "formats": list(output.formats),
-            "annotate": output.annotate,
-            "excel": output.excel,
-        },
-        "interrupted": report.interrupted,
-        **report.counts,
-        "seconds": round(report.seconds, 3),
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-        },
-    }
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -27,10 +27,12 @@ from digitocr.errors import (
 )
 
 if TYPE_CHECKING:
-    from digitocr.batch import Done, Output, Report
     from digitocr.dataset import Digits
+    from digitocr.journal import Done
     from digitocr.recipes import Material, Recipe
     from digitocr.records import Known, Settings, Source, Unread
+    from digitocr.results import Output
+    from digitocr.views import Report
 
 app = typer.Typer(
     help="Read the numbers on scanned and photographed pages into CSV, workbooks and JSON.",
@@ -211,6 +213,23 @@ def scan(
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=1000, help="Processes to read with.", show_default="the processor's cores"
+        ),
+    ] = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="Seconds after which a page, and its file with it, is given up.",
+            show_default="120; one file alone: none",
+        ),
+    ] = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Read what earlier runs have read, too.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be read.")
     ] = False,
@@ -248,7 +267,8 @@ def scan(
         found = _found(inputs, target)
         if dry_run:
             raise typer.Exit(_show_plan(found))
-        report = _scan(inputs, found, settings, target, verbose, quiet)
+        manner = Manner(workers, timeout, restart, verbose, quiet)
+        report = _scan(inputs, found, settings, target, manner)
         raise typer.Exit(report.exit_code)
 
 
@@ -271,7 +291,7 @@ def _chance(option: str, value: float) -> float:
 
 def _output(output: str, formats: str | None, annotate: bool, excel: bool) -> Output:
     """Return where results go."""
-    from digitocr.batch import Output
+    from digitocr.results import Output
 
     if not output:
         raise WrongUsage("-o: names no folder")
@@ -328,46 +348,48 @@ def _show_plan(found: list[Source | Unread]) -> ExitCode:
     return code
 
 
+class Manner(NamedTuple):
+    """How a run over many files goes about it."""
+
+    workers: int | None  # None: as many as cores
+    timeout: float | None  # seconds
+    restart: bool
+    verbose: bool
+    quiet: bool
+
+
 def _scan(
     inputs: list[str],
     found: list[Source | Unread],
     settings: Settings,
     target: Output,
-    verbose: bool,
-    quiet: bool,
+    manner: Manner,
 ) -> Report:
     """Read all inputs, write all results, show how it went."""
-    from digitocr import batch, show
+    from digitocr import batch, results, show, views, work
     from digitocr.model import load_model
 
-    model = load_model(settings.model)
+    start, model = time.perf_counter(), load_model(settings.model)
     if target.folder:
-        batch.check_folder(target.folder)
+        results.check_folder(target.folder)
     elif target.formats == ("csv",):
-        sys.stdout.write(batch.header(settings, target.excel))
-        sys.stdout.flush()
-    report, start = batch.Report(), time.perf_counter()
-    with batch.pictures_removed(target):
-        with _interruptible(report):
-            for done in show.tracked(batch.run(found, settings, model, target), len(found), quiet):
-                report.done.append(done)
-                _say_done(done, verbose)
-        report.seconds = time.perf_counter() - start
-        for sentence in batch.write_views(report, inputs, settings, model, target):
-            _say(f"warning: {sentence}.")
-    if not quiet:
+        work.show(work.header(settings, target.excel))
+    with batch.Run(found, settings, model, target, manner.restart) as run:
+        for note in run.notes if not manner.quiet else ():
+            _say(f"{note}.")
+        with batch.interruptible(lambda text: None if manner.quiet else _say(text)) as stop:
+            done = run.work(manner.workers or batch.cores(), manner.timeout, stop)
+            for one in show.tracked(done, len(run), manner.quiet):
+                _say_done(one, manner.verbose)
+            report = run.report
+            report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
+            left_out = views.write_views(run.ended, report, inputs, settings, model, target)
+    for sentence in left_out:
+        _say(f"warning: {sentence}.")
+    if not manner.quiet:
         where = "stdout" if target.folder is None else str(target.folder)
         show.summary(report, model.review_line(settings), where)
     return report
-
-
-@contextmanager
-def _interruptible(report: Report) -> Iterator[None]:
-    """Let Ctrl-C end the reading, but not the writing of what was read."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        report.interrupted = True
 
 
 def _say_done(done: Done, verbose: bool) -> None:
@@ -479,12 +501,12 @@ class Data(NamedTuple):
 
 def _train(recipe: Recipe, data: Data, output: Path, device: str, report: Path | None) -> None:
     """Train, print a line an epoch, save the weights with their card."""
-    from digitocr import batch, show, train, writers
+    from digitocr import results, show, train, writers
     from digitocr.model import model_file
 
     for target in (output.parent, report):
         if target:
-            batch.check_folder(target)  # before minutes of training
+            results.check_folder(target)  # before minutes of training
     if output.is_dir():
         raise OutputUnwritable(f"{output}: is a folder, not a file", "Name a file with -o.")
     material, test = _material(recipe, data)

@@ -12,12 +12,11 @@ from rich.table import Column, Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from digitocr.batch import Done, Report
     from digitocr.calibration import Level
     from digitocr.evaluate import DigitReport, PageReport
+    from digitocr.journal import Done
     from digitocr.train import Epoch
-
-_ROWS = 3  # of the slowest and of the least certain files
+    from digitocr.views import Report
 
 
 def stderr() -> Console:
@@ -61,8 +60,10 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
         f"numbers: {counts['numbers']}, {counts['review']} to review "
         f"(confidence below {min_confidence:.2f}); {report.seconds:.1f} s"
     )
-    if len(report.read) > 1:
-        console.print(_file_table(report.read))
+    if report.earlier:
+        console.print(f"Of these {report.earlier} were read before (--restart reads all anew).")
+    if report.read > 1:
+        console.print(_file_table(report))
     if report.failed:
         console.print("Replace what failed and run the same command again.")
     if report.interrupted:
@@ -70,15 +71,13 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     console.print(f"Results: {printable(where)}")
 
 
-def _file_table(read: Sequence[Done]) -> Table:
+def _file_table(report: Report) -> Table:
     """Return the least certain and the slowest files, a row each."""
     counts = ("numbers", "to review", "least", "seconds")
     right = (Column(heading, justify="right") for heading in counts)
     table = Table("", Column("file", overflow="fold"), *right, box=box.SIMPLE)
-    by_doubt = sorted((one for one in read if one.n_numbers), key=lambda one: one.least or 0.0)
-    by_time = sorted(read, key=lambda one: -one.seconds)
-    for heading, files in (("least certain", by_doubt), ("slowest", by_time)):
-        for one in files[:_ROWS]:
+    for heading, files in (("least certain", report.doubtful), ("slowest", report.slowest)):
+        for one in files:
             table.add_row(heading, *_cells(one))
             heading = ""
         table.add_section()

@@ -7,6 +7,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ _QUOTED = re.compile('[",;\t\r\n]')
 # Numbers that Excel shows as they are when it opens a CSV: it shows 11 digits of a number, with a
 # point among them (Microsoft, KB 65903); a digit is left for a minus.
 _SAFE_IN_EXCEL = re.compile(r"0|-?[1-9][0-9]{0,9}")
+_TOKEN = 8  # random bytes in the name of a file that is being written
+_UNFINISHED = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
 _BOM = "\ufeff"  # without it Excel takes a CSV for one in the system's old code page
 
 
@@ -219,7 +222,7 @@ def write(path: Path, content: bytes | Iterator[bytes]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     # Short, because the target's name may be as long as names can be; new, because workers on
     # other machines write here too.
-    beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    beside = path.with_name(f".{secrets.token_hex(_TOKEN)}.tmp")
     try:
         with beside.open("xb") as file:
             file.writelines([content] if isinstance(content, bytes) else content)
@@ -228,3 +231,11 @@ def write(path: Path, content: bytes | Iterator[bytes]) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove files that killed processes were writing in a folder, if there is one."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if _UNFINISHED.fullmatch(path.name):
+                path.unlink()

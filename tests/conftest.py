@@ -11,7 +11,7 @@ import struct
 import subprocess
 import sys
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,10 +41,12 @@ def run_command(
     cwd: Path,
     stdin: bytes | None = None,
     before: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run `digitocr`, after the words of another command, as a user does."""
     command = [*before, *COMMAND, *map(str, arguments)]
     source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
+    source["env"] = {**os.environ, **(env or {})}
     done = subprocess.run(command, cwd=cwd, capture_output=True, timeout=120, **source)
     out, err = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
     return subprocess.CompletedProcess(command, done.returncode, out, err)

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
 
-from digitocr import batch
 from digitocr.errors import ExitCode, OutputUnwritable
 from digitocr.model import load_model, model_file
-from digitocr.records import Settings, Source
+from digitocr.results import check_folder
 
 
 @pytest.fixture
@@ -51,7 +50,8 @@ def test_the_same_input_gives_the_same_bytes(run: Run, folder: Path, tmp_path: P
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()} for name in "ab"
     )
     assert first.keys() == second.keys()
-    assert [name for name in first if first[name] != second[name]] in (["run.json"], [])
+    with_times = {"run.json", "journal.jsonl"}
+    assert {name for name in first if first[name] != second[name]} <= with_times
 
 
 def test_a_higher_line_sends_more_to_review(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -112,25 +112,6 @@ def test_ctrl_c_keeps_what_is_finished(clear: Clear, tmp_path: Path) -> None:
     assert not list(out.glob(".*"))
 
 
-def test_a_bug_met_on_one_file_costs_that_file_only(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read = batch.scan_pages
-
-    def scan_pages(source: Source, *others):  # type: ignore[no-untyped-def]
-        if source.name == "page2.png":
-            raise ZeroDivisionError("of all things")
-        return read(source, *others)
-
-    monkeypatch.setattr(batch, "scan_pages", scan_pages)
-    sources = [Source(path.name, path) for path in sorted(folder.iterdir())]
-    output = batch.Output(tmp_path / "out", ("csv",))
-    report = batch.Report(list(batch.run(sources, Settings(), load_model("digits"), output)))
-    assert [one.file for one in report.read] == ["page1.png", "page10.png"]
-    assert [one.error for one in report.failed] == ["unexpected ZeroDivisionError: of all things"]
-    assert report.exit_code == ExitCode.SOME_FAILED
-
-
 @pytest.mark.parametrize("view", ["numbers.csv", "errors.csv", "run.json"])
 def test_a_view_that_can_not_be_written_is_named(
     view: str, run: Run, folder: Path, tmp_path: Path
@@ -145,15 +126,15 @@ def test_a_view_that_can_not_be_written_is_named(
 def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputUnwritable, match="file"):
-        batch.check_folder(tmp_path / "file")
+        check_folder(tmp_path / "file")
     with pytest.raises(OutputUnwritable):
-        batch.check_folder(tmp_path / "file" / "below")
+        check_folder(tmp_path / "file" / "below")
 
 
 def test_results_of_formats_not_asked_for_are_not_written(run: Run, tmp_path: Path) -> None:
     run("scan", SAMPLES / "digit.png", "-o", "out", "--format", "json")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("digit.png.json", "errors.csv", "run.json")
+        *("digit.png.json", "errors.csv", "journal.jsonl", "run.json")
     ]
 
 

@@ -136,8 +136,8 @@ def test_what_could_not_be_read_has_a_sheet(scanned: Path) -> None:
 
 def test_only_what_was_asked_for_is_left(scanned: Path) -> None:
     assert sorted(path.name for path in scanned.iterdir()) == [
-        *("=receipt.jpg.csv", "=receipt.jpg.json", "=receipt.jpg.table1.csv"),
-        *("errors.csv", "numbers.csv", "numbers.xlsx", "run.json"),
+        *(".pictures", "=receipt.jpg.csv", "=receipt.jpg.json", "=receipt.jpg.table1.csv"),
+        *("errors.csv", "journal.jsonl", "numbers.csv", "numbers.xlsx", "run.json"),
     ]
 
 
@@ -157,7 +157,7 @@ def test_a_workbook_that_can_not_be_written_is_named(run: Run, tmp_path: Path) -
     assert done.returncode == ExitCode.OUTPUT
     assert "error: out/numbers.xlsx: can't be written" in done.stderr
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("digit.png.json", "numbers.xlsx")
+        *(".pictures", "digit.png.json", "journal.jsonl", "numbers.xlsx")
     ]
 
 
@@ -176,7 +176,7 @@ def test_ctrl_c_leaves_a_workbook_of_what_is_finished(clear: Clear, tmp_path: Pa
     sheet = opened(out / "numbers.xlsx")["numbers"]
     assert 5 <= len({row["file"] for row in as_dicts(sheet)}) < 500
     assert len(sheet._images) == sheet.max_row - 1
-    assert not list(out.glob(".*"))
+    assert [path.name for path in out.glob(".*")] == [".pictures"]
 
 
 def test_a_missing_extra_is_told_before_anything_is_read(
@@ -317,12 +317,14 @@ def test_what_there_is_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.M
 def test_a_full_disk_is_an_output_error(run: Run, tmp_path: Path) -> None:
     done = run(
         "scan", SAMPLES / "receipt.jpg", "-o", "out", "--format", "xlsx", "-q",
-        before=["prlimit", "--fsize=20000"],
+        before=["prlimit", "--fsize=60000"],
     )  # fmt: skip
     assert done.returncode == ExitCode.OUTPUT
     sentence = "out/numbers.xlsx: can't be written: File too large"
     assert done.stderr == f"error: {sentence}. Choose another folder with -o.\n"
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["receipt.jpg.json"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *(".pictures", "journal.jsonl", "receipt.jpg.json")
+    ]
 
 
 def test_errors_are_plain_text(tmp_path: Path) -> None:

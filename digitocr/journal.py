@@ -1,0 +1,226 @@
+"""The journal of a results folder: a line for each file that is finished, and how it ended.
+
+It is what a run goes on from, and what the views of the whole run are made of. A line is written
+when the file's results are safe on the disk; of several for a file the last holds.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from digitocr.errors import OutputUnwritable
+
+NAME = "journal.jsonl"
+PAUSE = 0.5  # seconds that finished files may wait for their lines: so much is lost at the most
+_BLOCK = 65536  # bytes read at a time to find the last line
+_LOCKED_AT = 2**31 - 2  # bytes; far behind the last line, because Windows bars what is locked
+# Some network and user file systems have no locks: there two runs at a time can't be told.
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a result depends on: it holds as long as this is the same."""
+
+    size: int  # of the input, bytes
+    mtime_ns: int
+    settings: str  # a hash of the settings, and of the files that they name
+    model: str  # of the weights file, SHA-256
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """How the work on one input ended."""
+
+    file: str
+    stamp: Stamp | None = None  # None for what has none, such as stdin: it is read each time
+    error: str | None = None  # None: read and written
+    misfits: tuple[str, ...] = ()  # why pages of it were not read, though others were
+    lacks_extra: bool = False  # a package that reads this kind of file is not installed
+    n_pages: int = 0
+    n_numbers: int = 0
+    n_review: int = 0
+    least: float | None = None  # the lowest confidence of its numbers
+    seconds: float = 0.0
+    written: dict[str, int] = field(default_factory=dict)  # path in the folder → bytes
+    trace: str = ""  # where a bug was met; not in the journal
+
+
+class Journal:
+    """The journal of a folder, which is this run's alone while it is open."""
+
+    def __init__(self, folder: Path, names: Iterable[str], restart: bool = False) -> None:
+        """Open the journal, or begin it.
+
+        Args:
+            folder: of the results; it is there.
+            names: of the inputs; lines of others are kept, and passed over.
+            restart: forget what is in it.
+
+        Raises:
+            OutputUnwritable: it can't be written, or another run is writing in the folder.
+        """
+        self._folder, self._path = folder, folder / NAME
+        self._waiting: list[Done] = []
+        self._since = 0.0  # when the first of them ended
+        self._places = dict.fromkeys(names, -1)  # where each file's last line begins
+        try:
+            self._file: BinaryIO = self._path.open("a+b", buffering=0)
+            _lock(self._file, folder)
+            self._file.truncate(0 if restart else _whole(self._file))
+            self._lines = self._path.open("rb")
+            self._find_places()
+        except OSError as error:
+            raise OutputUnwritable(f"{self._path}: can't be written: {error.strerror}") from error
+
+    def _find_places(self) -> None:
+        place = 0
+        for line in self._lines:
+            done = _from_line(line)
+            if done and done.file in self._places:
+                self._places[done.file] = place
+            place += len(line)
+
+    def __getitem__(self, name: str) -> Done | None:
+        """Return how the work on an input ended, None where it has not."""
+        place = self._places[name]
+        if place < 0:
+            return None
+        self._lines.seek(place)
+        return _from_line(self._lines.readline())
+
+    def forget(self, name: str) -> None:
+        """Take it that an input is yet to be read."""
+        self._places[name] = -1
+
+    def add(self, done: Done) -> None:
+        """Note how an input ended; its line follows within a moment (`keep_up`)."""
+        self._since = self._since or time.monotonic()
+        self._waiting.append(done)
+        self.keep_up()
+
+    def keep_up(self) -> None:
+        """Write the lines that have waited long enough: many at once, for the disk's sake."""
+        if self._waiting and time.monotonic() - self._since >= PAUSE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the lines of all that is finished, when its results are safe.
+
+        Raises:
+            OutputUnwritable: they can't be written, or the folder is no more what it was.
+        """
+        try:
+            self._check_there()
+            if not self._waiting:
+                return
+            _sync_folders(self._folder, self._waiting)
+            place = self._file.seek(0, os.SEEK_END)
+            lines = [_as_line(done) for done in self._waiting]
+            _write_whole(self._file, b"".join(lines))
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise OutputUnwritable(f"{self._path}: can't be written: {error.strerror}") from error
+        for done, line in zip(self._waiting, lines, strict=True):
+            self._places[done.file] = place
+            place += len(line)
+        self._waiting, self._since = [], 0.0
+
+    def _check_there(self) -> None:
+        """Raise OSError where the file that is open is no more the folder's journal."""
+        if not os.path.samestat(self._path.stat(), os.fstat(self._file.fileno())):
+            raise FileNotFoundError(errno.ENOENT, "the folder was taken away")
+
+    def close(self) -> None:
+        """Write what waits, and let other runs have the folder."""
+        try:
+            self.flush()
+        finally:
+            self._lines.close()
+            self._file.close()
+
+
+def _as_line(done: Done) -> bytes:
+    entry = asdict(done)
+    del entry["trace"]
+    entry["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+
+
+def _from_line(line: bytes) -> Done | None:
+    """Return what a line says, None where it is torn or of another kind."""
+    try:
+        entry = json.loads(line)
+        del entry["time"]
+        stamp = entry.pop("stamp")
+        misfits = tuple(entry.pop("misfits"))
+        return Done(stamp=Stamp(**stamp) if stamp else None, misfits=misfits, **entry)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def _whole(file: BinaryIO) -> int:
+    """Return how many bytes of a file are whole lines."""
+    size = file.seek(0, os.SEEK_END)
+    for end in range(size, 0, -_BLOCK):
+        start = max(0, end - _BLOCK)
+        file.seek(start)
+        found = file.read(end - start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+    return 0
+
+
+def _write_whole(file: BinaryIO, data: bytes) -> None:
+    """Write all of it; a raw file may take less than it is given."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def _sync_folders(top: Path, finished: Iterable[Done]) -> None:
+    """Make the names of results safe: those in each folder, and those of the folders."""
+    paths = {(top / name).parent for done in finished for name in done.written}
+    within = {path for path in paths for path in (path, *path.parents) if path.is_relative_to(top)}
+    for path in within:
+        with suppress(PermissionError):  # Windows has no such thing
+            folder = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+
+def _lock(file: BinaryIO, folder: Path) -> None:
+    """Take a file for this process alone, until it is closed or the process ends, however.
+
+    Raises:
+        OutputUnwritable: another process has it.
+    """
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            file.seek(_LOCKED_AT)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        raise OutputUnwritable(
+            f"{folder}: another run is writing there",
+            "Wait for its end, or choose another folder with -o.",
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise

@@ -1,0 +1,206 @@
+"""The results of one file in the output folder: written whole, and rid of what was there before."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import re
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+from digitocr import sheets, writers
+from digitocr.draw import annotated, cutting, encoded
+from digitocr.errors import InputUnreadable, OutputUnwritable
+from digitocr.forms import load_form
+from digitocr.records import FileResult, Page, PageResult, Settings, Source
+
+# What the name of one file can bring about; any other failure to write ends the run.
+_NAME_TROUBLE = {
+    errno.ENAMETOOLONG,
+    errno.EEXIST,
+    errno.EISDIR,
+    errno.ENOTDIR,
+    errno.EILSEQ,
+    errno.EINVAL,
+}
+PICTURES = ".pictures"  # in the output folder: those of numbers, which a workbook is made of
+_OF_PAGE = re.compile(r"(?:page(\d+)\.)?(?:table\d+\.csv|annotated\.jpg)")  # after a file's name
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where results go and in which forms."""
+
+    folder: Path | None  # None: stdout
+    formats: tuple[str, ...]  # "csv", "json", "xlsx"; the last is made of the second
+    annotate: bool = False
+    excel: bool = False  # CSV that a double click in Excel does not spoil
+
+
+class Results:
+    """The results of one file in the output folder."""
+
+    def __init__(self, folder: Path, source: Source, settings: Settings, output: Output) -> None:
+        """Begin; nothing is written yet."""
+        self._folder, self._name = folder, source.name
+        self._settings, self._output = settings, output
+        self.written: dict[str, int] = {}  # path in the folder → bytes
+
+    def write_page(self, page: Page, result: PageResult) -> None:
+        """Write the pictures of a page, where they are wanted."""
+        if self._output.annotate:
+            ending = f"{_before(page.number)}annotated.jpg"
+            self._write(ending, encoded(annotated(page.gray, result)))
+        if "xlsx" in self._output.formats:
+            name = f"{pictures_of(self._name)}/{page.number}.zip"
+            self._write_at(name, _cuttings(page, result))
+
+    def write(self, result: FileResult) -> None:
+        """Write what was read on all pages.
+
+        Raises:
+            InputUnreadable: the file's name allows no results.
+            OutputUnwritable: they can't be written, whatever the name.
+        """
+        excel = self._output.excel
+        for kind in self._output.formats:
+            if kind != "xlsx":  # of the whole run
+                top = writers.header_row(excel) if kind == "csv" else ""
+                self._write(kind, (top + rows(result, kind, excel)).encode())
+        if "csv" in self._output.formats:
+            self._write_tables(result)
+        self._write_fields(result)
+        if self._settings.pages:
+            self._forget_pages({page.page for page in result.pages})
+
+    def _write_tables(self, result: FileResult) -> None:
+        """Write each table as it stands on paper; tables that an earlier run left go."""
+        for page in result.pages:
+            before = _before(page.page)
+            for number, table in enumerate(page.tables, 1):
+                content = writers.table_rows(table, self._output.excel).encode()
+                self._write(f"{before}table{number}.csv", content)
+            with suppress(OSError):  # the first that there is none of
+                for number in count(len(page.tables) + 1):
+                    self._target(f"{before}table{number}.csv").unlink()
+
+    def _write_fields(self, result: FileResult) -> None:
+        """Write the fields of a form; those that an earlier run with a form left go."""
+        form, excel = self._settings.form, self._output.excel
+        if form:
+            content = form_header(form, excel) + writers.form_rows(result, excel)
+            self._write("form.csv", content.encode())
+            return
+        with suppress(OSError):  # there are none
+            self._target("form.csv").unlink()
+
+    def _target(self, ending: str) -> Path:
+        return self._folder / f"{self._name}.{ending}"
+
+    def _write(self, ending: str, content: bytes) -> None:
+        self._write_at(f"{self._name}.{ending}", content)
+
+    def _write_at(self, name: str, content: bytes) -> None:
+        """Write a file, telling trouble with its name from trouble with the folder."""
+        if not self._folder.is_dir():  # it would be made anew, with these results alone
+            raise OutputUnwritable(f"{self._folder}: is not there any more")
+        try:
+            write_file(self._folder / name, content)
+        except OutputUnwritable as error:
+            cause = error.__cause__
+            if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
+                sentence = f"its results can't be written: {cause.strerror}"
+                raise InputUnreadable(sentence) from error
+            raise
+        self.written[name] = len(content)
+
+    def forget(self) -> None:
+        """Remove results that an earlier run left for a file that now can't be read."""
+        for ending in ("csv", "json", "form.csv"):
+            with suppress(OSError):  # there is none, or its name is too long or that of a folder
+                self._target(ending).unlink()
+        self._forget_pages(set())
+        shutil.rmtree(self._folder / pictures_of(self._name), ignore_errors=True)
+
+    def _forget_pages(self, kept: set[int]) -> None:
+        """Remove tables and pictures that an earlier run left of pages but those kept."""
+        start = self._target("")
+        with suppress(OSError):  # there is no such folder, or a name is that of one
+            for path in start.parent.iterdir():
+                if path.name.startswith(start.name):
+                    found = _OF_PAGE.fullmatch(path.name.removeprefix(start.name))
+                    if found and int(found[1] or 1) not in kept:
+                        path.unlink()
+
+
+def _before(page: int) -> str:
+    """Return what tells the pages of a longer file apart, before an ending."""
+    return "" if page == 1 else f"page{page}."
+
+
+def rows(result: FileResult, kind: str, excel: bool) -> str:
+    """Return what is written of a file's numbers, without a header; `kind` is csv or json."""
+    return writers.number_rows(result, excel) if kind == "csv" else writers.json_text(result)
+
+
+def form_header(form: Path, excel: bool) -> str:
+    """Return the header of forms.csv."""
+    return writers.form_header([field.name for field in load_form(form).fields], excel)
+
+
+def pictures_of(name: str) -> str:
+    """Return where the pictures of a file's numbers are, a ZIP a page; its name may be long."""
+    return f"{PICTURES}/{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}"
+
+
+def _cuttings(page: Page, result: PageResult) -> bytes:
+    """Return pictures of all numbers on a page as the bytes of a ZIP; the same for the same."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as pictures:
+        for i, number in enumerate(result.numbers, 1):
+            entry = zipfile.ZipInfo(sheets.picture_name(page.number, i))  # of 1980
+            pictures.writestr(entry, cutting(page.gray, number.box, result.rotation))
+    return archive.getvalue()
+
+
+def write_file(path: Path, content: bytes | Iterator[bytes]) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        OutputUnwritable: it can't be written.
+    """
+    with unwritable(path):
+        writers.write(path, content)
+
+
+@contextmanager
+def unwritable(path: Path) -> Iterator[None]:
+    """Say which file it is that can't be written."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
+
+
+def check_folder(folder: Path) -> None:
+    """Make the output folder, or raise OutputUnwritable while nothing is lost yet."""
+    try:
+        writers.check(folder)
+    except FileExistsError as error:
+        raise OutputUnwritable(f"{folder}: is a file, not a folder") from error
+    except OSError as error:
+        raise OutputUnwritable(f"{folder}: can't be written: {error.strerror}") from error
+
+
+def sweep(folder: Path, names: Iterable[str]) -> None:
+    """Remove what killed processes have left half written beside results of these names."""
+    pictures = (folder / PICTURES).glob("*")
+    for place in {folder, *pictures, *((folder / name).parent for name in names)}:
+        writers.sweep(place)

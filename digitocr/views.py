@@ -1,0 +1,211 @@
+"""The views of a run: numbers.csv, forms.csv, numbers.xlsx, errors.csv and run.json.
+
+They are made of the journal and of each file's results, in the order of the inputs, one at a time.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import platform
+import shutil
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from digitocr import __version__, sheets, writers
+from digitocr.errors import ExitCode
+from digitocr.journal import Done
+from digitocr.model import Model
+from digitocr.records import Settings, Unread
+from digitocr.results import PICTURES, Output, form_header, pictures_of, unwritable, write_file
+
+SHOWN = 3  # of the slowest and of the least certain files
+_PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in the making
+
+
+@dataclass
+class Report:
+    """Counts over a run, and the exit code that they add up to."""
+
+    read: int = 0
+    failed: int = 0
+    pages: int = 0
+    numbers: int = 0
+    review: int = 0
+    misfits: int = 0  # pages that could not be read where others of their file could
+    lack_extra: int = 0  # files whose extra is not installed
+    doubtful: list[Done] = field(default_factory=list)  # the files least certain, least first
+    slowest: list[Done] = field(default_factory=list)
+    earlier: int = 0  # of those read, in earlier runs
+    interrupted: bool = False
+    seconds: float = 0.0
+
+    def add(self, done: Done) -> None:
+        """Count how one input ended."""
+        self.failed += done.error is not None
+        self.read += done.error is None
+        self.pages += done.n_pages
+        self.numbers += done.n_numbers
+        self.review += done.n_review
+        self.misfits += len(done.misfits)
+        self.lack_extra += done.lacks_extra
+        if done.n_numbers:
+            self.doubtful = _first([*self.doubtful, done], lambda one: one.least or 0.0)
+        if done.error is None:
+            self.slowest = _first([*self.slowest, done], lambda one: -one.seconds)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Totals, by the names that run.json uses."""
+        names = ("read", "failed", "pages", "numbers", "review")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """How the run ended."""
+        if self.interrupted:
+            return ExitCode.INTERRUPTED
+        if self.lack_extra and self.lack_extra == self.read + self.failed:
+            return ExitCode.EXTRA_MISSING
+        return ExitCode.SOME_FAILED if self.failed or self.misfits else ExitCode.OK
+
+
+def _first(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
+    return heapq.nsmallest(SHOWN, files, key=key)
+
+
+def write_views(
+    ended: Callable[[], Iterable[Done]],
+    report: Report,
+    inputs: Sequence[str],
+    settings: Settings,
+    model: Model,
+    output: Output,
+) -> list[str]:
+    """Write what covers the whole run.
+
+    Args:
+        ended: yields how each input ended, in their order, as often as it is asked.
+        report: the counts over them.
+        inputs: as typed.
+        settings: that were read with.
+        model: the same.
+        output: where results are.
+
+    Returns:
+        A sentence, without its full stop, for each thing that one of them had no room for.
+
+    Raises:
+        OutputUnwritable: one of them can't be written.
+    """
+    folder, left_out = output.folder, list[str]()
+    if folder is None:
+        return left_out
+
+    def read() -> Iterator[Done]:
+        return (one for one in ended() if one.error is None)
+
+    if "csv" in output.formats:
+        header = writers.header_row(output.excel).encode()
+        write_file(folder / "numbers.csv", _joined(folder, read(), "csv", header))
+    else:
+        _forget(folder / "numbers.csv")
+    if settings.form:
+        header = form_header(settings.form, output.excel).encode()
+        write_file(folder / "forms.csv", _joined(folder, read(), "form.csv", header))
+    else:
+        _forget(folder / "forms.csv")
+    if "xlsx" in output.formats:
+        left_out = _write_workbook(folder, read(), _unread(ended()))
+    else:
+        _forget(folder / "numbers.xlsx")
+        shutil.rmtree(folder / PICTURES, ignore_errors=True)
+    errors = writers.error_rows(_unread(ended()), output.excel)
+    write_file(folder / "errors.csv", errors.encode())
+    about = _about_run(report, inputs, settings, model, output)
+    write_file(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
+    return left_out
+
+
+def _unread(ended: Iterable[Done]) -> Iterator[Unread]:
+    """Yield the inputs that could not be read, and the pages of others that could not."""
+    for one in ended:
+        for error in [one.error] if one.error is not None else one.misfits:
+            yield Unread(one.file, error)
+
+
+def _forget(path: Path) -> None:
+    """Remove a view that an earlier run left and this one does not write: it would be old."""
+    with suppress(OSError):  # there is none
+        path.unlink()
+
+
+def _joined(folder: Path, read: Iterable[Done], ending: str, header: bytes) -> Iterator[bytes]:
+    """Yield the lines of every file's CSV of a kind, with one header."""
+    yield header
+    for one in read:
+        yield (folder / f"{one.file}.{ending}").read_bytes().removeprefix(header)
+
+
+def _write_workbook(folder: Path, read: Iterable[Done], unread: Iterable[Unread]) -> list[str]:
+    """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
+    parts, path = folder / _PARTS, folder / "numbers.xlsx"
+    try:
+        with unwritable(path):
+            parts.mkdir(exist_ok=True)
+            made = parts / "numbers.xlsx"
+            left_out = sheets.write_workbook(made, _all_shown(folder, parts, read), unread)
+            with made.open("rb") as content:
+                writers.write(path, iter(lambda: content.read(1 << 20), b""))
+    finally:
+        shutil.rmtree(parts, ignore_errors=True)
+    return [f"{path}: {sentence}" for sentence in left_out]
+
+
+def _all_shown(folder: Path, parts: Path, read: Iterable[Done]) -> Iterator[sheets.Shown]:
+    """Yield what a workbook shows of each file that was read; its pictures stay till the end."""
+    for one in read:
+        kept = pictures_of(one.file)
+        for page in sorted((folder / kept).glob("*.zip")):
+            with zipfile.ZipFile(page) as pictures:
+                pictures.extractall(parts / kept)
+        result = json.loads((folder / f"{one.file}.json").read_bytes())
+        yield sheets.Shown(result, parts / kept)
+
+
+def _about_run(
+    report: Report, inputs: Sequence[str], settings: Settings, model: Model, output: Output
+) -> dict[str, Any]:
+    return {
+        "digitocr": __version__,
+        "model": {"name": model.id.name, "sha256": model.id.sha256},
+        "inputs": [writers.utf8_name(text) for text in inputs],
+        "settings": {
+            "max_error": settings.max_error,
+            "min_confidence": model.review_line(settings),
+            "second_opinion": settings.second_opinion,
+            "decimal": settings.decimal,
+            "known": {part: text for part, text in asdict(settings.known).items() if text},
+            "pages": settings.pages,
+            "dpi": settings.dpi,
+            **({"form": writers.utf8_name(str(settings.form))} if settings.form else {}),
+            "formats": list(output.formats),
+            "annotate": output.annotate,
+            "excel": output.excel,
+        },
+        "interrupted": report.interrupted,
+        **report.counts,
+        "seconds": round(report.seconds, 3),
+        "versions": {
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "opencv": cv2.__version__,
+        },
+    }

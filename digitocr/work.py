@@ -1,0 +1,154 @@
+"""The unit of work: read one file, write its results, and say how it ended."""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from digitocr import __version__, engines, writers
+from digitocr.errors import DigitocrError, ExtraMissing, ModelUnreadable, OutputUnwritable
+from digitocr.forms import load_form
+from digitocr.journal import Done, Stamp
+from digitocr.model import load_model
+from digitocr.records import FieldReading, FileResult, Number, PageResult, Settings, Source
+from digitocr.results import Output, Results, form_header, rows
+from digitocr.scan import file_result, scan_pages
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is done with every file of a run."""
+
+    settings: Settings
+    output: Output
+    model: str  # of the weights file, SHA-256
+    fingerprint: str  # of the settings (`fingerprint`)
+
+
+def fingerprint(settings: Settings, output: Output) -> str:
+    """Return a hash of all but the model and the input that results depend on.
+
+    It covers what the settings name, too: the form with its picture, and the lists of numbers.
+
+    Raises:
+        OSError: a list is not there.
+    """
+    about = asdict(settings) | {"model": None, "version": __version__}
+    about |= {"output": (output.formats, output.annotate, output.excel)}
+    digest = hashlib.sha256(repr(about).encode("utf-8", "surrogateescape"))
+    known = [settings.known]
+    if settings.form:
+        form = load_form(settings.form)
+        known += [field.known for field in form.fields]
+        digest.update(settings.form.read_bytes())
+        digest.update(form.reference.gray.tobytes() if form.reference else b"")
+    for listed in sorted({one.listed for one in known if one.listed}):
+        digest.update(Path(listed.rpartition(":")[0]).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def stamp(source: Source, job: Job) -> Stamp | None:
+    """Return what the results of a file depend on, None where it is no file or can't be reached."""
+    try:
+        found = source.path.stat() if source.path else None
+    except OSError:
+        return None
+    return found and Stamp(found.st_size, found.st_mtime_ns, job.fingerprint, job.model)
+
+
+def read(source: Source, job: Job) -> tuple[Done, str]:
+    """Read one file; write its results into the output folder, or return them as text.
+
+    Raises:
+        ModelUnreadable: the model is not the one that the run began with.
+        OutputUnwritable: results can't be written, whatever the file.
+    """
+    start, text = time.perf_counter(), ""
+    done = Done(source.name, stamp(source, job))  # before it is read: it may change meanwhile
+    results = _results(source, job)
+    try:
+        result = _read(source, job, results)
+        if results:
+            results.write(result)
+            done = replace(done, written=results.written)
+        else:
+            text = _text(result, job)
+        done = _counted(done, result)
+    except (OutputUnwritable, ModelUnreadable):
+        raise
+    except DigitocrError as error:
+        done = replace(done, error=str(error), lacks_extra=isinstance(error, ExtraMissing))
+    except Exception as error:  # a bug met on one file must not cost the others
+        sentence = f"unexpected {type(error).__name__}: {error}"
+        done = replace(done, error=sentence, trace=traceback.format_exc())
+    if results and done.error is not None:
+        results.forget()
+    return replace(done, seconds=round(time.perf_counter() - start, 4)), text
+
+
+def lost(source: Source, job: Job, why: str) -> Done:
+    """Return that a file was not read, because the process that was to do it died or hung."""
+    if results := _results(source, job):
+        results.forget()
+    return Done(source.name, stamp(source, job), error=why)
+
+
+def _results(source: Source, job: Job) -> Results | None:
+    folder = job.output.folder
+    return Results(folder, source, job.settings, job.output) if folder else None
+
+
+def _read(source: Source, job: Job, results: Results | None) -> FileResult:
+    """Return what is in a file; write its pages' pictures."""
+    model = load_model(job.settings.model)
+    if model.id.sha256 != job.model:
+        raise ModelUnreadable(f"{job.settings.model}: has changed while it was in use")
+    pages = []
+    for page, result in scan_pages(source, job.settings, model):
+        pages.append(result)
+        if results:
+            results.write_page(page, result)
+        engines.go_on()
+    return file_result(source, model, pages)
+
+
+def header(settings: Settings, excel: bool) -> str:
+    """Return the header of the one CSV that is written to stdout."""
+    return form_header(settings.form, excel) if settings.form else writers.header_row(excel)
+
+
+def show(text: str) -> None:
+    """Write results to stdout at once, so that a reader behind a pipe gets each file when done."""
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
+
+
+def _text(result: FileResult, job: Job) -> str:
+    """Return what is written of a file to stdout."""
+    (kind,) = job.output.formats
+    if job.settings.form and kind == "csv":
+        return writers.form_rows(result, job.output.excel)
+    return rows(result, kind, job.output.excel)
+
+
+def _counted(done: Done, result: FileResult) -> Done:
+    """Return how the work on a file ended, with the counts of what was read in it."""
+    numbers = result.numbers
+    return replace(
+        done,
+        misfits=tuple(page.error for page in result.pages if page.error),
+        n_pages=len(result.pages),
+        n_numbers=len(numbers),
+        n_review=sum(one.status == "review" for page in result.pages for one in _judged(page)),
+        least=min((number.confidence for number in numbers), default=None),
+    )
+
+
+def _judged(page: PageResult) -> Sequence[Number | FieldReading]:
+    """Return what of a page may be for review: numbers, of a form its fields."""
+    return page.fields or page.numbers

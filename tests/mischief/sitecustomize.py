@@ -1,0 +1,41 @@
+"""Python runs this at its start where PYTHONPATH names its folder: files' names bring trouble.
+
+So the tests have real workers that die, hang and run out of memory, whatever starts them.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Iterator
+
+from digitocr import pages
+from digitocr.records import Page, Source
+
+_read = pages.read_pages
+
+
+def _trouble(name: str) -> None:
+    if name.startswith("abort"):
+        os.abort()
+    if name.startswith("hang"):
+        time.sleep(600)
+    if name.startswith("bug"):
+        raise ZeroDivisionError("of all things")
+    if name.startswith("memory"):
+        used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()  # noqa: PTH123, SIM115
+        resource.setrlimit(resource.RLIMIT_AS, (used + 10_000_000, resource.RLIM_INFINITY))
+        bytearray(100_000_000)
+
+
+def read_pages(source: Source, *others: object) -> Iterator[Page]:
+    """Read a file, after the trouble that its name tells."""
+    for page in _read(source, *others):  # type: ignore[arg-type]
+        if source.name.startswith("slow"):
+            time.sleep(1.5)
+        _trouble(source.name)
+        yield page
+
+
+pages.read_pages = read_pages  # type: ignore[assignment]

@@ -1,0 +1,116 @@
+"""Worker processes: what they do, and that one which dies or hangs costs its call only."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import wait
+
+import pytest
+
+from digitocr.engines import InPlace, Lost, Processes
+
+
+@pytest.fixture
+def engine() -> Iterator[Processes]:
+    """Two worker processes that may take two seconds for a call."""
+    with Processes(2, timeout=2) as processes:
+        yield processes
+
+
+def test_calls_are_done_elsewhere(engine: Processes) -> None:
+    futures = [engine.submit(math.factorial, i) for i in range(20)]
+    assert [future.result() for future in futures] == [math.factorial(i) for i in range(20)]
+    assert engine.submit(os.getpid).result() != os.getpid()
+
+
+def test_an_error_comes_back(engine: Processes) -> None:
+    error = engine.submit(math.sqrt, -1).exception()
+    assert isinstance(error, ValueError)
+    assert engine.submit(math.sqrt, 4).result() == 2
+
+
+def test_one_that_dies_costs_its_call_only(engine: Processes) -> None:
+    calls = [
+        engine.submit(os.abort) if i == 2 else engine.submit(math.factorial, i) for i in range(6)
+    ]
+    with pytest.raises(Lost, match="ended by SIGABRT"):
+        calls.pop(2).result()
+    assert [call.result() for call in calls] == [1, 1, 6, 24, 120]
+
+
+def test_one_that_hangs_costs_its_call_only(engine: Processes) -> None:
+    hung, after = engine.submit(time.sleep, 60), engine.submit(math.factorial, 5)
+    assert after.result() == 120
+    with pytest.raises(Lost, match=r"takes too long: gave nothing for 2 s \(--timeout\)"):
+        hung.result()
+    assert engine.submit(math.factorial, 5).result() == 120
+
+
+def test_one_killed_while_it_waits_costs_nothing(engine: Processes) -> None:
+    for pid in {engine.submit(os.getpid).result() for _ in range(4)}:
+        os.kill(pid, signal.SIGKILL)
+    time.sleep(0.5)  # until they are dead
+    assert engine.submit(math.factorial, 5).result() == 120
+
+
+def test_workers_use_one_thread(engine: Processes) -> None:
+    assert engine.submit(os.getenv, "OPENBLAS_NUM_THREADS").result() == "1"
+    assert engine.submit(os.getenv, "OPENCV_FOR_THREADS_NUM").result() == "1"
+
+
+def test_shutdown_waits_for_what_is_begun_and_cancels_the_rest() -> None:
+    engine = Processes(1, timeout=20)
+    begun = engine.submit(time.sleep, 0.5)
+    waiting = [engine.submit(math.factorial, i) for i in range(9)]
+    while not begun.running():
+        time.sleep(0.01)
+    engine.shutdown(cancel_futures=True)
+    assert begun.result() is None
+    assert all(future.cancelled() for future in waiting)
+
+
+def test_an_error_ends_all_at_once() -> None:
+    start = time.monotonic()
+    with pytest.raises(KeyError), Processes(2, timeout=60) as engine:
+        calls = [engine.submit(time.sleep, 60) for _ in range(3)]
+        engine.submit(math.factorial, 5)
+        raise KeyError
+    wait(calls, 5)
+    assert all(call.done() for call in calls)
+    assert time.monotonic() - start < 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks the kernel which processes there are")
+@pytest.mark.parametrize("work", ["time.sleep, 60", "re.match, '(a*)*b', 'a' * 99"])
+def test_workers_end_with_what_started_them(work: str) -> None:
+    """Even one that never lets go of the interpreter's lock, as a regular expression does."""
+    program = (
+        "import os, re, sys, time; from digitocr.engines import Processes\n"
+        "engine = Processes(1, 60)\n"
+        "print(engine.submit(os.getpid).result(), flush=True)\n"
+        f"engine.submit({work}).result()\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as starting:
+        assert starting.stdout is not None
+        worker = int(starting.stdout.readline())
+        time.sleep(0.5)
+        starting.kill()
+    deadline = time.monotonic() + 10
+    while os.path.exists(f"/proc/{worker}"):  # noqa: PTH110
+        with open(f"/proc/{worker}/stat") as stat:  # noqa: PTH123
+            if stat.read().rpartition(")")[2].split()[0] == "Z":
+                break
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_in_place_runs_at_once_in_this_process() -> None:
+    with InPlace() as engine:
+        assert engine.submit(os.getpid).result(0) == os.getpid()
+        assert isinstance(engine.submit(math.sqrt, -1).exception(0), ValueError)
