@@ -12,7 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -74,11 +74,14 @@ class Journal:
         self._since = 0.0  # when the first of them ended
         self._places = dict.fromkeys(names, -1)  # where each file's last line begins
         try:
-            self._file: BinaryIO = self._path.open("a+b", buffering=0)
-            _lock(self._file, folder)
-            self._file.truncate(0 if restart else _whole(self._file))
-            self._lines = self._path.open("rb")
-            self._find_places()
+            with ExitStack() as opened:
+                self._file: BinaryIO = self._path.open("a+b", buffering=0)
+                opened.callback(self._file.close)
+                _lock(self._file, folder)
+                self._file.truncate(0 if restart else _whole(self._file))
+                self._lines = opened.enter_context(self._path.open("rb"))
+                self._find_places()
+                opened.pop_all()  # nothing went wrong: they stay open
         except OSError as error:
             raise OutputUnwritable(f"{self._path}: can't be written: {error.strerror}") from error
 
