@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -47,14 +48,17 @@ def test_bad_heic_is_named_and_leaves_the_others_alone(
     assert numbers_of(results_in(tmp_path / "out")["good.heic"]) == clear.numbers
 
 
-def test_missing_extra_costs_only_the_files_that_need_it(clear: Clear, tmp_path: Path) -> None:
+def test_missing_extra_costs_only_the_files_that_need_it(
+    run: Run, clear: Clear, tmp_path: Path
+) -> None:
     (tmp_path / "a.heic").write_bytes(heic(clear.gray))
     (tmp_path / "b.png").write_bytes(encode(".png", clear.gray))
-    program = "import sys; sys.modules['pillow_heif'] = None; from digitocr.cli import main; main()"
+    missing = "raise ModuleNotFoundError(\"No module named 'pillow_heif'\", name='pillow_heif')\n"
+    (tmp_path / "pillow_heif.py").write_text(missing)
+    path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])}
 
     def scan(*inputs: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", program, "scan", *inputs, "-o", "out", "-q"]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        return run("scan", *inputs, "-o", "out", "-q", env=path)
 
     sentence = "error: a.heic: is a HEIF image, which needs: pip install 'digitocr[heic]'.\n"
     both, alone = scan("a.heic", "b.png"), scan("a.heic")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -269,14 +270,17 @@ def test_page_that_is_not_wanted_is_not_drawn(run: Run, tmp_path: Path) -> None:
         read(no_picture("DCTDecode"), "2-3")
 
 
-def test_missing_extra_costs_only_the_files_that_need_it(clear: Clear, tmp_path: Path) -> None:
+def test_missing_extra_costs_only_the_files_that_need_it(
+    run: Run, clear: Clear, tmp_path: Path
+) -> None:
     (tmp_path / "a.pdf").write_bytes(pdf(TEXT))
     (tmp_path / "b.png").write_bytes(encode(".png", clear.gray))
-    program = "import sys; sys.modules['pypdfium2'] = None; from digitocr.cli import main; main()"
+    missing = "raise ModuleNotFoundError(\"No module named 'pypdfium2'\", name='pypdfium2')\n"
+    (tmp_path / "pypdfium2.py").write_text(missing)
+    path = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path[1:]])}
 
     def scan(*inputs: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-c", program, "scan", *inputs, "-o", "out", "-q"]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+        return run("scan", *inputs, "-o", "out", "-q", env=path)
 
     sentence = "error: a.pdf: is a PDF, which needs: pip install 'digitocr[pdf]'.\n"
     both, alone = scan("a.pdf", "b.png"), scan("a.pdf")
