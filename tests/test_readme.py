@@ -97,7 +97,7 @@ def test_the_python_example_prints_numbers(desk: Path) -> None:
 
 def test_the_output_shown_is_what_is_printed(desk: Path) -> None:
     shown = next(block for kind, block in BLOCKS if kind == "text")
-    said = in_shell("digitocr scan samples -o results", desk).stderr
+    said = in_shell("digitocr scan samples -o results --restart", desk).stderr
     assert without_times(said) == without_times(shown)
 
 
