@@ -24,7 +24,7 @@ from digitocr.views import Report
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
 # Files begun and not yet counted, for each worker: enough that none waits for its next. Where
 # results are printed in order, those behind a slow file wait for it, and their texts take memory.
-_AHEAD, _AHEAD_IN_ORDER = 4, 32
+_AHEAD, _AHEAD_IN_ORDER = 4, 16
 
 Outcome = tuple[Done, str]
 
@@ -121,7 +121,9 @@ class Run:
         workers = 1 if alone else min(workers, len(self._todo))
         engine: Executor = engines.InPlace()
         if not alone:
-            engine = engines.Processes(workers, timeout or TIMEOUT)
+            from digitocr.processes import Processes  # one file alone does not wait for it
+
+            engine = Processes(workers, timeout or TIMEOUT)
         with engine:
             for done, text in self._outcomes(engine, workers, stop):
                 if self._journal:

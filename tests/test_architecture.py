@@ -29,7 +29,7 @@ LAYERS = [
     # cuts marks out as `segment` does, and has them read turned; reads a form's picture as a page
     {"upright", "forms"},
     {"scan", "blank", "dataset", "sheets", "engines", "journal"},
-    {"results", "additions", "distort", "calibration"},
+    {"results", "processes", "additions", "distort", "calibration"},
     {"work", "views"},
     {"batch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},

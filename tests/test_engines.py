@@ -13,7 +13,8 @@ from concurrent.futures import wait
 
 import pytest
 
-from digitocr.engines import InPlace, Lost, Processes
+from digitocr.engines import InPlace, Lost
+from digitocr.processes import Processes
 
 
 @pytest.fixture
@@ -91,7 +92,7 @@ def test_an_error_ends_all_at_once() -> None:
 def test_workers_end_with_what_started_them(work: str) -> None:
     """Even one that never lets go of the interpreter's lock, as a regular expression does."""
     program = (
-        "import os, re, sys, time; from digitocr.engines import Processes\n"
+        "import os, re, sys, time; from digitocr.processes import Processes\n"
         "engine = Processes(1, 60)\n"
         "print(engine.submit(os.getpid).result(), flush=True)\n"
         f"engine.submit({work}).result()\n"
