@@ -79,8 +79,9 @@ class Run:
             if error is None:
                 raise
 
-    def __len__(self) -> int:
-        """Return how many inputs are yet to be read, or named because they can't be."""
+    @property
+    def left(self) -> int:
+        """How many inputs are yet to be read, or named because they can't be."""
         return len(self._todo) + len(self._unread())
 
     def _unread(self) -> list[Done]:

@@ -379,7 +379,7 @@ def _scan(
             _say(f"{note}.")
         with batch.interruptible(lambda text: None if manner.quiet else _say(text)) as stop:
             done = run.work(manner.workers or batch.cores(), manner.timeout, stop)
-            for one in show.tracked(done, len(run), manner.quiet):
+            for one in show.tracked(done, run.left, manner.quiet):
                 _say_done(one, manner.verbose)
             report = run.report
             report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
