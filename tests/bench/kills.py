@@ -133,7 +133,10 @@ def main() -> None:
             again = (out / "journal.jsonl").read_bytes().count(b"\n") - arguments.files
             well, twice = well + (ended and same), twice + again
             if not (ended and same):
-                print(f"{target} at {moment:.2f} s: workers ended {ended}, results same {same}")
+                print(
+                    f"{target} at {moment:.2f} s: workers ended {ended}, results same {same}",
+                    flush=True,
+                )
     print(f"{well} of {arguments.moments} as if nothing had happened; {twice} lines too many")
     sys.exit(well != arguments.moments)
 
