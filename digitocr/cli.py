@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import shlex
@@ -12,25 +11,19 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import typer
 
 from digitocr import __version__
-from digitocr.errors import (
-    DigitocrError,
-    ExitCode,
-    ExtraMissing,
-    NothingToRead,
-    OutputUnwritable,
-    WrongUsage,
-)
+from digitocr.errors import DigitocrError, ExitCode, NothingToRead, OutputUnwritable
+from digitocr.options import Quiet, Reading, Verbose, extra, with_reading
 
 if TYPE_CHECKING:
     from digitocr.dataset import Digits
     from digitocr.journal import Done
     from digitocr.recipes import Material, Recipe
-    from digitocr.records import Known, Settings, Source, Unread
+    from digitocr.records import Settings, Source, Unread
     from digitocr.results import Output
     from digitocr.views import Report
 
@@ -40,14 +33,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-_FORMATS = ("csv", "json", "xlsx")
-_STDOUT = "-"
-_KNOWN = "What is known about the numbers"
-
-Verbose = Annotated[
-    bool, typer.Option("--verbose", "-v", help="Say more; show tracebacks of errors.")
-]
 
 
 def main() -> None:
@@ -112,6 +97,7 @@ def _common(
 
 
 @app.command()
+@with_reading
 def scan(
     inputs: Annotated[
         list[str],
@@ -123,110 +109,8 @@ def scan(
     output: Annotated[
         str, typer.Option("--output", "-o", help="Folder for the results, or - for stdout.")
     ] = "digitocr-results",
-    formats: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            help="csv, json, xlsx, or several with commas; xlsx brings json.",
-            show_default="csv,json; on stdout csv",
-        ),
-    ] = None,
-    excel: Annotated[
-        bool, typer.Option("--excel", help="CSV that Excel does not spoil on a double click.")
-    ] = False,
-    model: Annotated[str, typer.Option(help="Name (see: digitocr models) or path.")] = "digits",
-    max_error: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="Share of the numbers marked ok that may be wrong."),
-    ] = 0.03,
-    min_confidence: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Numbers less sure than this get status review.",
-            show_default="from --max-error and the model's calibration",
-        ),
-    ] = None,
-    second_opinion: Annotated[
-        bool, typer.Option(help="Read what is doubtful again, as whole strips of ink.")
-    ] = True,
-    decimal: Annotated[
-        Literal["point", "comma", "none"] | None,
-        typer.Option(
-            help="What stands before decimals, where the page can't say. "
-            "The other mark parts thousands; with none both do, or are specks.",
-            show_default="as on the page",
-        ),
-    ] = None,
-    digits: Annotated[
-        str | None,
-        typer.Option(
-            metavar="N[-M]", help="Every number has so many digits.", rich_help_panel=_KNOWN
-        ),
-    ] = None,
-    pattern: Annotated[
-        str | None,
-        typer.Option(
-            metavar="REGEX",
-            help="Every number, with its signs, matches a regular expression of Python's.",
-            rich_help_panel=_KNOWN,
-        ),
-    ] = None,
-    within: Annotated[
-        str | None,
-        typer.Option(
-            "--range", metavar="A..B", help="Every number's value.", rich_help_panel=_KNOWN
-        ),
-    ] = None,
-    check: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="Every number's check digit is right: luhn, ean, isbn, verhoeff, ...",
-            rich_help_panel=_KNOWN,
-        ),
-    ] = None,
-    listed: Annotated[
-        str | None,
-        typer.Option(
-            "--list",
-            metavar="FILE.csv:COLUMN",
-            help="Every number is in this column.",
-            rich_help_panel=_KNOWN,
-        ),
-    ] = None,
-    pages: Annotated[
-        str | None,
-        typer.Option(metavar="2-4,7,9-", help="Pages to read.", show_default="all"),
-    ] = None,
-    dpi: Annotated[
-        int, typer.Option(min=50, max=1200, help="For PDF pages that are no scans.")
-    ] = 300,
-    form: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FORM.toml",
-            help="Read the fields of this form, and nothing else (see: digitocr form --help).",
-        ),
-    ] = None,
-    annotate: Annotated[
-        bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
-    ] = False,
-    workers: Annotated[
-        int | None,
-        typer.Option(
-            min=1, max=1000, help="Processes to read with.", show_default="the processor's cores"
-        ),
-    ] = None,
-    timeout: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            help="Seconds after which a page, and its file with it, is given up.",
-            show_default="120; one file alone: none",
-        ),
-    ] = None,
+    *,
+    reading: Reading,
     restart: Annotated[
         bool, typer.Option("--restart", help="Read what earlier runs have read, too.")
     ] = False,
@@ -234,89 +118,21 @@ def scan(
         bool, typer.Option("--dry-run", help="Only say what would be read.")
     ] = False,
     verbose: Verbose = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")] = False,
+    quiet: Quiet = False,
 ) -> None:
     """Read the numbers in page images.
 
     Example: digitocr scan scans/ -o results
     """
     with _reported(verbose):
-        from digitocr.known import rule_of
-        from digitocr.pageranges import page_ranges
-        from digitocr.records import Known, Settings
-
-        known = Known(digits, pattern, within, check, listed)
-        rule_of(known)  # says now what is wrong with it
-        least = None if min_confidence is None else _chance("--min-confidence", min_confidence)
-        if pages is not None:
-            page_ranges(pages)  # the same
-        if form:
-            _check_form(form, known)
-        settings = Settings(
-            model,
-            max_error=_chance("--max-error", max_error),
-            min_confidence=least,
-            second_opinion=second_opinion,
-            decimal=decimal,
-            known=known,
-            pages=pages,
-            dpi=dpi,
-            form=form,
-        )
-        target = _output(output, formats, annotate, excel)
+        settings = reading.settings()
+        target = reading.output(output)
         found = _found(inputs, target)
         if dry_run:
             raise typer.Exit(_show_plan(found))
-        manner = Manner(workers, timeout, restart, verbose, quiet)
+        manner = Manner(reading.workers, reading.timeout, restart, verbose, quiet)
         report = _scan(inputs, found, settings, target, manner)
         raise typer.Exit(report.exit_code)
-
-
-def _check_form(form: Path, known: Known) -> None:
-    """Say now what is wrong with a form file."""
-    from digitocr.forms import load_form
-    from digitocr.records import Known
-
-    if known != Known():
-        raise WrongUsage("--form goes without what is known of all numbers: say it of its fields")
-    load_form(form)
-
-
-def _chance(option: str, value: float) -> float:
-    """Return an option's value if it is a chance; Typer's bounds let NaN pass."""
-    if not 0 <= value <= 1:
-        raise WrongUsage(f"{option} {value}: is not within 0..1")
-    return value
-
-
-def _output(output: str, formats: str | None, annotate: bool, excel: bool) -> Output:
-    """Return where results go."""
-    from digitocr.results import Output
-
-    if not output:
-        raise WrongUsage("-o: names no folder")
-    folder = None if output == _STDOUT else Path(output)
-    kinds = _kinds(formats or ("csv,json" if folder else "csv"))
-    if folder is None and (len(kinds) > 1 or annotate):
-        raise WrongUsage("-o - takes one --format, csv or json, and no --annotate")
-    if folder is None and sys.stdout is None:
-        raise OutputUnwritable("stdout is closed")
-    if excel and "csv" not in kinds:
-        raise WrongUsage("--excel is about CSV, which --format leaves out")
-    return Output(folder, kinds, annotate, excel)
-
-
-def _kinds(formats: str) -> tuple[str, ...]:
-    """Return the formats in a list with commas, and what they are made of."""
-    kinds = list(dict.fromkeys(kind.strip() for kind in formats.split(",")))
-    for kind in kinds:
-        if kind not in _FORMATS:
-            raise WrongUsage(f"--format {kind}: is none of {', '.join(_FORMATS)}")
-    if "xlsx" in kinds:
-        with _extra("xlsx"):
-            importlib.import_module("xlsxwriter")  # before hours of reading
-        kinds += [] if "json" in kinds else ["json"]
-    return tuple(kinds)
 
 
 def _found(inputs: list[str], target: Output) -> list[Source | Unread]:
@@ -472,23 +288,12 @@ def train(
 
     Example: digitocr train -o mine.safetensors && digitocr scan scans --model mine.safetensors
     """
-    with _reported(verbose), _extra("train"):
+    with _reported(verbose), extra("train"):
         from digitocr import recipes, train
 
         wanted = recipes.recipe(recipe, epochs, batch_size, learning_rate, seed)
         found = Data(data, add or [], fonts)
         _train(wanted, found, output, train.pick_device(device), report)
-
-
-@contextmanager
-def _extra(name: str) -> Iterator[None]:
-    """Say which install brings a package that is missing."""
-    try:
-        yield
-    except ModuleNotFoundError as error:
-        raise ExtraMissing(
-            f"{error.name} is not installed", f"Install it with: pip install 'digitocr[{name}]'"
-        ) from error
 
 
 class Data(NamedTuple):
@@ -567,7 +372,7 @@ def evaluate(
 
     Example: digitocr evaluate --data ../scans-with-truth
     """
-    with _reported(verbose), _extra("train"):
+    with _reported(verbose), extra("train"):
         _evaluate(model, data, report, as_json)
 
 

@@ -36,7 +36,7 @@ LAYERS = [
     {"recipes", "lines"},
     {"fitting"},  # scans lines written with held-out digits, to calibrate
     {"train"},
-    {"show"},
+    {"show", "options"},
     {"cli"},
     {"__main__"},
 ]
