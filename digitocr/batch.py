@@ -92,7 +92,7 @@ class Run:
         left, reasons = [], Counter[str]()
         for source in self._todo:
             done = kept[source.name]
-            reason = "" if done is None else _why_again(folder, done, work.stamp(source, self._job))
+            reason = "" if done is None else why_again(folder, done, work.stamp(source, self._job))
             if done is None or reason is not None:
                 kept.forget(source.name)
                 left.append(source)
@@ -192,7 +192,7 @@ def _ended(waiting: Mapping[Future[Outcome], Source], in_order: bool) -> list[Fu
     return list(wait(first, journal.PAUSE, FIRST_COMPLETED).done)
 
 
-def _why_again(folder: Path, done: Done, now: Stamp | None) -> str | None:
+def why_again(folder: Path, done: Done, now: Stamp | None) -> str | None:
     """Return why an input that was done is to be read again, None where it is not.
 
     "" for what needs no word: it failed, or can't be reached now.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import shlex
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 import typer
 
 from digitocr import __version__
-from digitocr.errors import DigitocrError, ExitCode, NothingToRead, OutputUnwritable
+from digitocr.errors import DigitocrError, ExitCode, NothingToRead, OutputUnwritable, WrongUsage
 from digitocr.options import Quiet, Reading, Verbose, extra, with_reading
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from digitocr.records import Settings, Source, Unread
     from digitocr.results import Output
     from digitocr.views import Report
+    from digitocr.watch import Watch
 
 app = typer.Typer(
     help="Read the numbers on scanned and photographed pages into CSV, workbooks and JSON.",
@@ -79,6 +81,10 @@ def _say(text: str) -> None:
 
     if sys.stderr:  # closed by `2>&-`; print would write into the results on stdout
         print(printable(text), file=sys.stderr)
+
+
+def _warn(sentence: str) -> None:
+    _say(f"warning: {sentence}.")
 
 
 def _show_version(wanted: bool) -> None:
@@ -196,29 +202,87 @@ def _scan(
         with batch.interruptible(lambda text: None if manner.quiet else _say(text)) as stop:
             done = run.work(manner.workers or batch.cores(), manner.timeout, stop)
             for one in show.tracked(done, run.left, manner.quiet):
-                _say_done(one, manner.verbose)
+                _say_done(one, counts=manner.verbose, trace=manner.verbose)
             report = run.report
             report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
             left_out = views.write_views(run.ended, report, inputs, settings, model, target)
     for sentence in left_out:
-        _say(f"warning: {sentence}.")
+        _warn(sentence)
     if not manner.quiet:
         where = "stdout" if target.folder is None else str(target.folder)
         show.summary(report, model.review_line(settings), where)
     return report
 
 
-def _say_done(done: Done, verbose: bool) -> None:
-    """Say how one file ended: always that it failed, else only when asked to say more."""
+@app.command()
+@with_reading
+def watch(
+    inbox: Annotated[
+        str, typer.Argument(metavar="INBOX", help="Folder that files are dropped into (walked).")
+    ],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="Folder for the results.")
+    ] = "digitocr-results",
+    done: Annotated[
+        str | None,
+        typer.Option(metavar="MOVE_DIR", help="Folder to move each file into that was read."),
+    ] = None,
+    *,
+    reading: Reading,
+    verbose: Verbose = False,
+    quiet: Quiet = False,
+) -> None:
+    """Read what a scanner drops into a folder, as it comes, until Ctrl-C or SIGTERM.
+
+    Example: digitocr watch inbox -o results --done archive
+    """
+    with _reported(verbose):
+        from digitocr import show
+        from digitocr.model import load_model
+        from digitocr.watch import Watch
+
+        with extra("watch"):
+            importlib.import_module("watchfiles")
+        if not inbox or done == "":
+            raise WrongUsage("INBOX or --done: names no folder")
+        settings, target = reading.settings(), reading.output(output)
+        archive = None if done is None else Path(done)
+        model = load_model(settings.model)
+        manner = Manner(reading.workers, reading.timeout, False, verbose, quiet)
+        with Watch(Path(inbox), settings, model, target, archive, _warn) as watching:
+            report = _watch(watching, manner)
+        if not quiet:
+            show.summary(report, model.review_line(settings), output)
+        raise typer.Exit(report.exit_code)
+
+
+def _watch(watching: Watch, manner: Manner) -> Report:
+    """Read what comes, and show how each file ended."""
+    from digitocr import batch
+    from digitocr.watch import ended_by_sigterm
+
+    def say(text: str) -> None:
+        if not manner.quiet:
+            _say(text)
+
+    say("Watching; Ctrl-C ends it.")
+    with batch.interruptible(say) as stop, ended_by_sigterm(stop, say) as asked:
+        for one in watching.work(manner.workers or batch.cores(), manner.timeout, stop):
+            _say_done(one, counts=not manner.quiet, trace=manner.verbose)
+        return watching.finish(interrupted=not asked.is_set())
+
+
+def _say_done(done: Done, counts: bool, trace: bool) -> None:
+    """Say how one file ended: always that it failed, else only where its counts are wanted."""
     if done.error:
         _say(f"error: {done.file}: {done.error}.")
-        if verbose and done.trace and sys.stderr:
+        if trace and done.trace and sys.stderr:
             sys.stderr.write(done.trace)
     for misfit in done.misfits:
         _say(f"error: {done.file}: {misfit}.")
-    if verbose and not done.error:
-        counts = f"{done.n_pages} pages, {done.n_numbers} numbers, {done.n_review} to review"
-        _say(f"{done.file}: {counts}, {done.seconds:.2f} s")
+    if counts and not done.error:
+        found = f"{done.n_pages} pages, {done.n_numbers} numbers, {done.n_review} to review"
+        _say(f"{done.file}: {found}, {done.seconds:.2f} s")
 
 
 @app.command()

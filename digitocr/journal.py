@@ -58,12 +58,14 @@ class Done:
 class Journal:
     """The journal of a folder, which is this run's alone while it is open."""
 
-    def __init__(self, folder: Path, names: Iterable[str], restart: bool = False) -> None:
+    def __init__(
+        self, folder: Path, names: Iterable[str] | None = None, restart: bool = False
+    ) -> None:
         """Open the journal, or begin it.
 
         Args:
             folder: of the results; it is there.
-            names: of the inputs; lines of others are kept, and passed over.
+            names: of the inputs; lines of others are kept, and passed over. None: of all in it.
             restart: forget what is in it.
 
         Raises:
@@ -72,7 +74,8 @@ class Journal:
         self._folder, self._path = folder, folder / NAME
         self._waiting: list[Done] = []
         self._since = 0.0  # when the first of them ended
-        self._places = dict.fromkeys(names, -1)  # where each file's last line begins
+        # Where each file's last line begins.
+        self._places = dict.fromkeys(names or (), -1)
         try:
             with ExitStack() as opened:
                 self._file: BinaryIO = self._path.open("a+b", buffering=0)
@@ -80,26 +83,30 @@ class Journal:
                 _lock(self._file, folder)
                 self._file.truncate(0 if restart else _whole(self._file))
                 self._lines = opened.enter_context(self._path.open("rb"))
-                self._find_places()
+                self._find_places(every=names is None)
                 opened.pop_all()  # nothing went wrong: they stay open
         except OSError as error:
             raise OutputUnwritable(f"{self._path}: can't be written: {error.strerror}") from error
 
-    def _find_places(self) -> None:
+    def _find_places(self, every: bool) -> None:
         place = 0
         for line in self._lines:
             done = _from_line(line)
-            if done and done.file in self._places:
+            if done and (every or done.file in self._places):
                 self._places[done.file] = place
             place += len(line)
 
     def __getitem__(self, name: str) -> Done | None:
         """Return how the work on an input ended, None where it has not."""
-        place = self._places[name]
+        place = self._places.get(name, -1)
         if place < 0:
             return None
         self._lines.seek(place)
         return _from_line(self._lines.readline())
+
+    def names(self) -> list[str]:
+        """Return the inputs on which the work has ended."""
+        return [name for name, place in self._places.items() if place >= 0]
 
     def forget(self, name: str) -> None:
         """Take it that an input is yet to be read."""
@@ -195,12 +202,21 @@ def _sync_folders(top: Path, finished: Iterable[Done]) -> None:
     paths = {(top / name).parent for done in finished for name in done.written}
     within = {path for path in paths for path in (path, *path.parents) if path.is_relative_to(top)}
     for path in within:
-        with suppress(PermissionError):  # Windows has no such thing
-            folder = os.open(path, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+        sync_folder(path)
+
+
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder safe.
+
+    Raises:
+        OSError: they can't be.
+    """
+    with suppress(PermissionError):  # Windows has no such thing
+        folder = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
 
 def _lock(file: BinaryIO, folder: Path) -> None:

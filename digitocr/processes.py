@@ -41,6 +41,8 @@ _ONE_THREAD = dict.fromkeys(
 _STARTS = 3  # attempts, before no worker is thought to start here
 _START = 60.0  # seconds that one may take to start
 _GRACE = 2.0  # seconds that one may take to end
+# Ctrl-C, and the end of a service, reach all its processes; the one that started them decides.
+_OF_PARENT = {signal.SIGINT, signal.SIGTERM}
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STARTING = Lock()  # what multiprocessing keeps of its processes is not made for threads
 
@@ -105,8 +107,8 @@ class Processes(Executor):
 
     def _serve(self, worker: _Worker) -> None:
         """Have a worker do calls, one after the other."""
-        if hasattr(signal, "pthread_sigmask"):  # its process will not see Ctrl-C, from its start
-            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        if hasattr(signal, "pthread_sigmask"):  # its process will not see them, from its start
+            signal.pthread_sigmask(signal.SIG_BLOCK, _OF_PARENT)
         while call := self._calls.get():
             if not call.future.set_running_or_notify_cancel():
                 continue
@@ -195,7 +197,8 @@ class _Worker:
 def _work(pipe: Connection) -> None:
     """Do what comes through a pipe, in a process of its own, until that is closed."""
     os.environ.update(_ONE_THREAD)  # before the libraries are loaded, with the first call
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in _OF_PARENT:
+        signal.signal(number, signal.SIG_IGN)
     _end_with_parent()
     engines.say_it_goes_on = partial(pipe.send, None)
     try:

@@ -10,7 +10,7 @@ import re
 import stat
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import TypeAlias
@@ -31,18 +31,18 @@ _DRAWN = ".annotated.jpg"  # what --annotate adds to an input's name; batch.py w
 _NO_FILE = "is neither a file nor a folder"
 
 
-def find_sources(inputs: Sequence[str], output: Path | None = None) -> list[Source | Unread]:
+def find_sources(inputs: Sequence[str], *apart: Path | None) -> list[Source | Unread]:
     """Return what to read, in the order typed and natural order within folders.
 
     Args:
         inputs: files, folders (walked), globs, or "-" for one image or PDF on stdin.
-        output: the results folder, passed over where it lies inside an input.
+        apart: folders, of results and the like, passed over where they lie inside an input.
 
     Returns:
         Sources with distinct names, each file once, and an `Unread` for each input that can't
         be one: missing, of an unknown type, a broken link. Empty where folders hold no images.
     """
-    skip = _identity(output) if output else None
+    skip = {place for folder in apart if folder and (place := _identity(folder))}
     found = [source for text in inputs for source in _from_input(text, skip)]
     return _distinct(_each_once(found))
 
@@ -53,7 +53,7 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
 
-def _from_input(text: str, skip: Identity | None) -> Iterator[Source | Unread]:
+def _from_input(text: str, skip: Set[Identity]) -> Iterator[Source | Unread]:
     """Yield what one INPUT stands for."""
     if text == STDIN:
         yield Source("stdin", data=sys.stdin.buffer.read(_MOST_STDIN) if sys.stdin else b"")
@@ -83,7 +83,7 @@ def _type_list() -> str:
     return ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
 
 
-def _from_glob(pattern: str, skip: Identity | None) -> Iterator[Source | Unread]:
+def _from_glob(pattern: str, skip: Set[Identity]) -> Iterator[Source | Unread]:
     """Yield the matches of a glob, named relative to its fixed first folders.
 
     By `Path.glob`, because `**` of `glob.glob` follows links, round in circles too.
@@ -111,7 +111,7 @@ def _hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePath(name).parts)
 
 
-def _walk(top: Path, root: Path, skip: Identity | None) -> Iterator[Source | Unread]:
+def _walk(top: Path, root: Path, skip: Set[Identity]) -> Iterator[Source | Unread]:
     """Yield the images at or below `top` in natural order.
 
     Hidden names, the results folder and pictures that --annotate drew are passed over. A list
@@ -122,7 +122,7 @@ def _walk(top: Path, root: Path, skip: Identity | None) -> Iterator[Source | Unr
         path = waiting.pop()
         if not os.path.isdir(path) or (path != root and os.path.islink(path)):
             yield from _from_entry(path, root)
-        elif path == root or skip is None or _identity(path) != skip:
+        elif path == root or _identity(path) not in skip:
             try:
                 names = [child.name for child in path.iterdir() if not _hidden(child.name)]
             except OSError as error:

@@ -29,9 +29,10 @@ LAYERS = [
     # cuts marks out as `segment` does, and has them read turned; reads a form's picture as a page
     {"upright", "forms"},
     {"scan", "blank", "dataset", "sheets", "engines", "journal"},
-    {"results", "processes", "additions", "distort", "calibration"},
+    {"inbox", "results", "processes", "additions", "distort", "calibration"},
     {"work", "views"},
     {"batch"},
+    {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},
     {"fitting"},  # scans lines written with held-out digits, to calibrate

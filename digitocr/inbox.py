@@ -1,0 +1,156 @@
+"""A folder that fills: which files in it are complete, and where they are put away."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path, PurePosixPath
+
+from digitocr import writers
+from digitocr.journal import sync_folder
+from digitocr.records import Source, Unread
+from digitocr.sources import find_sources
+
+# A file whose size and time have been still for so many seconds is taken for complete. Scanners
+# that write a page at a time pause between pages; what is taken too early is read again when it
+# has grown.
+STILL = 3.0
+# Seconds from one look into the folder to the next: no sooner, and, because network shares and
+# some user file systems tell nobody of their changes, no later.
+_SOONEST, _LATEST = 1.0, 10.0
+_SHARE = 10  # a look that took long is followed by so many times as long without one
+_CHUNK = 1 << 20  # bytes
+
+_State = tuple[int, int] | str  # size and mtime in ns of a file, or why it can't be read
+
+
+@dataclass(slots=True)
+class _Sight:
+    """A file in the folder, as it was seen last."""
+
+    one: Source | Unread
+    state: _State
+    since: float  # when it was first seen so
+    handed_out: bool = False
+
+
+class Inbox:
+    """A folder that fills, walked again and again."""
+
+    def __init__(self, folder: Path, *apart: Path | None) -> None:
+        """Begin; the folders `apart` are passed over where they lie in it."""
+        self.folder, self._apart = folder, apart
+        self._sights: dict[Path | str, _Sight] = {}
+        self._restless = True  # something may have changed since the last look
+        self._soonest = self._latest = 0.0
+
+    @property
+    def unread(self) -> list[Unread]:
+        """What is there and can't be read: broken links, folders that can't be listed, ..."""
+        found = (sight.one for sight in self._sights.values() if sight.handed_out)
+        return [one for one in found if isinstance(one, Unread)]
+
+    def arrivals(self, changed: bool) -> list[Source | Unread]:
+        """Return what is complete, in natural order, and each once only until it changes.
+
+        Args:
+            changed: something is known to have changed in the folder since the last call.
+        """
+        self._restless |= changed
+        start = time.monotonic()
+        if start < (self._soonest if self._restless else self._latest):
+            return []
+        self._look(start)
+        waiting = [sight for sight in self._sights.values() if not sight.handed_out]
+        complete = [sight for sight in waiting if start - sight.since >= STILL]
+        for sight in complete:
+            sight.handed_out = True
+        self._restless = len(complete) < len(waiting)
+        end = time.monotonic()
+        self._soonest = end + max(_SOONEST, _SHARE * (end - start))
+        self._latest = end + max(_LATEST, _SHARE * (end - start))
+        return [sight.one for sight in complete]
+
+    def _look(self, now: float) -> None:
+        sights: dict[Path | str, _Sight] = {}
+        # An absolute path is never taken for a glob or for stdin.
+        for one in find_sources([str(self.folder.absolute())], *self._apart):
+            key = _key(one)
+            before, state = self._sights.get(key), _state(one)
+            if before and before.state == state:
+                sights[key] = before
+            elif state is not None:
+                sights[key] = _Sight(one, state, now)
+        self._sights = sights
+
+    def has(self, path: Path) -> bool:
+        """Tell whether a file was there at the last look."""
+        return path.absolute() in self._sights
+
+    def forget(self, path: Path) -> None:
+        """Take it that a file has gone."""
+        self._sights.pop(path, None)
+
+    def as_it_was(self, source: Source) -> bool:
+        """Tell whether a file is there, and the same as when it was complete."""
+        sight = self._sights.get(_key(source))
+        return sight is not None and sight.state == _state(source)
+
+
+def _key(one: Source | Unread) -> Path | str:
+    return one.file if isinstance(one, Unread) else one.path or one.name
+
+
+def _state(one: Source | Unread) -> _State | None:
+    """Return what changes with a file, None where it is gone."""
+    if isinstance(one, Unread):
+        return one.error
+    try:
+        found = one.path.stat() if one.path else None
+    except OSError:
+        return None
+    return found and (found.st_size, found.st_mtime_ns)
+
+
+def other_names(name: str) -> Iterator[str]:
+    """Yield a file's name, then those to take where another file has it: a-2.png, a-3.png, ..."""
+    path = PurePosixPath(name)
+    yield name
+    for number in count(2):
+        yield str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
+
+
+def put_away(path: Path, target: Path) -> None:
+    """Move a file, onto another file system too; its folder is made.
+
+    Raises:
+        OSError: it can't be moved, and is untouched; FileExistsError where the target is there.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(path, target)  # unlike a renamed file, a link replaces nothing
+    except FileExistsError:
+        raise
+    except OSError:  # another file system, or one without links
+        _copy(path, target)
+    try:
+        sync_folder(target.parent)
+        path.unlink(missing_ok=True)
+    except OSError:
+        target.unlink()
+        raise
+
+
+def _copy(path: Path, target: Path) -> None:
+    if target.exists():
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
+    with path.open("rb") as content:
+        writers.write(target, iter(lambda: content.read(_CHUNK), b""))
+    with suppress(OSError):  # not every file system keeps times
+        shutil.copystat(path, target)

@@ -1,0 +1,347 @@
+"""Read what is dropped into a folder, as it comes, until asked to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from digitocr import batch, engines, work, writers
+from digitocr.errors import NothingToRead, OutputUnwritable, WrongUsage
+from digitocr.inbox import Inbox, other_names, put_away
+from digitocr.journal import Done, Journal
+from digitocr.model import Model
+from digitocr.processes import Processes
+from digitocr.records import Settings, Source
+from digitocr.results import Output, check_folder, form_header, sweep
+from digitocr.sources import natural_key
+from digitocr.views import Report, write_views
+
+_TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
+_AHEAD = 4  # files begun for each worker: enough that none waits for its next
+# The views of all files are written anew no sooner than after so many seconds, and after so many
+# times what writing them took: with 100,000 files that is minutes.
+_VIEWS, _VIEWS_SHARE = 5.0, 20
+
+
+class Watch:
+    """A folder that fills; the results folder is this process's own until the watch is closed.
+
+    All that the journal knows stays in the views: what was read stays read, wherever its file
+    has gone. What could not be read leaves them when its file is taken away.
+    """
+
+    def __init__(
+        self,
+        inbox: Path,
+        settings: Settings,
+        model: Model,
+        output: Output,
+        archive: Path | None,
+        warn: Callable[[str], None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            inbox: the folder.
+            settings: how to read.
+            model: to read with; workers load it from where the settings say.
+            output: where results go.
+            archive: the folder to move what is read into; None: nothing is moved.
+            warn: is given sentences about what is not as it should be.
+
+        Raises:
+            NothingToRead: the folder is not there.
+            OutputUnwritable: a folder can't be made or written, or another run is writing there.
+            WrongUsage: results are to go to stdout, or files to be moved to where they are.
+        """
+        if output.folder is None:
+            raise WrongUsage("-o -: watch writes files, into a folder")
+        _check_folders(inbox, output.folder, archive)
+        self._folder, self._output, self._archive = output.folder, output, archive
+        self._settings, self._model, self._warn = settings, model, warn
+        self._job = work.Job(settings, output, model.id.sha256, work.fingerprint(settings, output))
+        self._inbox = Inbox(inbox, output.folder, archive)
+        self._journal = Journal(output.folder)
+        self._heads = _heads(settings, output)
+        self._waiting: dict[Path, Source] = {}  # complete and not begun
+        self._reading: dict[Future[tuple[Done, str]], Source] = {}
+        self._names: dict[Path, str] = {}  # of files begun and not moved, where files are moved
+        self._failed: dict[str, Path] = {}  # what the journal names as such, and is there
+        self._start, self._views_at = time.perf_counter(), time.monotonic() + _VIEWS
+        self._stale = True  # the views don't show all that is read
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Tidy up after earlier runs; what they could not read is tried once more."""
+        names = self._journal.names()
+        sweep(self._folder, names)
+        n_gone = 0
+        for name in names:
+            done = self._journal[name]
+            if done is None or done.error is not None:
+                self._journal.forget(name)
+            elif not self._fits(done) and not (self._inbox.folder / name).exists():
+                n_gone += 1
+        if n_gone:
+            self._warn(
+                f"{self._folder}: numbers of {n_gone} files that were read before are left out of "
+                "the combined files: their results are gone, or not in the formats wanted now"
+            )
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self._journal.close()
+
+    def work(self, workers: int, timeout: float | None, stop: Event) -> Iterator[Done]:
+        """Read what comes until `stop` is set; yield how each file ended.
+
+        Args:
+            workers: processes to read with.
+            timeout: seconds that a page may take; None for `batch.TIMEOUT`.
+            stop: once it is set, files begun are finished and no others begun.
+
+        Raises:
+            EngineBroken: no process can be started.
+            ModelUnreadable: the model has changed.
+            OutputUnwritable: results can't be written, whatever the file.
+        """
+        with Processes(workers, timeout or batch.TIMEOUT) as engine:
+            for changed in _ticks(self._inbox.folder, stop):
+                yield from self._take(changed)
+                self._begin(engine, workers * _AHEAD)
+                yield from self._end()
+                if self._stale and time.monotonic() >= self._views_at:
+                    self._write_views()
+            for future in self._reading:
+                future.cancel()
+            wait(self._reading)
+            yield from self._end()
+
+    def _take(self, changed: bool) -> Iterator[Done]:
+        """Note what has come or gone; yield what has come and is no file to read."""
+        for one in self._inbox.arrivals(changed):
+            if isinstance(one, Source):
+                self._waiting[_path(one)] = one
+            else:
+                self._stale = True
+                yield Done(one.file, error=one.error)
+        gone = [name for name, path in self._failed.items() if not self._inbox.has(path)]
+        for name in gone:
+            self._journal.forget(name)
+            del self._failed[name]
+            self._stale = True
+
+    def _begin(self, engine: Executor, most: int) -> None:
+        """Have the next files read; those that earlier runs have read are only moved."""
+        busy = {_path(source) for source in self._reading.values()}
+        for path in [path for path in self._waiting if path not in busy]:
+            if len(self._reading) >= most:
+                return
+            source = self._waiting.pop(path)
+            if not self._inbox.as_it_was(source):
+                continue  # it has changed or gone, and comes again when it is complete
+            source = self._named(source)
+            if self._is_done(source):
+                self._put_away(source)
+            else:
+                self._reading[engine.submit(work.read, source, self._job)] = source
+
+    def _is_done(self, source: Source) -> bool:
+        done = self._journal[source.name]
+        now = work.stamp(source, self._job)
+        if done is None or done.error is not None:
+            return done is not None and done.stamp == now
+        return batch.why_again(self._folder, done, now) is None and self._fits(done)
+
+    def _end(self) -> Iterator[Done]:
+        """Note and yield how files ended; move those that were read."""
+        read = []
+        for future in [future for future in self._reading if future.done()]:
+            source = self._reading.pop(future)
+            if future.cancelled():
+                continue
+            done = self._outcome(future, source)
+            if done.error is None:
+                read.append(source)
+                self._failed.pop(done.file, None)
+            elif self._inbox.as_it_was(source):
+                self._failed[done.file] = _path(source)
+            else:
+                continue  # it has changed or gone while it was read
+            self._journal.add(done)
+            self._stale = True
+            yield done
+        self._journal.keep_up()
+        if read and self._archive:
+            self._journal.flush()  # a file that is gone has to be in it
+        for source in read:
+            self._put_away(source)
+
+    def _named(self, source: Source) -> Source:
+        """Return a file by the name that it will have where it is moved to.
+
+        Scanners that count from 1 again drop other pages under names that were there before.
+        These must replace neither the files that were moved nor their results.
+        """
+        if self._archive is None:
+            return source
+        path = _path(source)
+        if path not in self._names:
+            names = other_names(source.name)
+            self._names[path] = next(name for name in names if self._is_free(name, source))
+        return replace(source, name=self._names[path])
+
+    def _is_free(self, name: str, source: Source) -> bool:
+        """Tell whether neither a file that was moved, nor one that is here, has a name."""
+        if self._archive is None or name in self._names.values():
+            return self._archive is None
+        if os.path.lexists(self._archive / name):
+            return False
+        if name != source.name and self._inbox.has(self._inbox.folder / name):
+            return False
+        done, now = self._journal[name], work.stamp(source, self._job)
+        if done is None or done.error is not None or done.stamp is None or now is None:
+            return True
+        return (done.stamp.size, done.stamp.mtime_ns) == (now.size, now.mtime_ns)
+
+    def _put_away(self, source: Source) -> None:
+        """Move a file that was read, where that is wanted; a link stays."""
+        path = _path(source)
+        if self._archive is None or path.is_symlink() or not self._inbox.as_it_was(source):
+            return
+        try:
+            put_away(path, self._archive / source.name)
+        except OSError as error:
+            self._warn(f"{path}: can't be moved to {self._archive}: {error.strerror}")
+        else:
+            self._names.pop(path)
+            self._inbox.forget(path)
+
+    def _outcome(self, future: Future[tuple[Done, str]], source: Source) -> Done:
+        try:
+            return future.result()[0]
+        except engines.Lost as error:
+            return work.lost(source, self._job, str(error))
+
+    def finish(self, interrupted: bool) -> Report:
+        """Write the views for the last time; return what they come to."""
+        report, left_out = self._write_views(interrupted)
+        for sentence in left_out:
+            self._warn(sentence)
+        return report
+
+    def _write_views(self, interrupted: bool = False) -> tuple[Report, list[str]]:
+        start = time.monotonic()
+        self._journal.flush()
+        report = Report(interrupted=interrupted, seconds=time.perf_counter() - self._start)
+        for done in self._ended():
+            report.add(done)
+        inputs = [str(self._inbox.folder)]
+        left_out = write_views(
+            self._ended, report, inputs, self._settings, self._model, self._output
+        )
+        end = time.monotonic()
+        self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
+        return report, left_out
+
+    def _ended(self) -> Iterator[Done]:
+        """Yield how all files ended that the views are made of, by their names in natural order."""
+        for unread in self._inbox.unread:
+            yield Done(unread.file, error=unread.error)
+        for name in sorted(self._journal.names(), key=natural_key):
+            done = self._journal[name]
+            if done and (done.error is not None or self._fits(done)):
+                yield done
+
+    def _fits(self, done: Done) -> bool:
+        """Tell whether what the views are made of is there, and in the formats wanted now."""
+        paths = ((self._folder / f"{done.file}.{ending}", head) for ending, head in self._heads)
+        return all(_begins(path, head) for path, head in paths)
+
+
+def _check_folders(inbox: Path, folder: Path, archive: Path | None) -> None:
+    """Say now what is wrong with the folders; those to write into are made."""
+    if not inbox.is_dir():
+        raise NothingToRead(f"{inbox}: there is no such folder", "Make it, or name another.")
+    check_folder(folder)
+    if archive is None:
+        return
+    try:
+        check_folder(archive)
+    except OutputUnwritable as error:
+        raise OutputUnwritable(str(error), "Choose another folder with --done.") from error
+    if archive.samefile(inbox):
+        raise WrongUsage(f"--done {archive}: is the folder that is watched")
+
+
+def _heads(settings: Settings, output: Output) -> list[tuple[str, bytes]]:
+    """Return the endings of what the views are made of, and what each such file begins with."""
+    heads = []
+    if "csv" in output.formats:
+        heads.append(("csv", writers.header_row(output.excel)))
+    if settings.form:
+        heads.append(("form.csv", form_header(settings.form, output.excel)))
+    if "xlsx" in output.formats:
+        heads.append(("json", "{"))
+    return [(ending, head.encode()) for ending, head in heads]
+
+
+def _begins(path: Path, head: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(head)) == head
+    except OSError:
+        return False
+
+
+def _path(source: Source) -> Path:
+    """Return where a file is; all that are found in a folder have a path."""
+    return source.path or Path(source.name)
+
+
+def _ticks(folder: Path, stop: Event) -> Iterator[bool]:
+    """Yield every moment until `stop` is set, True where something has changed in a folder."""
+    import watchfiles
+
+    tick = round(1000 * _TICK)  # milliseconds
+    with suppress(OSError, RuntimeError):  # it is gone, or the system watches no more folders
+        for changes in watchfiles.watch(
+            folder, watch_filter=None, debounce=tick, stop_event=stop, rust_timeout=tick,
+            yield_on_timeout=True,
+        ):  # fmt: skip
+            yield bool(changes)
+    while not stop.wait(_TICK):
+        yield False
+
+
+@contextmanager
+def ended_by_sigterm(stop: Event, say: Callable[[str], None]) -> Iterator[Event]:
+    """Let SIGTERM, by which services are ended, set `stop` and the event that this gives.
+
+    The next one ends the process at once.
+    """
+    asked = Event()
+    before = signal.getsignal(signal.SIGTERM)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        signal.signal(signal.SIGTERM, before)
+        asked.set()
+        stop.set()
+        say("Asked to end: what is being read is finished.")
+
+    signal.signal(signal.SIGTERM, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)
