@@ -1,19 +1,11 @@
-"""A folder that fills: which files in it are complete, and where they are put away."""
+"""A folder that fills: which files in it are complete."""
 
 from __future__ import annotations
 
-import errno
-import os
-import shutil
 import time
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from itertools import count
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from digitocr import writers
-from digitocr.journal import sync_folder
 from digitocr.records import Source, Unread
 from digitocr.sources import find_sources
 
@@ -25,7 +17,6 @@ STILL = 3.0
 # some user file systems tell nobody of their changes, no later.
 _SOONEST, _LATEST = 1.0, 10.0
 _SHARE = 10  # a look that took long is followed by so many times as long without one
-_CHUNK = 1 << 20  # bytes
 
 _State = tuple[int, int] | str  # size and mtime in ns of a file, or why it can't be read
 
@@ -111,46 +102,13 @@ def _state(one: Source | Unread) -> _State | None:
     """Return what changes with a file, None where it is gone."""
     if isinstance(one, Unread):
         return one.error
+    return size_and_time(one.path) if one.path else None
+
+
+def size_and_time(path: Path) -> tuple[int, int] | None:
+    """Return a file's size and the time of its last change in ns, None where it is gone."""
     try:
-        found = one.path.stat() if one.path else None
+        found = path.stat()
     except OSError:
         return None
-    return found and (found.st_size, found.st_mtime_ns)
-
-
-def other_names(name: str) -> Iterator[str]:
-    """Yield a file's name, then those to take where another file has it: a-2.png, a-3.png, ..."""
-    path = PurePosixPath(name)
-    yield name
-    for number in count(2):
-        yield str(path.with_name(f"{path.stem}-{number}{path.suffix}"))
-
-
-def put_away(path: Path, target: Path) -> None:
-    """Move a file, onto another file system too; its folder is made.
-
-    Raises:
-        OSError: it can't be moved, and is untouched; FileExistsError where the target is there.
-    """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(path, target)  # unlike a renamed file, a link replaces nothing
-    except FileExistsError:
-        raise
-    except OSError:  # another file system, or one without links
-        _copy(path, target)
-    try:
-        sync_folder(target.parent)
-        path.unlink(missing_ok=True)
-    except OSError:
-        target.unlink()
-        raise
-
-
-def _copy(path: Path, target: Path) -> None:
-    if target.exists():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
-    with path.open("rb") as content:
-        writers.write(target, iter(lambda: content.read(_CHUNK), b""))
-    with suppress(OSError):  # not every file system keeps times
-        shutil.copystat(path, target)
+    return found.st_size, found.st_mtime_ns

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import FrameType
 
 from digitocr import batch, engines, work, writers
+from digitocr.archive import Archive
 from digitocr.errors import NothingToRead, OutputUnwritable, WrongUsage
-from digitocr.inbox import Inbox, other_names, put_away
+from digitocr.inbox import Inbox
 from digitocr.journal import Done, Journal
 from digitocr.model import Model
 from digitocr.processes import Processes
@@ -65,15 +64,15 @@ class Watch:
         if output.folder is None:
             raise WrongUsage("-o -: watch writes files, into a folder")
         _check_folders(inbox, output.folder, archive)
-        self._folder, self._output, self._archive = output.folder, output, archive
+        self._folder, self._output = output.folder, output
         self._settings, self._model, self._warn = settings, model, warn
         self._job = work.Job(settings, output, model.id.sha256, work.fingerprint(settings, output))
         self._inbox = Inbox(inbox, output.folder, archive)
         self._journal = Journal(output.folder)
+        self._archive = archive and Archive(archive, self._inbox, self._journal, warn)
         self._heads = _heads(settings, output)
         self._waiting: dict[Path, Source] = {}  # complete and not begun
         self._reading: dict[Future[tuple[Done, str]], Source] = {}
-        self._names: dict[Path, str] = {}  # of files begun and not moved, where files are moved
         self._failed: dict[str, Path] = {}  # what the journal names as such, and is there
         self._start, self._views_at = time.perf_counter(), time.monotonic() + _VIEWS
         self._stale = True  # the views don't show all that is read
@@ -150,11 +149,12 @@ class Watch:
             source = self._waiting.pop(path)
             if not self._inbox.as_it_was(source):
                 continue  # it has changed or gone, and comes again when it is complete
-            source = self._named(source)
-            if self._is_done(source):
-                self._put_away(source)
-            else:
+            if self._archive:
+                source = self._archive.named(source)
+            if not self._is_done(source):
                 self._reading[engine.submit(work.read, source, self._job)] = source
+            elif self._archive:
+                self._archive.put_away(source)
 
     def _is_done(self, source: Source) -> bool:
         done = self._journal[source.name]
@@ -184,48 +184,8 @@ class Watch:
         self._journal.keep_up()
         if read and self._archive:
             self._journal.flush()  # a file that is gone has to be in it
-        for source in read:
-            self._put_away(source)
-
-    def _named(self, source: Source) -> Source:
-        """Return a file by the name that it will have where it is moved to.
-
-        Scanners that count from 1 again drop other pages under names that were there before.
-        These must replace neither the files that were moved nor their results.
-        """
-        if self._archive is None:
-            return source
-        path = _path(source)
-        if path not in self._names:
-            names = other_names(source.name)
-            self._names[path] = next(name for name in names if self._is_free(name, source))
-        return replace(source, name=self._names[path])
-
-    def _is_free(self, name: str, source: Source) -> bool:
-        """Tell whether neither a file that was moved, nor one that is here, has a name."""
-        if self._archive is None or name in self._names.values():
-            return self._archive is None
-        if os.path.lexists(self._archive / name):
-            return False
-        if name != source.name and self._inbox.has(self._inbox.folder / name):
-            return False
-        done, now = self._journal[name], work.stamp(source, self._job)
-        if done is None or done.error is not None or done.stamp is None or now is None:
-            return True
-        return (done.stamp.size, done.stamp.mtime_ns) == (now.size, now.mtime_ns)
-
-    def _put_away(self, source: Source) -> None:
-        """Move a file that was read, where that is wanted; a link stays."""
-        path = _path(source)
-        if self._archive is None or path.is_symlink() or not self._inbox.as_it_was(source):
-            return
-        try:
-            put_away(path, self._archive / source.name)
-        except OSError as error:
-            self._warn(f"{path}: can't be moved to {self._archive}: {error.strerror}")
-        else:
-            self._names.pop(path)
-            self._inbox.forget(path)
+            for source in read:
+                self._archive.put_away(source)
 
     def _outcome(self, future: Future[tuple[Done, str]], source: Source) -> Done:
         try:
@@ -317,7 +277,7 @@ def _ticks(folder: Path, stop: Event) -> Iterator[bool]:
     with suppress(OSError, RuntimeError):  # it is gone, or the system watches no more folders
         for changes in watchfiles.watch(
             folder, watch_filter=None, debounce=tick, stop_event=stop, rust_timeout=tick,
-            yield_on_timeout=True,
+            yield_on_timeout=True, ignore_permission_denied=True,
         ):  # fmt: skip
             yield bool(changes)
     while not stop.wait(_TICK):

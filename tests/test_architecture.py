@@ -30,7 +30,7 @@ LAYERS = [
     {"upright", "forms"},
     {"scan", "blank", "dataset", "sheets", "engines", "journal"},
     {"inbox", "results", "processes", "additions", "distort", "calibration"},
-    {"work", "views"},
+    {"work", "views", "archive"},
     {"batch"},
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
