@@ -47,15 +47,15 @@ class Archive:
 
     def _is_free(self, name: str, path: Path) -> bool:
         """Tell whether no other file has a name: here, in the inbox or in the journal."""
-        at_home = self._inbox.folder / name
-        if name in self._names.values() or os.path.lexists(self._folder / name):
+        at_home, here = (self._inbox.folder / name).absolute(), self._folder / name
+        if name in self._names.values() or (path != at_home and self._inbox.has(at_home)):
             return False
-        if at_home.absolute() != path and self._inbox.has(at_home):
-            return False
-        done = self._journal[name]
+        now, done = size_and_time(path), self._journal[name]
         if done is None or done.error is not None or done.stamp is None:
-            return True
-        return (done.stamp.size, done.stamp.mtime_ns) == size_and_time(path)
+            return not os.path.lexists(here)
+        if (done.stamp.size, done.stamp.mtime_ns) != now:
+            return False
+        return not os.path.lexists(here) or size_and_time(here) == now  # it was being moved
 
     def put_away(self, source: Source) -> None:
         """Move a file that was read, unless it has changed since; a link stays where it is."""
@@ -86,12 +86,15 @@ def _move(path: Path, target: Path) -> None:
         OSError: it can't be moved, and is untouched; FileExistsError where the target is there.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(path, target)  # unlike a renamed file, a link replaces nothing
-    except FileExistsError:
-        raise
-    except OSError:  # another file system, or one without links
-        _copy(path, target)
+    if not os.path.lexists(target):
+        try:
+            os.link(path, target)  # unlike a renamed file, a link replaces nothing
+        except FileExistsError:
+            raise
+        except OSError:  # another file system, or one without links
+            _copy(path, target)
+    elif size_and_time(target) != size_and_time(path):  # else it was moved when that was stopped
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     try:
         sync_folder(target.parent)
         path.unlink(missing_ok=True)
@@ -101,8 +104,6 @@ def _move(path: Path, target: Path) -> None:
 
 
 def _copy(path: Path, target: Path) -> None:
-    if target.exists():
-        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(target))
     with path.open("rb") as content:
         writers.write(target, iter(lambda: content.read(_CHUNK), b""))
     with suppress(OSError):  # not every file system keeps times

@@ -81,8 +81,8 @@ class Inbox:
         self._sights = sights
 
     def has(self, path: Path) -> bool:
-        """Tell whether a file was there at the last look."""
-        return path.absolute() in self._sights
+        """Tell whether a file, by its absolute path, was there at the last look."""
+        return path in self._sights
 
     def forget(self, path: Path) -> None:
         """Take it that a file has gone."""

@@ -34,6 +34,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("desk")
     (folder / "scans").mkdir()
     (folder / "pages-with-truth").mkdir()
+    (folder / "inbox").mkdir()
     write_mnist(folder / "cache" / "digitocr", 300, 60)
     shutil.copy(SAMPLES / "receipt.jpg", folder / "pages-with-truth")
     receipt = " ".join((SAMPLES / "receipt.txt").read_text("utf-8").split())
@@ -81,6 +82,9 @@ def test_command_runs(command: str, desk: Path) -> None:
         pytest.importorskip("pypdfium2")
     if command.startswith("digitocr train"):
         command += " --epochs 1"  # of hundreds: that it learns is tested elsewhere
+    if command.startswith("digitocr watch"):
+        pytest.importorskip("watchfiles")
+        command = f"timeout --preserve-status 15 {command}"  # it ends when it is asked to
     if "mine.safetensors" in command and not (desk / "mine.safetensors").exists():
         shutil.copy(SAMPLES.parent / "models" / "digits.safetensors", desk / "mine.safetensors")
     done = in_shell(command, desk)

@@ -176,15 +176,16 @@ def test_what_is_moved_stays_read_and_replaces_nothing(
 def test_what_is_being_read_is_finished(
     number: int, code: ExitCode, inbox: Path, tmp_path: Path, page: bytes
 ) -> None:
-    names = ["1slow.png", "2slow.png", "3slow.png"]
-    for name in (*names, "1slow-gone.png"):
+    for name in ("1slow.png", "2slow.png", "3gone.png", "4slow.png", "5slow.png"):
         (inbox / name).write_bytes(page)
     with watching(tmp_path) as running:
-        (inbox / "1slow-gone.png").rename(tmp_path / "gone.png")
         running.until(lambda: (tmp_path / "out" / "1slow.png.json").exists())
+        (inbox / "3gone.png").unlink()  # its turn is next but one
+        running.until(lambda: (tmp_path / "out" / "2slow.png.json").exists())
         time.sleep(0.5)
         assert running.end(number) == code
-    assert [*files(tmp_path)] == names[:2]
+    assert [*files(tmp_path)] == ["1slow.png", "2slow.png", "4slow.png"]
+    assert "3gone" not in running.text
     assert failed(tmp_path) == {}
     run = json.loads((tmp_path / "out" / "run.json").read_text())
     assert run["interrupted"] is (number == signal.SIGINT)
