@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -159,15 +160,18 @@ def test_what_is_moved_stays_read_and_replaces_nothing(
     assert files(tmp_path) == read
     assert not list(elsewhere.rglob(".*"))
 
-    done = inbox / "done"  # it is empty: the names of the other's are known all the same
+    done = inbox / "done"  # the names of what was moved elsewhere are known all the same
     (inbox / "1.png").write_bytes(other)
+    (done / "sub").mkdir(parents=True)
+    for folder in (inbox, done):  # as if it had been stopped before the last step of moving
+        shutil.copy2(elsewhere / "sub" / "1.png", folder / "sub" / "1.png")
     with watching(tmp_path, "--done", str(done)) as running:
-        running.until(lambda: (done / "1-3.png").exists())
+        running.until(lambda: (done / "1-3.png").exists() and not any(inbox.glob("sub/*")))
         assert running.end() == ExitCode.SOME_FAILED
     assert files(tmp_path) == {"1-2.png": ["57"], "1-3.png": ["57"], **read}
     assert failed(tmp_path) == {"bad.png": "is empty (0 bytes)"}
     left = [path for path in inbox.rglob("*") if path.is_file()]
-    assert sorted(path.name for path in left) == ["1-3.png", "bad.png"]
+    assert sorted(path.name for path in left) == ["1-3.png", "1.png", "bad.png"]
 
 
 @pytest.mark.parametrize(
