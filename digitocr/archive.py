@@ -15,6 +15,7 @@ from digitocr import writers
 from digitocr.inbox import Inbox, size_and_time
 from digitocr.journal import Journal, sync_folder
 from digitocr.records import Source
+from digitocr.results import sweep
 
 _CHUNK = 1 << 20  # bytes copied at a time
 
@@ -30,6 +31,7 @@ class Archive:
         self, folder: Path, inbox: Inbox, journal: Journal, warn: Callable[[str], None]
     ) -> None:
         """Begin; `journal` knows the names of what was read, `warn` is given sentences."""
+        sweep(folder, journal.names())  # what a killed run was copying
         self._folder, self._inbox, self._journal, self._warn = folder, inbox, journal, warn
         self._names: dict[Path, str] = {}  # of files that are not moved yet
 

@@ -27,7 +27,7 @@ _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the mos
 _AHEAD = 4  # files begun for each worker: enough that none waits for its next
 # The views of all files are written anew no sooner than after so many seconds, and after so many
 # times what writing them took: with 100,000 files that is minutes.
-_VIEWS, _VIEWS_SHARE = 5.0, 20
+_VIEWS, _VIEWS_SHARE = 5.0, 10
 
 
 class Watch:
