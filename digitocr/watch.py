@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor, Future, wait
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from threading import Event
 from types import FrameType
@@ -204,23 +205,27 @@ class Watch:
         start = time.monotonic()
         self._journal.flush()
         report = Report(interrupted=interrupted, seconds=time.perf_counter() - self._start)
-        for done in self._ended():
+        names = self._shown()
+        for done in self._ended(names):
             report.add(done)
-        inputs = [str(self._inbox.folder)]
-        left_out = write_views(
-            self._ended, report, inputs, self._settings, self._model, self._output
-        )
+        ended, inputs = partial(self._ended, names), [str(self._inbox.folder)]
+        left_out = write_views(ended, report, inputs, self._settings, self._model, self._output)
         end = time.monotonic()
         self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
         return report, left_out
 
-    def _ended(self) -> Iterator[Done]:
-        """Yield how all files ended that the views are made of, by their names in natural order."""
+    def _shown(self) -> list[str]:
+        """Return the names, in natural order, of the files that the views are made of."""
+        found = ((name, self._journal[name]) for name in self._journal.names())
+        shown = (name for name, done in found if done and (done.error or self._fits(done)))
+        return sorted(shown, key=natural_key)
+
+    def _ended(self, names: Iterable[str]) -> Iterator[Done]:
+        """Yield how files ended, and what is there and is no file to read."""
         for unread in self._inbox.unread:
             yield Done(unread.file, error=unread.error)
-        for name in sorted(self._journal.names(), key=natural_key):
-            done = self._journal[name]
-            if done and (done.error is not None or self._fits(done)):
+        for name in names:
+            if done := self._journal[name]:
                 yield done
 
     def _fits(self, done: Done) -> bool:
