@@ -259,7 +259,7 @@ def _forget_tables(folder: Path, source: Source, page: int, first: int) -> None:
 
 
 def _target(folder: Path, source: Source, ending: str) -> Path:
-    return folder / f"{source.name}.{ending}"
+    return writers.inside(folder, f"{source.name}.{ending}")
 
 
 def _write_picture(folder: Path, source: Source, page: Page, result: PageResult) -> None:
@@ -275,12 +275,14 @@ def _keep_pictures(folder: Path, name: str, page: Page, result: PageResult) -> N
         kept.mkdir(parents=True, exist_ok=True)
         for i, number in enumerate(result.numbers, 1):
             picture = cutting(page.gray, number.box, result.rotation)
-            (kept / sheets.picture_name(page.number, i)).write_bytes(picture)
+            path = kept / sheets.picture_name(page.number, i)
+            path.unlink(missing_ok=True)  # it may be a link
+            path.write_bytes(picture)
 
 
 def _pictures(folder: Path, name: str) -> Path:
     """Return where the pictures of a file's numbers are; its name may be a path, and long."""
-    return folder / _PARTS / hashlib.sha256(os.fsencode(name)).hexdigest()
+    return writers.inside(folder, f"{_PARTS}/{hashlib.sha256(os.fsencode(name)).hexdigest()}")
 
 
 @contextmanager
@@ -331,9 +333,11 @@ def _forget(source: Source, output: Output) -> None:
     if output.folder is None:
         return
     for ending in ("csv", "json", "form.csv"):
-        with suppress(OSError):  # there is none, or its name is too long or that of a folder
+        # There is none, its name is too long or that of a folder, or it is not in the folder.
+        with suppress(OSError, InputUnreadable):
             _target(output.folder, source, ending).unlink()
-    _forget_pages(output.folder, source, set())
+    with suppress(InputUnreadable):
+        _forget_pages(output.folder, source, set())
 
 
 def _forget_pages(folder: Path, source: Source, kept: set[int]) -> None:
@@ -398,6 +402,7 @@ def _write_workbook(folder: Path, report: Report, failed: Sequence[Unread]) -> l
     made, path = folder / _PARTS / "numbers.xlsx", folder / "numbers.xlsx"
     with _writing(path):
         made.parent.mkdir(exist_ok=True)
+        made.unlink(missing_ok=True)  # it may be a link
         left_out = sheets.write_workbook(made, _all_shown(folder, report), failed)
         with made.open("rb") as content:
             writers.write(path, iter(lambda: content.read(1 << 20), b""))
@@ -444,6 +449,7 @@ def _about_run(
             "known": {part: text for part, text in asdict(settings.known).items() if text},
             "pages": settings.pages,
             "dpi": settings.dpi,
+            "limits": asdict(settings.limits),
             **({"form": writers.utf8_name(str(settings.form))} if settings.form else {}),
             "formats": list(output.formats),
             "annotate": output.annotate,

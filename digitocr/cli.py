@@ -42,6 +42,7 @@ app = typer.Typer(
 _FORMATS = ("csv", "json", "xlsx")
 _STDOUT = "-"
 _KNOWN = "What is known about the numbers"
+_LIMITS = "Limits for each file, against hostile ones"
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say more; show tracebacks of errors.")
@@ -208,6 +209,36 @@ def scan(
             help="Read the fields of this form, and nothing else (see: digitocr form --help).",
         ),
     ] = None,
+    max_pixels: Annotated[
+        int,
+        typer.Option(
+            metavar="MILLIONS",
+            min=1,
+            max=1000,
+            help="Millions of pixels of a page.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 200,
+    max_memory: Annotated[
+        int,
+        typer.Option(
+            metavar="MB", min=1, help="Memory that decoding a page takes.", rich_help_panel=_LIMITS
+        ),
+    ] = 2000,
+    max_pages: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=100_000,
+            help="Pages to read of a document.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 10_000,
+    follow_symlinks: Annotated[
+        bool,
+        typer.Option("--follow-symlinks", help="Also read what links out of folders lead to."),
+    ] = False,
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False,
@@ -224,7 +255,7 @@ def scan(
     with _reported(verbose):
         from digitocr.known import rule_of
         from digitocr.pageranges import page_ranges
-        from digitocr.records import Known, Settings
+        from digitocr.records import Known, Limits, Settings
 
         known = Known(digits, pattern, within, check, listed)
         rule_of(known)  # says now what is wrong with it
@@ -243,9 +274,10 @@ def scan(
             pages=pages,
             dpi=dpi,
             form=form,
+            limits=Limits(max_pixels * 10**6, max_memory * 10**6, max_pages),
         )
         target = _output(output, formats, annotate, excel)
-        found = _found(inputs, target)
+        found = _found(inputs, target, follow_symlinks)
         if dry_run:
             raise typer.Exit(_show_plan(found))
         report = _scan(inputs, found, settings, target, verbose, quiet)
@@ -299,12 +331,12 @@ def _kinds(formats: str) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def _found(inputs: list[str], target: Output) -> list[Source | Unread]:
+def _found(inputs: list[str], target: Output, follow: bool) -> list[Source | Unread]:
     """Return what there is to read; raise NothingToRead where nothing is."""
     from digitocr.records import Source, Unread
     from digitocr.sources import find_sources
 
-    found = find_sources(inputs, target.folder)
+    found = find_sources(inputs, target.folder, follow)
     if not any(isinstance(one, Source) for one in found):
         for one in found:
             if isinstance(one, Unread):
