@@ -282,12 +282,15 @@ def _keep_pictures(folder: Path, name: str, page: Page, result: PageResult) -> N
 
 def _pictures(folder: Path, name: str) -> Path:
     """Return where the pictures of a file's numbers are; its name may be a path, and long."""
-    return writers.inside(folder, f"{_PARTS}/{hashlib.sha256(os.fsencode(name)).hexdigest()}")
+    digest = hashlib.sha256(os.fsencode(name)).hexdigest()
+    return writers.inside(folder, f"{_PARTS}/{digest}/picture").parent
 
 
 @contextmanager
 def pictures_removed(output: Output) -> Iterator[None]:
     """Leave no pictures of numbers behind, however a run ends; a killed one's go with the next."""
+    if output.folder and (output.folder / _PARTS).is_symlink():
+        (output.folder / _PARTS).unlink()  # nothing is written through links
     try:
         yield
     finally:

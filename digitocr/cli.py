@@ -81,8 +81,8 @@ def _reported(verbose: bool = False) -> Iterator[None]:
 
 def _fail(sentence: str, code: ExitCode, verbose: bool) -> NoReturn:
     """Say why a command ends, and end it."""
-    if verbose and sys.stderr:
-        traceback.print_exc()
+    if verbose:
+        _say_lines(traceback.format_exc())
     _say(f"error: {sentence}")
     raise typer.Exit(code) from None
 
@@ -93,6 +93,12 @@ def _say(text: str) -> None:
 
     if sys.stderr:  # closed by `2>&-`; print would write into the results on stdout
         print(printable(text), file=sys.stderr)
+
+
+def _say_lines(text: str) -> None:
+    """Print lines, a traceback's, which may hold file names, to stderr."""
+    for line in text.splitlines():
+        _say(line)
 
 
 def _show_version(wanted: bool) -> None:
@@ -406,8 +412,8 @@ def _say_done(done: Done, verbose: bool) -> None:
     """Say how one file ended: always that it failed, else only when asked to say more."""
     if done.error:
         _say(f"error: {done.file}: {done.error}.")
-        if verbose and done.trace and sys.stderr:
-            sys.stderr.write(done.trace)
+        if verbose:
+            _say_lines(done.trace)
     for misfit in done.misfits:
         _say(f"error: {done.file}: {misfit}.")
     if verbose and not done.error:

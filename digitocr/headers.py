@@ -76,7 +76,7 @@ def read_header(data: Data) -> Header | None:
     if header is None:
         return None
     largest = header.largest or header.width * header.height
-    memory = header.memory or largest * _HELD[header.format]
+    memory = header.memory or largest * _HELD.get(header.format, 0)
     return replace(header, largest=largest, memory=memory)
 
 
