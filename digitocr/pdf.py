@@ -30,7 +30,7 @@ _SCAN = 0.5
 _LAYER = 0.1
 _COLOUR = 16  # pixels; a picture with fewer both across and down is a coloured ground
 _INVISIBLE = {3, 7}  # text render modes: what OCR put behind a scan (ISO 32000-1, table 106)
-_HELD = 7  # bytes that a pixel takes while a page is drawn (tests/fuzz/bombs.py)
+_HELD = 7  # bytes that a pixel of a scan in colour takes: unpacked, drawn and grey
 _PDFIUM = Lock()  # pdfium is not made for threads
 
 
