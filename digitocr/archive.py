@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from digitocr import writers
+from digitocr.errors import InputUnreadable
 from digitocr.inbox import Inbox, size_and_time
 from digitocr.journal import Journal, sync_folder
 from digitocr.records import Source
@@ -65,9 +66,11 @@ class Archive:
         if path is None or path.is_symlink() or not self._inbox.as_it_was(source):
             return
         try:
-            _move(path, self._folder / source.name)
+            _move(path, writers.inside(self._folder, source.name))
         except OSError as error:
             self._warn(f"{path}: can't be moved to {self._folder}: {error.strerror}")
+        except InputUnreadable:
+            self._warn(f"{path}: can't be moved to {self._folder}: a link there leads elsewhere")
         else:
             self._names.pop(path, None)
             self._inbox.forget(path)

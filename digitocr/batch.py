@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -14,12 +15,13 @@ from threading import Event
 from types import FrameType, TracebackType
 
 from digitocr import engines, journal, work
-from digitocr.errors import OutputUnwritable
+from digitocr.errors import InputUnreadable, OutputUnwritable
 from digitocr.journal import Done, Journal, Stamp
 from digitocr.model import Model
 from digitocr.records import Settings, Source, Unread
 from digitocr.results import Output, sweep
 from digitocr.views import Report
+from digitocr.writers import inside
 
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
 # Files begun and not yet counted, for each worker: enough that none waits for its next. Where
@@ -124,7 +126,8 @@ class Run:
         if not alone:
             from digitocr.processes import Processes  # one file alone does not wait for it
 
-            engine = Processes(workers, timeout or TIMEOUT)
+            memory = self._job.settings.limits.process
+            engine = Processes(workers, timeout or TIMEOUT, memory)
         with engine:
             for done, text in self._outcomes(engine, workers, stop):
                 if self._journal:
@@ -205,16 +208,18 @@ def why_again(folder: Path, done: Done, now: Stamp | None) -> str | None:
         return "the model has changed"
     if done.stamp != now:
         return "inputs have changed"
-    if not all(_has_size(folder / name, size) for name, size in done.written.items()):
+    if not all(_has_size(folder, name, size) for name, size in done.written.items()):
         return "results are gone"
     return None
 
 
-def _has_size(path: Path, size: int) -> bool:
+def _has_size(folder: Path, name: str, size: int) -> bool:
+    """Tell whether a result is there, as it was written: no link, and through none."""
     try:
-        return path.stat().st_size == size
-    except OSError:
+        found = inside(folder, name).lstat()
+    except (OSError, InputUnreadable):
         return False
+    return stat.S_ISREG(found.st_mode) and found.st_size == size
 
 
 def cores() -> int:

@@ -69,8 +69,8 @@ def _reported(verbose: bool = False) -> Iterator[None]:
 
 def _fail(sentence: str, code: ExitCode, verbose: bool) -> NoReturn:
     """Say why a command ends, and end it."""
-    if verbose and sys.stderr:
-        traceback.print_exc()
+    if verbose:
+        _say_lines(traceback.format_exc())
     _say(f"error: {sentence}")
     raise typer.Exit(code) from None
 
@@ -81,6 +81,12 @@ def _say(text: str) -> None:
 
     if sys.stderr:  # closed by `2>&-`; print would write into the results on stdout
         print(printable(text), file=sys.stderr)
+
+
+def _say_lines(text: str) -> None:
+    """Print lines, a traceback's, which may hold file names, to stderr."""
+    for line in text.splitlines():
+        _say(line)
 
 
 def _warn(sentence: str) -> None:
@@ -133,7 +139,7 @@ def scan(
     with _reported(verbose):
         settings = reading.settings()
         target = reading.output(output)
-        found = _found(inputs, target)
+        found = _found(inputs, target, reading.follow_symlinks)
         if dry_run:
             raise typer.Exit(_show_plan(found))
         manner = Manner(reading.workers, reading.timeout, restart, verbose, quiet)
@@ -141,12 +147,12 @@ def scan(
         raise typer.Exit(report.exit_code)
 
 
-def _found(inputs: list[str], target: Output) -> list[Source | Unread]:
+def _found(inputs: list[str], target: Output, follow: bool) -> list[Source | Unread]:
     """Return what there is to read; raise NothingToRead where nothing is."""
     from digitocr.records import Source, Unread
     from digitocr.sources import find_sources
 
-    found = find_sources(inputs, target.folder)
+    found = find_sources(inputs, target.folder, follow=follow)
     if not any(isinstance(one, Source) for one in found):
         for one in found:
             if isinstance(one, Unread):
@@ -238,6 +244,7 @@ def watch(
     """
     with _reported(verbose):
         from digitocr import show
+        from digitocr.inbox import Inbox
         from digitocr.model import load_model
         from digitocr.watch import Watch
 
@@ -249,7 +256,8 @@ def watch(
         archive = None if done is None else Path(done)
         model = load_model(settings.model)
         manner = Manner(reading.workers, reading.timeout, False, verbose, quiet)
-        with Watch(Path(inbox), settings, model, target, archive, _warn) as watching:
+        folder = Inbox(Path(inbox), target.folder, archive, follow=reading.follow_symlinks)
+        with Watch(folder, settings, model, target, archive, _warn) as watching:
             report = _watch(watching, manner)
         if not quiet:
             show.summary(report, model.review_line(settings), output)
@@ -276,8 +284,8 @@ def _say_done(done: Done, counts: bool, trace: bool) -> None:
     """Say how one file ended: always that it failed, else only where its counts are wanted."""
     if done.error:
         _say(f"error: {done.file}: {done.error}.")
-        if trace and done.trace and sys.stderr:
-            sys.stderr.write(done.trace)
+        if trace:
+            _say_lines(done.trace)
     for misfit in done.misfits:
         _say(f"error: {done.file}: {misfit}.")
     if counts and not done.error:

@@ -26,8 +26,8 @@ from digitocr.align import Reference, as_reference
 from digitocr.errors import ExtraMissing, InputUnreadable, WrongUsage
 from digitocr.ink import find_dark, find_ink
 from digitocr.known import rule_of
-from digitocr.pages import MAX_PIXELS, read_pages
-from digitocr.records import Box, Field, Gray, Known, Mask, Source
+from digitocr.pages import read_pages
+from digitocr.records import Box, Field, Gray, Known, Limits, Mask, Source
 from digitocr.writers import form_columns
 
 if sys.version_info >= (3, 11):
@@ -36,6 +36,7 @@ else:
     import tomli as tomllib
 
 _MOST_BYTES = 1_000_000
+_MOST_COUNTED = 10**9
 _MOST_FIELDS, _MOST_CELLS, _MOST_NAME = 1000, 100, 100  # the last: characters
 _AROUND = 0.5  # of a field's height: writing that sticks out of it may cross what is printed there
 _KEYS = {"picture", "size", "filled", "field"}
@@ -76,11 +77,12 @@ def _load(path: Path, _changed: int) -> Form:
     """Return the form in a file; kept, so that each page does not load it again."""
     try:
         described = tomllib.loads(path.read_text("utf-8"))
-        return _form(described, path.parent)
     except OSError as error:
         raise WrongUsage(f"{path}: can't be read: {error.strerror}", _ADVICE) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise WrongUsage(f"{path}: is no TOML: {error}", _ADVICE) from error
+    try:
+        return _form(described, path.parent)
     except _Wrong as error:
         raise WrongUsage(f"{path}: {error}", _ADVICE) from error
 
@@ -136,7 +138,7 @@ def _check_keys(described: Mapping[str, Any], known: set[str]) -> None:
 
 def _reference(name: Any, folder: Path) -> Reference:
     """Return the first page of a picture as what pages are brought onto."""
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or "\0" in name:
         raise _Wrong("picture is no file name")
     try:
         page = next(read_pages(Source(name, folder / name)))
@@ -148,14 +150,19 @@ def _reference(name: Any, folder: Path) -> Reference:
 
 
 def _size(value: Any) -> tuple[int, int]:
-    if not _are_whole(value, 2) or min(value) < 1 or value[0] * value[1] > MAX_PIXELS:
+    if not _are_whole(value, 2) or min(value) < 1 or value[0] * value[1] > Limits().pixels:
         raise _Wrong("size is no [width, height] in pixels")
     return value[0], value[1]
 
 
 def _are_whole(value: Any, n: int) -> bool:
     """Tell whether a value is a list of n whole numbers."""
-    return isinstance(value, list) and len(value) == n and all(type(one) is int for one in value)
+    return isinstance(value, list) and len(value) == n and all(map(_is_whole, value))
+
+
+def _is_whole(value: Any) -> bool:
+    """Tell whether a value is a whole number, no larger than pixels are counted to."""
+    return type(value) is int and abs(value) < _MOST_COUNTED
 
 
 def _named_field(described: Any, number: int, folder: Path, size: tuple[int, int]) -> Field:
@@ -196,14 +203,14 @@ def _known(described: Mapping[str, Any], folder: Path) -> Known:
     """Return what is known about a field's number."""
     digits = described.get("digits")
     texts = {
-        "digits": str(digits) if type(digits) is int else digits,
+        "digits": str(digits) if _is_whole(digits) else digits,
         "pattern": described.get("pattern"),
         "within": described.get("range"),
         "check": described.get("check"),
         "listed": described.get("list"),
     }
     for key, text in texts.items():
-        if text is not None and not isinstance(text, str):
+        if text is not None and not (isinstance(text, str) and "\0" not in text):
             raise _Wrong(f"{ {'within': 'range', 'listed': 'list'}.get(key, key) } is no text")
     if texts["listed"]:
         texts["listed"] = str(folder / texts["listed"])

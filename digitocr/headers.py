@@ -16,9 +16,17 @@ from typing import TypeAlias
 Data: TypeAlias = bytes | bytearray  # a file, or a part of one
 
 # TIFF 6.0 tags, also used by EXIF 2.32
-_WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT = 256, 257, 274, 277, 282, 296
-_TAGS = {_WIDTH, _HEIGHT, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT}
-_MAX_PAGES = 100_000  # counted no further
+_WIDTH, _HEIGHT, _BITS, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT = (
+    *(256, 257, 258, 274, 277, 282, 296),
+)
+_TILE_WIDTH, _TILE_HEIGHT, _KIND = 322, 323, 339
+_TAGS = {_WIDTH, _HEIGHT, _BITS, _ORIENTATION, _SAMPLES, _X_RESOLUTION, _UNIT}
+_TAGS |= {_TILE_WIDTH, _TILE_HEIGHT, _KIND}
+_FLOAT = 3  # a kind of numbers
+MOST_PAGES = 100_000  # one more is counted, and no further
+# Bytes of memory that reading takes for each pixel until it is grey, as `tests/fuzz/bombs.py`
+# measures them; those of other formats depend on what their headers say.
+_HELD = {"BMP": 8, "WebP": 8, "GIF": 7, "AVIF": 17, "HEIF": 8}
 # Brands of an ISO base media file: AVIF 1.1 (section 6), HEIF (ISO/IEC 23008-12, annexes B and E)
 _BRANDS = {
     "AVIF": {b"avif", b"avis"},
@@ -28,6 +36,8 @@ _BRANDS = {
 # for each number of quarter turns to the left; ISO/IEC 23008-12, 6.5.10 and 6.5.12, in the order
 # that MIAF (ISO/IEC 23000-22) asks for
 _ORIENTATIONS = {None: (1, 8, 3, 6), 0: (4, 5, 2, 7), 1: (2, 7, 4, 5)}
+_PROGRESSIVE = {0xFFC2, 0xFFC6, 0xFFCA, 0xFFCE}  # frame headers (ITU T.81, table B.1)
+_MOST_SCANS = 100  # of a JPEG; cameras and programs write about ten
 # Dots per metre, as PNG and BMP give them, or per unit of JFIF (1, 2) or TIFF (2, 3) → per inch.
 _METRE, _INCH, _CENTIMETRE = 0.0254, 1.0, 2.54
 
@@ -44,6 +54,7 @@ class Header:
     # Of a TIFF: for each page the four bytes that link to its directory, as they stand in the file.
     links: tuple[bytes, ...] = ()
     largest: int = 0  # pixels of the largest page
+    memory: int = 0  # bytes that decoding the page takes that takes most
     gray_alpha: bool = False  # a TIFF page with grey and transparency, which OpenCV drops
 
     @property
@@ -62,9 +73,11 @@ def read_header(data: Data) -> Header | None:
         header = _by_magic(data)
     except (struct.error, IndexError, KeyError, ZeroDivisionError) as error:
         raise ValueError("its header is damaged or ends early") from error
-    if header and not header.largest:
-        return replace(header, largest=header.width * header.height)
-    return header
+    if header is None:
+        return None
+    largest = header.largest or header.width * header.height
+    memory = header.memory or largest * _HELD.get(header.format, 0)
+    return replace(header, largest=largest, memory=memory)
 
 
 def _by_magic(data: Data) -> Header | None:
@@ -81,7 +94,7 @@ def _by_magic(data: Data) -> Header | None:
     if data[:6] in (b"GIF87a", b"GIF89a"):
         return Header("GIF", *struct.unpack_from("<HH", data, 6))
     if data.startswith(b"\xff\x4f\xff\x51"):
-        return Header("JPEG 2000", *_codestream_size(data, 0))
+        return _codestream(data, 0)
     if data.startswith(b"\0\0\0\x0cjP  \r\n\x87\n"):
         return _jp2(data)
     if data[4:8] == b"ftyp":
@@ -94,7 +107,10 @@ def _png(data: Data) -> Header:
 
     OpenCV takes memory for a chunk, up to 4 GB, before it finds that the file ends earlier.
     """
-    header, place, kind = Header("PNG", *struct.unpack_from(">II", data, 16)), 8, b""
+    width, height, bits, colour = struct.unpack_from(">IIBB", data, 16)
+    held = 2 * {0: 1, 2: 3, 3: 4, 4: 4, 6: 4}[colour] * (2 if bits == 16 else 1)
+    header = Header("PNG", width, height, memory=width * height * held)
+    place, kind = 8, b""
     while kind != b"IEND":
         length, kind = struct.unpack_from(">I4s", data, place)
         body, end = place + 8, place + 8 + length
@@ -107,6 +123,21 @@ def _png(data: Data) -> Header:
             header = replace(header, orientation=_exif_orientation(data[body:end]))
         place = end + 4
     return header
+
+
+def png_picture(data: Data) -> bytearray:
+    """Return a PNG that has been read by `read_header` with its picture alone.
+
+    OpenCV unpacks texts and colour profiles too, which may be 1000 times larger than the file.
+    """
+    bare, place, kind = bytearray(data[:8]), 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, place)
+        end = place + 12 + length
+        if kind[:1].isupper() or kind == b"tRNS":
+            bare += data[place:end]
+        place = end
+    return bare
 
 
 def _jpeg(data: Data) -> Header:
@@ -122,8 +153,13 @@ def _jpeg(data: Data) -> Header:
         elif marker == 0xFFE1 and data[body : body + 6] == b"Exif\0\0":
             orientation = _exif_orientation(data[body + 6 : end])
         elif 0xFFC0 <= marker <= 0xFFCF and marker not in (0xFFC4, 0xFFC8, 0xFFCC):
-            height, width = struct.unpack_from(">HH", data, body + 1)
-            return Header("JPEG", width, height, dpi, orientation)
+            height, width, channels = struct.unpack_from(">HHB", data, body + 1)
+            # Of a progressive one all coefficients are kept, 16 bits each.
+            held = 1 + 2 * channels if marker in _PROGRESSIVE else 2
+            if data.count(b"\xff\xda", end) > _MOST_SCANS:  # each may go over all pixels
+                raise ValueError(f"its picture is in more than {_MOST_SCANS} parts")
+            memory = width * height * held
+            return Header("JPEG", width, height, dpi, orientation, memory=memory)
         elif marker < 0xFFC0 or 0xFFD0 <= marker <= 0xFFDA:
             raise ValueError("its picture begins before its header")
         place = place + 1 if marker == 0xFFFF else end  # 0xFF may be repeated as filling
@@ -166,7 +202,7 @@ def _tiff(data: Data) -> Header:
     order = _byte_order(data)
     pages: list[dict[int, float]] = []
     links, unread = [bytes(data[4:8])], len(data)
-    while any(links[-1]) and len(pages) < _MAX_PAGES:
+    while any(links[-1]) and len(pages) <= MOST_PAGES:
         place = struct.unpack(order + "I", links[-1])[0]
         tags, end = _directory(data, place, order)
         pages.append(tags)
@@ -182,9 +218,22 @@ def _tiff(data: Data) -> Header:
         dpi=_dpi(first.get(_X_RESOLUTION, 0), units.get(first.get(_UNIT, 2))),
         orientation=_orientation(first),
         links=tuple(links[: len(pages)]),
-        largest=int(max(page[_WIDTH] * page[_HEIGHT] for page in pages)),
+        largest=int(max(map(_tiff_pixels, pages))),
+        memory=int(max(_tiff_pixels(page) * _tiff_held(page) for page in pages)),
         gray_alpha=any(page.get(_SAMPLES) == 2 for page in pages),
     )
+
+
+def _tiff_pixels(page: dict[int, float]) -> float:
+    """Return the pixels of a TIFF page, filled up to those of a tile."""
+    width = max(page[_WIDTH], page.get(_TILE_WIDTH, 0))
+    return width * max(page[_HEIGHT], page.get(_TILE_HEIGHT, 0))
+
+
+def _tiff_held(page: dict[int, float]) -> float:
+    """Return the bytes that a pixel of a TIFF page takes while it is decoded."""
+    size = max(1.0, page.get(_BITS, 1) / 8) * page.get(_SAMPLES, 1)
+    return size * (4 if page.get(_KIND) == _FLOAT else 2)
 
 
 def _boxes(data: Data, start: int, end: int) -> Iterator[tuple[bytes, int, int]]:
@@ -221,16 +270,18 @@ def _jp2(data: Data) -> Header:
         for _, body, _ in _boxes(data, *resolutions):
             _, _, over, under, _, exponent = struct.unpack_from(">HHHHbb", data, body)
             dpi = _dpi(over / under * 10.0**exponent, _METRE)  # the last: for showing
-    size = _codestream_size(data, _box(data, b"jp2c", 0, len(data))[0])
-    return Header("JPEG 2000", *size, dpi)
+    return replace(_codestream(data, _box(data, b"jp2c", 0, len(data))[0]), dpi=dpi)
 
 
-def _codestream_size(data: Data, start: int) -> tuple[int, int]:
-    """Return the width and height that a JPEG 2000 codestream gives (SIZ: ITU T.800, A.5.1)."""
+def _codestream(data: Data, start: int) -> Header:
+    """Return what a JPEG 2000 codestream says of itself (SIZ: ITU T.800, A.5.1)."""
     right, bottom, left, top = struct.unpack_from(">IIII", data, start + 8)
+    channels = struct.unpack_from(">H", data, start + 40)[0]
     if right <= left or bottom <= top:
         raise ValueError("its header is damaged")
-    return right - left, bottom - top
+    width, height = right - left, bottom - top
+    held = 2 + 5 * channels  # they are decoded to 32 bits
+    return Header("JPEG 2000", width, height, memory=width * height * held)
 
 
 def _heif(data: Data) -> Header | None:
@@ -290,10 +341,13 @@ def _directory(data: Data, place: int, order: str) -> tuple[dict[int, float], in
     count = struct.unpack_from(order + "H", data, place)[0]
     end = place + 2 + 12 * count
     tags = {}
-    for tag, kind, _, value in struct.iter_unpack(order + "HHI4s", data[place + 2 : end]):
+    for tag, kind, n, value in struct.iter_unpack(order + "HHI4s", data[place + 2 : end]):
         if tag not in _TAGS:
             continue
-        if kind == 3:  # SHORT
+        if kind == 3:  # SHORT; of several the first
+            if n > 2:  # stored elsewhere
+                far = struct.unpack(order + "I", value)[0]
+                value = data[far : far + 2].ljust(2, b"\0")
             tags[tag] = struct.unpack(order + "H", value[:2])[0]
         elif kind == 4:  # LONG
             tags[tag] = struct.unpack(order + "I", value)[0]

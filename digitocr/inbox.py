@@ -34,9 +34,12 @@ class _Sight:
 class Inbox:
     """A folder that fills, walked again and again."""
 
-    def __init__(self, folder: Path, *apart: Path | None) -> None:
-        """Begin; the folders `apart` are passed over where they lie in it."""
-        self.folder, self._apart = folder, apart
+    def __init__(self, folder: Path, *apart: Path | None, follow: bool = False) -> None:
+        """Begin; the folders `apart` are passed over where they lie in it.
+
+        Links that lead out of it are followed where `follow` says so.
+        """
+        self.folder, self._apart, self._follow = folder, apart, follow
         self._sights: dict[Path | str, _Sight] = {}
         self._restless = True  # something may have changed since the last look
         self._soonest = self._latest = 0.0
@@ -71,7 +74,8 @@ class Inbox:
     def _look(self, now: float) -> None:
         sights: dict[Path | str, _Sight] = {}
         # An absolute path is never taken for a glob or for stdin.
-        for one in find_sources([str(self.folder.absolute())], *self._apart):
+        inputs = [str(self.folder.absolute())]
+        for one in find_sources(inputs, *self._apart, follow=self._follow):
             key = _key(one)
             before, state = self._sights.get(key), _state(one)
             if before and before.state == state:

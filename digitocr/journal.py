@@ -77,6 +77,8 @@ class Journal:
         # Where each file's last line begins.
         self._places = dict.fromkeys(names or (), -1)
         try:
+            if self._path.is_symlink():  # nothing is written through links
+                self._path.unlink()
             with ExitStack() as opened:
                 self._file: BinaryIO = self._path.open("a+b", buffering=0)
                 opened.callback(self._file.close)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import importlib
 import re
+import warnings
 from collections.abc import Callable
 from functools import lru_cache, partial
 from pathlib import Path
@@ -60,8 +61,10 @@ def _counted(text: str) -> Holds:
 
 def _patterned(text: str) -> Holds:
     try:
-        pattern = re.compile(text, re.ASCII)
-    except re.error as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what may mean something else one day
+            pattern = re.compile(text, re.ASCII)
+    except (re.error, OverflowError, RecursionError) as error:
         raise WrongUsage(f"--pattern {text}: is no regular expression: {error}") from error
     return lambda number: pattern.fullmatch(number) is not None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import reprlib
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -20,11 +21,15 @@ from digitocr.records import Answers, ColumnScores, Crops, ModelId, Scores, Sett
 
 PIXELS, CLASSES = 784, 10
 _MOST_BYTES = 100_000_000  # the supplied network has 1.6 MB
+_MOST = 1e300  # of a card's numbers: a whole one may be larger than a float can be
 _SUFFIX = ".safetensors"
 
 _DIGITS_SHOWN = 2.0  # for each mark that is none, where the card does not say
 STRIP = "strip."  # before the names of the strip reader's arrays
 _LAYERS = 6
+
+# What safetensors and json raise besides for types that NumPy lacks and cards nested too deep.
+_OF_DAMAGE = (ValueError, TypeError, AttributeError, RecursionError)
 
 Weights = NDArray[np.float32]
 _Shapes = dict[str, tuple[int, ...]]
@@ -187,13 +192,15 @@ def _not_found(name: str | Path) -> str:
 def _load(path: Path, _changed: int) -> Model:
     """Return the model in a file; kept, so that each file of a batch does not load it again."""
     try:
+        if not path.is_file():
+            raise ModelUnreadable(f"{path}: is no file")  # a pipe may never end
         if path.stat().st_size > _MOST_BYTES:
             raise ModelUnreadable(f"{path}: is too large for a model of digits")
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
         with safe_open(path, framework="np") as file:
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-            card = json.loads((file.metadata() or {}).get("card", "{}"))
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+            card = json.loads((file.metadata() or {}).get("card", "null"))
+    except (SafetensorError, OSError, *_OF_DAMAGE) as error:
         raise ModelUnreadable(f"{path}: is damaged or no model: {error}") from error
     _check_card(path, card)
     first = {key: array for key, array in arrays.items() if not key.startswith(STRIP)}
@@ -240,7 +247,7 @@ def _check_weights(path: Path, arrays: dict[str, Weights], wanted: _Shapes) -> N
     """Raise ModelUnreadable unless the arrays have the shapes of a network."""
     found = {key: array.shape for key, array in arrays.items()}
     if found != wanted or not all(array.size for array in arrays.values()):
-        raise ModelUnreadable(f"{path}: holds no 784-H-10 network but {found}")
+        raise ModelUnreadable(f"{path}: holds no 784-H-10 network but {reprlib.repr(found)}")
     for array in arrays.values():
         if array.dtype != np.float32 or not np.isfinite(array).all():
             raise ModelUnreadable(f"{path}: has weights that are no finite 32-bit numbers")
@@ -249,7 +256,7 @@ def _check_weights(path: Path, arrays: dict[str, Weights], wanted: _Shapes) -> N
 def _check_card(path: Path, card: object) -> None:
     """Raise ModelUnreadable unless the card has what scores are calibrated with."""
     if not isinstance(card, dict):
-        raise ModelUnreadable(f"{path}: has a card that can't be read")
+        raise ModelUnreadable(f"{path}: has no card that can be read")
     if not 1e-3 <= _number(card, "temperature") <= 1e3:
         raise ModelUnreadable(f"{path}: has a temperature that is no number within 0.001..1000")
     for key in ("digit_chance", "number_chance", "share_wrong"):
@@ -265,7 +272,7 @@ def _are_chances(values: list[Any]) -> bool:
 def _number(card: dict[str, Any], key: str) -> float:
     """Return a number of the card, 1 where it is left out, NaN where it is something else."""
     value = card.get(key, 1)
-    return float(value) if isinstance(value, int | float) else np.nan
+    return float(value) if isinstance(value, int | float) and abs(value) < _MOST else np.nan
 
 
 def _curve(card: dict[str, Any], key: str) -> tuple[list[Any], list[Any]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 STDOUT = "-"
 _FORMATS = ("csv", "json", "xlsx")
 _KNOWN = "What is known about the numbers"
+_LIMITS = "Limits for each file, against hostile ones"
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say more; show tracebacks of errors.")
@@ -120,6 +121,36 @@ class Reading:
             help="Read the fields of this form, and nothing else (see: digitocr form --help).",
         ),
     ] = None
+    max_pixels: Annotated[
+        int,
+        typer.Option(
+            metavar="MILLIONS",
+            min=1,
+            max=1000,
+            help="Millions of pixels of a page.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 200
+    max_memory: Annotated[
+        int,
+        typer.Option(
+            metavar="MB", min=1, help="Memory that decoding a page takes.", rich_help_panel=_LIMITS
+        ),
+    ] = 2000
+    max_pages: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=100_000,
+            help="Pages to read of a document.",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = 10_000
+    follow_symlinks: Annotated[
+        bool,
+        typer.Option("--follow-symlinks", help="Also read what links out of folders lead to."),
+    ] = False
     annotate: Annotated[
         bool, typer.Option("--annotate", help="Also write each page with its readings drawn on.")
     ] = False
@@ -146,7 +177,7 @@ class Reading:
         """
         from digitocr.known import rule_of
         from digitocr.pageranges import page_ranges
-        from digitocr.records import Known, Settings
+        from digitocr.records import Known, Limits, Settings
 
         known = Known(self.digits, self.pattern, self.within, self.check, self.listed)
         rule_of(known)  # says now what is wrong with it
@@ -165,6 +196,7 @@ class Reading:
             pages=self.pages,
             dpi=self.dpi,
             form=self.form,
+            limits=Limits(self.max_pixels * 10**6, self.max_memory * 10**6, self.max_pages),
         )
 
     def output(self, where: str) -> Output:

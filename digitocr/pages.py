@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BufferedIOBase, BytesIO
 from threading import Lock
@@ -15,15 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.errors import ExtraMissing, InputUnreadable
-from digitocr.headers import Header, read_header
+from digitocr.headers import Header, png_picture, read_header
 from digitocr.pageranges import page_ranges
 from digitocr.pdf import count_pages, draw_page, is_pdf
-from digitocr.records import Gray, Page, Source
+from digitocr.records import Gray, Limits, Page, Source
 
-# 200 megapixels: A3 at 600 dpi is 70. Such a page takes 1 GB to decode in colour, 3 GB in 16 bit.
-MAX_PIXELS = 200_000_000
-MAX_PAGES = 10_000
-MAX_BYTES = 2_000_000_000
+_MOST_BYTES = 2_000_000_000  # of a file; a picture's are held in memory
 # File descriptor 2 is the whole process's: one thread at a time may turn it away.
 _STDERR = Lock()
 
@@ -43,13 +40,16 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 }
 
 
-def read_pages(source: Source, wanted: str | None = None, dpi: int = 300) -> Iterator[Page]:
+def read_pages(
+    source: Source, wanted: str | None = None, dpi: int = 300, limits: Limits | None = None
+) -> Iterator[Page]:
     """Yield the pages of a source in grey, one at a time, upright as a viewer shows them.
 
     Args:
         source: a picture, of which the first frame is read where it moves; a TIFF or a PDF.
         wanted: the pages to read, as `page_ranges` takes them; None for all.
         dpi: dots per inch for pages of a PDF that are no scans.
+        limits: what the file may ask for; None for the defaults.
 
     Raises:
         ExtraMissing: a package that reads this kind of file is not installed.
@@ -58,13 +58,15 @@ def read_pages(source: Source, wanted: str | None = None, dpi: int = 300) -> Ite
         WrongUsage: `wanted` names no pages.
     """
     ranges = page_ranges(wanted) if wanted is not None else None
+    limits = limits or Limits()
     try:
         with _opened(source) as file:
             if is_pdf(file):
-                for index in _wanted(count_pages(file), ranges):
-                    yield _pdf_page(file, index, dpi)
+                for index in _wanted(count_pages(file), ranges, limits):
+                    drawn, own_dpi = draw_page(file, index, dpi, limits)
+                    yield Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
             else:
-                yield from _read_image(_whole(file), ranges)
+                yield from _read_image(_whole(file), ranges, limits)
     except OSError as error:
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
 
@@ -74,28 +76,24 @@ def _opened(source: Source) -> BufferedIOBase:
     found = source.path.stat() if source.path else None
     if found and not stat.S_ISREG(found.st_mode):
         raise InputUnreadable("is not a file")  # a pipe or a device may never end
-    if (found.st_size if found else len(source.data or b"")) > MAX_BYTES:
-        raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB")
+    if (found.st_size if found else len(source.data or b"")) > _MOST_BYTES:
+        raise InputUnreadable(f"is larger than {_MOST_BYTES // 10**6} MB")
     return source.path.open("rb") if source.path else BytesIO(source.data or b"")
 
 
-def _wanted(n_pages: int, ranges: Ranges) -> list[int]:
+def _wanted(n_pages: int, ranges: Ranges, limits: Limits) -> list[int]:
     """Return the indices, from 0, of the wanted pages that a document has."""
-    if n_pages > MAX_PAGES:
-        raise InputUnreadable(f"has more than {MAX_PAGES} pages")
-    if ranges is None:
-        return list(range(n_pages))
-    found = [i for i in range(n_pages) if any(i + 1 in wanted for wanted in ranges)]
+    found: Sequence[int] = range(n_pages)
+    if ranges is not None:
+        found = [i for i in found if any(i + 1 in wanted for wanted in ranges)]
     if not found:
         count = "1 page" if n_pages == 1 else f"{n_pages} pages"
         raise InputUnreadable(f"has {count}, none of those that --pages names")
-    return found
-
-
-def _pdf_page(file: BufferedIOBase, index: int, dpi: int) -> Page:
-    """Return a page of a PDF."""
-    drawn, own_dpi = draw_page(file, index, dpi, MAX_PIXELS)
-    return Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
+    if len(found) > limits.pages:
+        raise InputUnreadable(
+            f"has more than {limits.pages} pages; name some with --pages, or raise --max-pages"
+        )
+    return list(found)
 
 
 def _whole(file: BufferedIOBase) -> bytearray:
@@ -106,11 +104,13 @@ def _whole(file: BufferedIOBase) -> bytearray:
     return data
 
 
-def _read_image(data: bytearray, ranges: Ranges) -> Iterator[Page]:
+def _read_image(data: bytearray, ranges: Ranges, limits: Limits) -> Iterator[Page]:
     """Yield the wanted pages of a picture; of one that moves, the first."""
-    header = _checked_header(data)
+    header = _checked_header(data, limits)
+    if header.format == "PNG":
+        data = png_picture(data)
     buffer = np.frombuffer(data, np.uint8)
-    for index in _wanted(header.n_pages, ranges):
+    for index in _wanted(header.n_pages, ranges, limits):
         image = _decode(buffer, header, index)
         if image is None:
             where = f" on page {index + 1} of {header.n_pages}" if header.n_pages > 1 else ""
@@ -121,7 +121,7 @@ def _read_image(data: bytearray, ranges: Ranges) -> Iterator[Page]:
         yield Page(index + 1, _to_gray(image), header.dpi)
 
 
-def _checked_header(data: bytearray) -> Header:
+def _checked_header(data: bytearray, limits: Limits) -> Header:
     """Return the header of an image that may be decoded."""
     if not data:
         raise InputUnreadable("is empty (0 bytes)")
@@ -131,9 +131,9 @@ def _checked_header(data: bytearray) -> Header:
         raise InputUnreadable(f"is damaged: {error}") from error
     if header is None:
         raise InputUnreadable("is no PDF and no image of a known kind, whatever its name says")
-    if header.largest > MAX_PIXELS:
-        size = f"{header.largest // 10**6} million pixels"
-        raise InputUnreadable(f"has {size}, more than {MAX_PIXELS // 10**6}")
+    excess = limits.excess(header.largest, header.memory)
+    if excess:
+        raise InputUnreadable(f"has {excess}")
     return header
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.errors import ExtraMissing, InputUnreadable
+from digitocr.records import Limits
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfImage, PdfObject, PdfPage
@@ -29,6 +30,7 @@ _SCAN = 0.5
 _LAYER = 0.1
 _COLOUR = 16  # pixels; a picture with fewer both across and down is a coloured ground
 _INVISIBLE = {3, 7}  # text render modes: what OCR put behind a scan (ISO 32000-1, table 106)
+_HELD = 7  # bytes that a pixel of a scan in colour takes: unpacked, drawn and grey
 _PDFIUM = Lock()  # pdfium is not made for threads
 
 
@@ -50,7 +52,7 @@ def count_pages(file: BufferedIOBase) -> int:
         return len(document)
 
 
-def draw_page(file: BufferedIOBase, index: int, dpi: float, most: int) -> tuple[Drawn, float]:
+def draw_page(file: BufferedIOBase, index: int, dpi: float, limits: Limits) -> tuple[Drawn, float]:
     """Draw a page as a viewer shows it.
 
     The document is opened for each page, because pdfium keeps all that it has read of one; this
@@ -60,7 +62,7 @@ def draw_page(file: BufferedIOBase, index: int, dpi: float, most: int) -> tuple[
         file: the PDF, at any place.
         index: the page, from 0.
         dpi: dots per inch for what is not a scan; a scan has its own pixels.
-        most: pixels that a page and a picture on it may have.
+        limits: for a page, and for all pictures on it together.
 
     Returns:
         The page and the dots per inch that it was drawn at.
@@ -70,12 +72,12 @@ def draw_page(file: BufferedIOBase, index: int, dpi: float, most: int) -> tuple[
         InputUnreadable: the PDF is damaged or encrypted, or the page is too large.
     """
     with _opened(file) as document, _loaded(document, index) as page:
-        images = _images(page, most)
+        images = _images(page, index, limits)
         dpi = _resolution(page, images, dpi)
         width, height = (max(1, round(side * dpi / _POINTS)) for side in page.get_size())
-        if width * height > most:
-            size = f"{width * height // 10**6} million pixels at {dpi:.0f} dpi"
-            raise InputUnreadable(f"has {size} on page {index + 1}, more than {most // 10**6}")
+        excess = limits.excess(width * height, _HELD * width * height)
+        if excess:
+            raise InputUnreadable(f"has on page {index + 1}, at {dpi:.0f} dpi, {excess}")
         drawn = _drawn(page, width, height)
         if drawn.min() == drawn.max() and not (all(map(_decodes, images)) and _is_textless(page)):
             raise InputUnreadable(f"is damaged: what is on page {index + 1} can't be drawn")
@@ -129,16 +131,15 @@ def _loaded(document: PdfDocument, index: int) -> Iterator[PdfPage]:
         page.close()
 
 
-def _images(page: PdfPage, most: int) -> list[PdfImage]:
-    """Return the pictures on a page, none with more pixels than it may have."""
+def _images(page: PdfPage, index: int, limits: Limits) -> list[PdfImage]:
+    """Return the pictures on a page, which is not to take more than it may."""
     from pypdfium2 import PdfImage
 
     images = [one for one in page.get_objects() if isinstance(one, PdfImage)]
-    for image in images:
-        width, height = image.get_px_size()
-        if width * height > most:
-            size = f"{width * height // 10**6} million pixels"
-            raise InputUnreadable(f"has a picture with {size}, more than {most // 10**6}")
+    sizes = [width * height for width, height in (image.get_px_size() for image in images)]
+    excess = limits.excess(max(sizes, default=0), _HELD * sum(sizes))
+    if excess:
+        raise InputUnreadable(f"has in pictures on page {index + 1} {excess}")
     return images
 
 

@@ -62,16 +62,18 @@ class Processes(Executor):
     through pipes, pickled. No worker outlives this process.
     """
 
-    def __init__(self, workers: int, timeout: float) -> None:
+    def __init__(self, workers: int, timeout: float, memory: int) -> None:
         """Begin; processes start when there are calls for them.
 
         Args:
             workers: how many.
             timeout: seconds after which a call is given up that neither ends nor says that it goes
                 on (`engines.go_on`).
+            memory: bytes that each process may take, where the platform has such a limit; what
+                wants more gets a MemoryError, or its process dies.
         """
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._workers = [_Worker(timeout) for _ in range(workers)]
+        self._workers = [_Worker(timeout, memory) for _ in range(workers)]
         self._threads = [
             Thread(target=self._serve, args=(worker,), daemon=True) for worker in self._workers
         ]
@@ -126,8 +128,8 @@ class Processes(Executor):
 class _Worker:
     """A process that does calls, and is started anew where it has died."""
 
-    def __init__(self, timeout: float) -> None:
-        self._timeout = timeout
+    def __init__(self, timeout: float, memory: int) -> None:
+        self._timeout, self._memory = timeout, memory
         self._stopped = False
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
@@ -165,7 +167,7 @@ class _Worker:
             if self._stopped:
                 raise Lost("the run was stopped")
             self._pipe, its_end = _SPAWN.Pipe()
-            self._process = _SPAWN.Process(target=_work, args=(its_end,), daemon=True)
+            self._process = _SPAWN.Process(target=_work, args=(its_end, self._memory), daemon=True)
             self._process.start()
         its_end.close()  # so that the pipe ends with the process
         return self._pipe
@@ -194,12 +196,13 @@ class _Worker:
                 self._process.kill()
 
 
-def _work(pipe: Connection) -> None:
+def _work(pipe: Connection, memory: int) -> None:
     """Do what comes through a pipe, in a process of its own, until that is closed."""
     os.environ.update(_ONE_THREAD)  # before the libraries are loaded, with the first call
     for number in _OF_PARENT:
         signal.signal(number, signal.SIG_IGN)
     _end_with_parent()
+    _limit_memory(memory)
     engines.say_it_goes_on = partial(pipe.send, None)
     try:
         pipe.send(None)  # ready
@@ -217,6 +220,19 @@ def _outcome(
         return True, function(*args, **kwargs)
     except Exception as error:
         return False, error
+
+
+def _limit_memory(most: int) -> None:
+    """Give this process no more memory than so many bytes, or than it was given before.
+
+    What a PDF unpacks to is seen by pdfium alone, so that no check before it holds.
+    """
+    if sys.platform == "linux":  # Windows has no such limit, and macOS does not keep it
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        limits = [limit for limit in (most, soft, hard) if limit != resource.RLIM_INFINITY]
+        resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
 
 
 def _end_with_parent() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from digitocr import sheets, writers
 from digitocr.draw import annotated, cutting, encoded
@@ -102,7 +102,7 @@ class Results:
             self._target("form.csv").unlink()
 
     def _target(self, ending: str) -> Path:
-        return self._folder / f"{self._name}.{ending}"
+        return writers.inside(self._folder, f"{self._name}.{ending}")
 
     def _write(self, ending: str, content: bytes) -> None:
         self._write_at(f"{self._name}.{ending}", content)
@@ -112,7 +112,7 @@ class Results:
         if not self._folder.is_dir():  # it would be made anew, with these results alone
             raise OutputUnwritable(f"{self._folder}: is not there any more")
         try:
-            write_file(self._folder / name, content)
+            write_file(writers.inside(self._folder, name), content)
         except OutputUnwritable as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
@@ -124,10 +124,13 @@ class Results:
     def forget(self) -> None:
         """Remove results that an earlier run left for a file that now can't be read."""
         for ending in ("csv", "json", "form.csv"):
-            with suppress(OSError):  # there is none, or its name is too long or that of a folder
+            # There is none, its name is too long or that of a folder, or it is not in the folder.
+            with suppress(OSError, InputUnreadable):
                 self._target(ending).unlink()
-        self._forget_pages(set())
-        shutil.rmtree(self._folder / pictures_of(self._name), ignore_errors=True)
+        with suppress(InputUnreadable):
+            self._forget_pages(set())
+        with suppress(InputUnreadable):
+            remove_folder(writers.inside(self._folder, pictures_of(self._name)))
 
     def _forget_pages(self, kept: set[int]) -> None:
         """Remove tables and pictures that an earlier run left of pages but those kept."""
@@ -199,8 +202,17 @@ def check_folder(folder: Path) -> None:
         raise OutputUnwritable(f"{folder}: can't be written: {error.strerror}") from error
 
 
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all in it, or a link in its place, if there is one."""
+    if path.is_symlink():
+        with suppress(OSError):
+            path.unlink()
+    shutil.rmtree(path, ignore_errors=True)
+
+
 def sweep(folder: Path, names: Iterable[str]) -> None:
     """Remove what killed processes have left half written beside results of these names."""
-    pictures = (folder / PICTURES).glob("*")
-    for place in {folder, *pictures, *((folder / name).parent for name in names)}:
-        writers.sweep(place)
+    pictures = {f"{PICTURES}/{path.name}" for path in (folder / PICTURES).glob("*")}
+    for place in {".", *pictures, *(str(PurePosixPath(name).parent) for name in names)}:
+        with suppress(InputUnreadable):  # a link leads elsewhere
+            writers.sweep(writers.inside(folder, f"{place}/file").parent)

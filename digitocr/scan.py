@@ -110,7 +110,7 @@ def scan_pages(
     source: Source, settings: Settings, model: Model
 ) -> Iterator[tuple[Page, PageResult]]:
     """Yield each page of a file with what was read on it, one page at a time."""
-    for page in read_pages(source, settings.pages, settings.dpi):
+    for page in read_pages(source, settings.pages, settings.dpi, settings.limits):
         yield page, read_page(page, settings, model)
 
 

@@ -11,7 +11,7 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence, Set
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
@@ -27,23 +27,39 @@ EXTENSIONS = frozenset(
 )
 STDIN = "-"
 _MOST_STDIN = 2_000_000_001  # bytes, one more than pages.py accepts: the rest is not waited for
-_DRAWN = ".annotated.jpg"  # what --annotate adds to an input's name; batch.py writes it
+_DRAWN = ".annotated.jpg"  # what --annotate adds to an input's name; results.py writes it
 _NO_FILE = "is neither a file nor a folder"
+_LEADS_OUT = "is a link that leads out of the folder; to read it add --follow-symlinks"
+# What a run writes itself (views.py, journal.py), in lower case: no folder of results may be
+# called so.
+_TAKEN = {"numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json", "journal.jsonl"}
 
 
-def find_sources(inputs: Sequence[str], *apart: Path | None) -> list[Source | Unread]:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How folders are walked."""
+
+    skip: Set[Identity]  # folders of results and the like
+    follow: bool  # links that lead out of what was named
+
+
+def find_sources(
+    inputs: Sequence[str], *apart: Path | None, follow: bool = False
+) -> list[Source | Unread]:
     """Return what to read, in the order typed and natural order within folders.
 
     Args:
         inputs: files, folders (walked), globs, or "-" for one image or PDF on stdin.
         apart: folders, of results and the like, passed over where they lie inside an input.
+        follow: links that lead out of an input are followed, each folder once.
 
     Returns:
         Sources with distinct names, each file once, and an `Unread` for each input that can't
         be one: missing, of an unknown type, a broken link. Empty where folders hold no images.
     """
     skip = {place for folder in apart if folder and (place := _identity(folder))}
-    found = [source for text in inputs for source in _from_input(text, skip)]
+    way = _Way(skip, follow)
+    found = [source for text in inputs for source in _from_input(text, way)]
     return _distinct(_each_once(found))
 
 
@@ -53,14 +69,14 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
 
-def _from_input(text: str, skip: Set[Identity]) -> Iterator[Source | Unread]:
+def _from_input(text: str, way: _Way) -> Iterator[Source | Unread]:
     """Yield what one INPUT stands for."""
     if text == STDIN:
         yield Source("stdin", data=sys.stdin.buffer.read(_MOST_STDIN) if sys.stdin else b"")
     elif os.path.isdir(text):
-        yield from _walk(Path(text), Path(text), skip)
+        yield from _walk(Path(text), Path(text), way)
     elif glob.has_magic(text) and not os.path.lexists(text):
-        yield from _from_glob(text, skip)
+        yield from _from_glob(text, way)
     else:
         yield _from_file(text)
 
@@ -83,7 +99,7 @@ def _type_list() -> str:
     return ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
 
 
-def _from_glob(pattern: str, skip: Set[Identity]) -> Iterator[Source | Unread]:
+def _from_glob(pattern: str, way: _Way) -> Iterator[Source | Unread]:
     """Yield the matches of a glob, named relative to its fixed first folders.
 
     By `Path.glob`, because `**` of `glob.glob` follows links, round in circles too.
@@ -104,32 +120,53 @@ def _from_glob(pattern: str, skip: Set[Identity]) -> Iterator[Source | Unread]:
     if not matches:
         yield Unread(pattern, "matches no file")
     for match in matches:
-        yield from _walk(match, fixed, skip)
+        yield from _walk(match, fixed, way)
 
 
 def _hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePath(name).parts)
 
 
-def _walk(top: Path, root: Path, skip: Set[Identity]) -> Iterator[Source | Unread]:
+def _walk(top: Path, root: Path, way: _Way) -> Iterator[Source | Unread]:
     """Yield the images at or below `top` in natural order.
 
     Hidden names, the results folder and pictures that --annotate drew are passed over. A list
     instead of recursion, because folders may be nested deeper than Python's stack.
     """
-    waiting = [top]  # the next one is the last
-    while waiting:
+    if top != root and not way.follow and _leads_out(top.parent, root):
+        yield Unread(top.relative_to(root).as_posix(), _LEADS_OUT)
+        return
+    waiting, followed = [top], set[Identity | None]()
+    while waiting:  # the next one is the last
         path = waiting.pop()
-        if not os.path.isdir(path) or (path != root and os.path.islink(path)):
-            yield from _from_entry(path, root)
-        elif path == root or _identity(path) not in skip:
-            try:
-                names = [child.name for child in path.iterdir() if not _hidden(child.name)]
-            except OSError as error:
-                yield Unread(str(path), f"the folder can't be listed: {error.strerror}")
-            else:
-                names.sort(key=natural_key, reverse=True)
-                waiting += [path / name for name in names]
+        if path != root and os.path.islink(path):
+            if not (way.follow and os.path.isdir(path) and _leads_out(path, root)):
+                yield from _from_entry(path, root, way.follow)
+                continue
+            if _identity(path) in followed:  # links may go round in circles
+                continue
+            followed.add(_identity(path))
+        elif not os.path.isdir(path):
+            yield from _from_entry(path, root, way.follow)
+            continue
+        if path == root or _identity(path) not in way.skip:
+            yield from _listed(path, waiting)
+
+
+def _listed(folder: Path, waiting: list[Path]) -> Iterator[Unread]:
+    """Add what is in a folder to what waits, the first last; yield why it can't be listed."""
+    try:
+        names = [child.name for child in folder.iterdir() if not _hidden(child.name)]
+    except OSError as error:
+        yield Unread(str(folder), f"the folder can't be listed: {error.strerror}")
+        return
+    names.sort(key=natural_key, reverse=True)
+    waiting += [folder / name for name in names]
+
+
+def _leads_out(path: Path, root: Path) -> bool:
+    """Tell whether a path, links followed, is not below `root`."""
+    return not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root))
 
 
 def _identity(path: Path) -> Identity | None:
@@ -141,11 +178,11 @@ def _identity(path: Path) -> Identity | None:
     return found.st_dev, found.st_ino
 
 
-def _from_entry(path: Path, root: Path) -> Iterator[Source | Unread]:
+def _from_entry(path: Path, root: Path, follow: bool) -> Iterator[Source | Unread]:
     """Yield a file or link found below `root`, or why it can't be read.
 
-    A link is followed only where it stays below `root`: a folder of scans handed over by
-    somebody else must not make digitocr read files elsewhere.
+    Unless asked to, a link is followed only where it stays below `root`: a folder of scans handed
+    over by somebody else must not make digitocr read files elsewhere.
     """
     name, link = path.relative_to(root).as_posix(), os.path.islink(path)
     image = path.suffix.lower() in EXTENSIONS and not name.endswith(_DRAWN)
@@ -158,8 +195,8 @@ def _from_entry(path: Path, root: Path) -> Iterator[Source | Unread]:
         return
     if not image and not stat.S_ISDIR(mode):
         return
-    if link and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-        yield Unread(name, "is a link that leads out of the folder; name its target as an INPUT")
+    if link and not follow and _leads_out(path, root):
+        yield Unread(name, _LEADS_OUT)
     elif stat.S_ISREG(mode):
         yield Source(name, path)
     elif not stat.S_ISDIR(mode):  # a folder that is linked to is found at its own place
@@ -192,7 +229,10 @@ def _each_once(found: Sequence[Source | Unread]) -> list[Source | Unread]:
 
 
 def _distinct(found: Sequence[Source | Unread]) -> list[Source | Unread]:
-    """Return the list with equal names told apart by as many parent folders as it takes."""
+    """Return the list with equal names told apart by as many parent folders as it takes.
+
+    A name may not begin with that of a file that the run itself writes either.
+    """
     count = Counter(one.name for one in found if isinstance(one, Source))
     taken: set[str] = set()
     distinct: list[Source | Unread] = []
@@ -211,6 +251,12 @@ def _free_name(source: Source, count: Counter[str], taken: set[str]) -> str:
         return name
     place = source.path.parent.resolve() / source.path.name
     parents = list(place.parts[1 : -len(PurePath(name).parts)])
-    while (count[name] > 1 and parents) or name in taken:
+    while (count[name] > 1 and parents) or name in taken or _first_part(name) in _TAKEN:
         name = f"{parents.pop() if parents else '_'}/{name}"
     return name
+
+
+def _first_part(name: str) -> str:
+    """Return the folder that a name begins with, in lower case, or "" where it is in none."""
+    folder, slash, _ = name.partition("/")
+    return folder.casefold() if slash else ""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import heapq
 import json
 import platform
-import shutil
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -24,7 +23,15 @@ from digitocr.errors import ExitCode
 from digitocr.journal import Done
 from digitocr.model import Model
 from digitocr.records import Settings, Unread
-from digitocr.results import PICTURES, Output, form_header, pictures_of, unwritable, write_file
+from digitocr.results import (
+    PICTURES,
+    Output,
+    form_header,
+    pictures_of,
+    remove_folder,
+    unwritable,
+    write_file,
+)
 
 SHOWN = 3  # of the slowest and of the least certain files
 _PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in the making
@@ -126,7 +133,7 @@ def write_views(
         left_out = _write_workbook(folder, read(), _unread(ended()))
     else:
         _forget(folder / "numbers.xlsx")
-        shutil.rmtree(folder / PICTURES, ignore_errors=True)
+        remove_folder(folder / PICTURES)
     errors = writers.error_rows(_unread(ended()), output.excel)
     write_file(folder / "errors.csv", errors.encode())
     about = _about_run(report, inputs, settings, model, output)
@@ -157,15 +164,16 @@ def _joined(folder: Path, read: Iterable[Done], ending: str, header: bytes) -> I
 def _write_workbook(folder: Path, read: Iterable[Done], unread: Iterable[Unread]) -> list[str]:
     """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
     parts, path = folder / _PARTS, folder / "numbers.xlsx"
+    remove_folder(parts)  # a killed run's, or a link
     try:
         with unwritable(path):
-            parts.mkdir(exist_ok=True)
+            parts.mkdir()
             made = parts / "numbers.xlsx"
             left_out = sheets.write_workbook(made, _all_shown(folder, parts, read), unread)
             with made.open("rb") as content:
                 writers.write(path, iter(lambda: content.read(1 << 20), b""))
     finally:
-        shutil.rmtree(parts, ignore_errors=True)
+        remove_folder(parts)
     return [f"{path}: {sentence}" for sentence in left_out]
 
 
@@ -195,6 +203,7 @@ def _about_run(
             "known": {part: text for part, text in asdict(settings.known).items() if text},
             "pages": settings.pages,
             "dpi": settings.dpi,
+            "limits": asdict(settings.limits),
             **({"form": writers.utf8_name(str(settings.form))} if settings.form else {}),
             "formats": list(output.formats),
             "annotate": output.annotate,

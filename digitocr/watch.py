@@ -40,7 +40,7 @@ class Watch:
 
     def __init__(
         self,
-        inbox: Path,
+        inbox: Inbox,
         settings: Settings,
         model: Model,
         output: Output,
@@ -50,7 +50,7 @@ class Watch:
         """Begin.
 
         Args:
-            inbox: the folder.
+            inbox: the folder; it passes over those of results and archive.
             settings: how to read.
             model: to read with; workers load it from where the settings say.
             output: where results go.
@@ -64,11 +64,11 @@ class Watch:
         """
         if output.folder is None:
             raise WrongUsage("-o -: watch writes files, into a folder")
-        _check_folders(inbox, output.folder, archive)
+        _check_folders(inbox.folder, output.folder, archive)
         self._folder, self._output = output.folder, output
         self._settings, self._model, self._warn = settings, model, warn
         self._job = work.Job(settings, output, model.id.sha256, work.fingerprint(settings, output))
-        self._inbox = Inbox(inbox, output.folder, archive)
+        self._inbox = inbox
         self._journal = Journal(output.folder)
         self._archive = archive and Archive(archive, self._inbox, self._journal, warn)
         self._heads = _heads(settings, output)
@@ -115,7 +115,8 @@ class Watch:
             ModelUnreadable: the model has changed.
             OutputUnwritable: results can't be written, whatever the file.
         """
-        with Processes(workers, timeout or batch.TIMEOUT) as engine:
+        memory = self._settings.limits.process
+        with Processes(workers, timeout or batch.TIMEOUT, memory) as engine:
             for changed in _ticks(self._inbox.folder, stop):
                 yield from self._take(changed)
                 self._begin(engine, workers * _AHEAD)

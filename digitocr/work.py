@@ -34,11 +34,12 @@ def fingerprint(settings: Settings, output: Output) -> str:
     """Return a hash of all but the model and the input that results depend on.
 
     It covers what the settings name, too: the form with its picture, and the lists of numbers.
+    Limits are left out: files beyond them have no results, and they are raised to read these.
 
     Raises:
         OSError: a list is not there.
     """
-    about = asdict(settings) | {"model": None, "version": __version__}
+    about = asdict(settings) | {"model": None, "limits": None, "version": __version__}
     about |= {"output": (output.formats, output.annotate, output.excel)}
     digest = hashlib.sha256(repr(about).encode("utf-8", "surrogateescape"))
     known = [settings.known]
@@ -83,6 +84,9 @@ def read(source: Source, job: Job) -> tuple[Done, str]:
         raise
     except DigitocrError as error:
         done = replace(done, error=str(error), lacks_extra=isinstance(error, ExtraMissing))
+    except MemoryError:
+        most = job.settings.limits.process // 10**6
+        done = replace(done, error=f"takes more memory than there is, or than {most} MB")
     except Exception as error:  # a bug met on one file must not cost the others
         sentence = f"unexpected {type(error).__name__}: {error}"
         done = replace(done, error=sentence, trace=traceback.format_exc())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from digitocr import __version__
+from digitocr.errors import InputUnreadable
 from digitocr.records import Box, FieldReading, FileResult, Number, PageResult, Table, Unread
 
 SCHEMA = 1
@@ -32,7 +33,7 @@ COLUMNS = [
     "height",
 ]
 # A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 # Where a comma is the decimal mark, spreadsheets split at semicolons; the csv module quotes
 # neither these nor, before Python 3.13, a lone carriage return.
 _QUOTED = re.compile('[",;\t\r\n]')
@@ -211,6 +212,22 @@ def check(folder: Path) -> None:
     name = folder / f".{secrets.token_hex(8)}"
     write(name, b"")
     name.unlink()
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return where a result of this name goes in the output folder.
+
+    Args:
+        folder: may itself be a link.
+        name: relative to it, "/" between folders.
+
+    Raises:
+        InputUnreadable: a link in the folder leads out of it, or the name does.
+    """
+    path = folder / name
+    if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder)):
+        raise InputUnreadable("its results can't be written: their folder is a link elsewhere")
+    return path
 
 
 def write(path: Path, content: bytes | Iterator[bytes]) -> None:

@@ -16,11 +16,13 @@ import pytest
 from digitocr.engines import InPlace, Lost
 from digitocr.processes import Processes
 
+GIGABYTE = 10**9
+
 
 @pytest.fixture
 def engine() -> Iterator[Processes]:
     """Two worker processes that may take two seconds for a call."""
-    with Processes(2, timeout=2) as processes:
+    with Processes(2, timeout=2, memory=GIGABYTE) as processes:
         yield processes
 
 
@@ -53,6 +55,13 @@ def test_one_that_hangs_costs_its_call_only(engine: Processes) -> None:
     assert engine.submit(math.factorial, 5).result() == 120
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on a process's memory")
+def test_what_takes_too_much_memory_costs_its_call_only(engine: Processes) -> None:
+    with pytest.raises(MemoryError):
+        engine.submit(bytearray, GIGABYTE).result()
+    assert len(engine.submit(bytearray, GIGABYTE // 10).result()) == GIGABYTE // 10
+
+
 def test_one_killed_while_it_waits_costs_nothing(engine: Processes) -> None:
     for pid in {engine.submit(os.getpid).result() for _ in range(4)}:
         os.kill(pid, signal.SIGKILL)
@@ -66,7 +75,7 @@ def test_workers_use_one_thread(engine: Processes) -> None:
 
 
 def test_shutdown_waits_for_what_is_begun_and_cancels_the_rest() -> None:
-    engine = Processes(1, timeout=20)
+    engine = Processes(1, timeout=20, memory=GIGABYTE)
     begun = engine.submit(time.sleep, 0.5)
     waiting = [engine.submit(math.factorial, i) for i in range(9)]
     while not begun.running():
@@ -78,7 +87,7 @@ def test_shutdown_waits_for_what_is_begun_and_cancels_the_rest() -> None:
 
 def test_an_error_ends_all_at_once() -> None:
     start = time.monotonic()
-    with pytest.raises(KeyError), Processes(2, timeout=60) as engine:
+    with pytest.raises(KeyError), Processes(2, timeout=60, memory=GIGABYTE) as engine:
         calls = [engine.submit(time.sleep, 60) for _ in range(3)]
         engine.submit(math.factorial, 5)
         raise KeyError
@@ -93,7 +102,7 @@ def test_workers_end_with_what_started_them(work: str) -> None:
     """Even one that never lets go of the interpreter's lock, as a regular expression does."""
     program = (
         "import os, re, sys, time; from digitocr.processes import Processes\n"
-        "engine = Processes(1, 60)\n"
+        "engine = Processes(1, 60, 10**9)\n"
         "print(engine.submit(os.getpid).result(), flush=True)\n"
         f"engine.submit({work}).result()\n"
     )

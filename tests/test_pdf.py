@@ -233,11 +233,11 @@ def bad_pdfs(clear: Clear) -> dict[str, tuple[bytes, str]]:
         "no-glyphs.pdf": (pdf(without_glyphs()), "is damaged: what is on page 1 can't be drawn"),
         "large-page.pdf": (
             pdf(TEXT, replace(TEXT, size=(14_400, 14_400))),
-            "has 3600 million pixels at 300 dpi on page 2, more than 200",
+            "has on page 2, at 300 dpi, 3600 million pixels, more than 200",
         ),
         "large-picture.pdf": (
             pdf(PdfPage("504 0 0 187 0 0 cm /I Do", images={"I": huge})),
-            "has a picture with 3600 million pixels, more than 200",
+            "has in pictures on page 1 3600 million pixels, more than 200",
         ),
     }
 

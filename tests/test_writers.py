@@ -121,12 +121,24 @@ ANY_NAME = st.binary(min_size=1, max_size=12).map(os.fsdecode) | st.text(
 )
 
 
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
+def test_what_begins_like_a_formula_gets_an_apostrophe_in_every_csv(start: str) -> None:
+    name = f"{start}1+1"
+    assert f"'{name}" in [
+        row["file"] for row in rows(writers.header_row() + writers.number_rows(a_result(name)))
+    ]
+    assert rows(writers.error_rows([Unread(name, name)])) == [
+        {"file": f"'{name}", "error": f"'{name}"}
+    ]
+    assert f"'{name}" in next(csv.reader(io.StringIO(writers.form_header([name]), newline="")))
+
+
 @given(ANY_NAME)
 def test_csv_gives_back_any_name_and_no_formula(name: str) -> None:
     text = writers.header_row() + writers.number_rows(a_result(name))
     cells = [row["file"] for row in rows(text)]
     shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    dangerous = name[0] in "=+-@\t\r"
+    dangerous = name[0] in "=+-@\t\r\n"
     assert cells == ["'" + shown if dangerous else shown] * 2
     assert [row["number"] for row in rows(text)] == ["007", "-5"]
     assert json.loads(writers.json_text(a_result(name)))["file"] == shown
