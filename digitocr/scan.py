@@ -70,6 +70,9 @@ from digitocr.tables import (
 )
 from digitocr.upright import quarter_turn
 
+# A wide mark that the first network reads as sure as this is one digit.
+_SURE = 0.95
+
 
 def scan_file(source: Source | str | Path, settings: Settings | None = None) -> FileResult:
     """Read every number in one file.
@@ -293,7 +296,7 @@ def read_marks(
 
     What the first network leaves doubtful is read again with what stands beside it, as a strip.
     """
-    candidates = [one for run in marks.runs for one in _proposed(run)]
+    candidates = _proposed(marks.runs, model)
     within = grids_of([run.box for run in marks.runs], grids)
     places = dict(zip((run.number for run in marks.runs), within, strict=True))
     where = [places[one.run] for one in candidates]
@@ -309,13 +312,20 @@ def read_marks(
     return replace(reading, low=(*reading.low, *marks.low), percents=tuple(marks.percents))
 
 
-def _proposed(run: Run) -> list[Candidate]:
-    """Return what may be digits in a run; a mark no wider than one is not cut.
+def _proposed(runs: Sequence[Run], model: Model) -> list[Candidate]:
+    """Return what may be digits in runs of ink, run by run.
 
-    To cut takes longer than to read, and strips tell where two digits are as narrow as one.
+    To cut takes longer than to read: what is no wider than most digits is not cut, as strips tell
+    where two are as narrow as one, nor what is surely one wide digit.
     """
-    whole = run.whole
-    return run.candidates if whole is None else [whole]
+    wide = [one for run in runs if run.is_wide and (one := run.whole)]
+    surest = _scored(wide, model).max(axis=1)
+    whole = {one.run for one, chance in zip(wide, surest, strict=True) if chance >= _SURE}
+    proposed = []
+    for run in runs:
+        one = run.whole if not run.is_wide or run.number in whole else None
+        proposed += [one] if one else run.candidates
+    return proposed
 
 
 def _scored(candidates: Sequence[Candidate], model: Model) -> Scores:

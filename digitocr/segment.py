@@ -51,6 +51,7 @@ _MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for it
 _MOST_DIGIT_HEIGHT, _MOST_DIGIT_WIDTH = 1.35, 1.4  # of pieces taken together
 
 # Cuts: sizes are parts of the height of the mark's digits, ink is counted in widths of its stroke.
+_WIDEST = 1.15  # wider marks are no digit, whatever they look like when they are shrunk
 _WIDE = 0.9  # wider marks are cut wherever there is little ink, narrower ones
 _ONE_STROKE = 2.0  # only through one stroke
 _LEAST_CUT_WIDTH = 0.4  # narrower marks are one digit
@@ -81,11 +82,16 @@ class Run:
 
     @property
     def whole(self) -> Candidate | None:
-        """The run as one digit, where it is one mark that is no wider than digits are."""
-        if len(self.marks) > 1 or self.box.width >= _WIDE * self.height:
+        """The run as one digit, where it is one mark that is no wider than the widest digits."""
+        if len(self.marks) > 1 or self.box.width >= _WIDEST * self.height:
             return None
         size = self.box.height / self.height
         return Candidate(self.box, self.marks[0], self.number, 0, 1, size, 0.0)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is wider than most digits are."""
+        return self.box.width >= _WIDE * self.height
 
     @property
     def candidates(self) -> list[Candidate]:
