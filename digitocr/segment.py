@@ -310,7 +310,7 @@ def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
         some = corners[start : start + _AT_ONCE]
         first = int(np.searchsorted(corners[:, 0], some[0, 0] - widest - _ASIDE * height))
         linked = _linked(some[:, None], corners[None, first : start + len(some)], height)
-        for i, j in (np.argwhere(linked) + (start, first)).tolist():
+        for i, j in (np.argwhere(linked) + np.array([start, first])).tolist():
             if j < i:
                 home[_root(home, i)] = _root(home, j)
     groups: dict[int, list[int]] = {}
