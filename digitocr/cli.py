@@ -18,6 +18,7 @@ import typer
 
 from digitocr import __version__
 from digitocr.errors import DigitocrError, ExitCode, NothingToRead, OutputUnwritable, WrongUsage
+from digitocr.memory import keep_freed_memory
 from digitocr.options import Quiet, Reading, Verbose, extra, with_reading
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ app = typer.Typer(
     help="Read the numbers on scanned and photographed pages into CSV, workbooks and JSON.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # Rich takes longer to load than all else that help needs
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -41,6 +43,7 @@ def main() -> None:
     """Run the command line."""
     # Networks this small are read faster on one core; NumPy is loaded later, and reads this.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    keep_freed_memory()
     app(prog_name="digitocr")
 
 
@@ -194,7 +197,7 @@ def _scan(
     manner: Manner,
 ) -> Report:
     """Read all inputs, write all results, show how it went."""
-    from digitocr import batch, results, show, views, work
+    from digitocr import batch, results, views, work
     from digitocr.model import load_model
 
     start, model = time.perf_counter(), load_model(settings.model)
@@ -207,7 +210,7 @@ def _scan(
             _say(f"{note}.")
         with batch.interruptible(lambda text: None if manner.quiet else _say(text)) as stop:
             done = run.work(manner.workers or batch.cores(), manner.timeout, stop)
-            for one in show.tracked(done, run.left, manner.quiet):
+            for one in _tracked(done, run.left, manner.quiet):
                 _say_done(one, counts=manner.verbose, trace=manner.verbose)
             report = run.report
             report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
@@ -215,9 +218,20 @@ def _scan(
     for sentence in left_out:
         _warn(sentence)
     if not manner.quiet:
+        from digitocr import show
+
         where = "stdout" if target.folder is None else str(target.folder)
         show.summary(report, model.review_line(settings), where)
     return report
+
+
+def _tracked(done: Iterator[Done], total: int, quiet: bool) -> Iterator[Done]:
+    """Return what was done, with a progress bar where stderr is a terminal."""
+    if quiet or not (sys.stderr and sys.stderr.isatty()):
+        return done
+    from digitocr import show
+
+    return show.tracked(done, total)
 
 
 @app.command()

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 STDOUT = "-"
 _FORMATS = ("csv", "json", "xlsx")
-_KNOWN = "What is known about the numbers"
-_LIMITS = "Limits for each file, against hostile ones"
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say more; show tracebacks of errors.")
@@ -72,40 +70,29 @@ class Reading:
     ] = None
     digits: Annotated[
         str | None,
-        typer.Option(
-            metavar="N[-M]", help="Every number has so many digits.", rich_help_panel=_KNOWN
-        ),
+        typer.Option(metavar="N[-M]", help="Every number has so many digits."),
     ] = None
     pattern: Annotated[
         str | None,
         typer.Option(
             metavar="REGEX",
             help="Every number, with its signs, matches a regular expression of Python's.",
-            rich_help_panel=_KNOWN,
         ),
     ] = None
     within: Annotated[
         str | None,
-        typer.Option(
-            "--range", metavar="A..B", help="Every number's value.", rich_help_panel=_KNOWN
-        ),
+        typer.Option("--range", metavar="A..B", help="Every number's value."),
     ] = None
     check: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
             help="Every number's check digit is right: luhn, ean, isbn, verhoeff, ...",
-            rich_help_panel=_KNOWN,
         ),
     ] = None
     listed: Annotated[
         str | None,
-        typer.Option(
-            "--list",
-            metavar="FILE.csv:COLUMN",
-            help="Every number is in this column.",
-            rich_help_panel=_KNOWN,
-        ),
+        typer.Option("--list", metavar="FILE.csv:COLUMN", help="Every number is in this column."),
     ] = None
     pages: Annotated[
         str | None,
@@ -124,28 +111,16 @@ class Reading:
     max_pixels: Annotated[
         int,
         typer.Option(
-            metavar="MILLIONS",
-            min=1,
-            max=1000,
-            help="Millions of pixels of a page.",
-            rich_help_panel=_LIMITS,
+            metavar="MILLIONS", min=1, max=1000, help="The most millions of pixels of a page."
         ),
     ] = 200
     max_memory: Annotated[
         int,
-        typer.Option(
-            metavar="MB", min=1, help="Memory that decoding a page takes.", rich_help_panel=_LIMITS
-        ),
+        typer.Option(metavar="MB", min=1, help="The most memory that decoding a page takes."),
     ] = 2000
     max_pages: Annotated[
         int,
-        typer.Option(
-            metavar="N",
-            min=1,
-            max=100_000,
-            help="Pages to read of a document.",
-            rich_help_panel=_LIMITS,
-        ),
+        typer.Option(metavar="N", min=1, max=100_000, help="The most pages to read of a document."),
     ] = 10_000
     follow_symlinks: Annotated[
         bool,

@@ -24,6 +24,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from digitocr import engines
 from digitocr.engines import EngineBroken, Lost
+from digitocr.memory import keep_freed_memory, limit_memory
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -202,7 +203,8 @@ def _work(pipe: Connection, memory: int) -> None:
     for number in _OF_PARENT:
         signal.signal(number, signal.SIG_IGN)
     _end_with_parent()
-    _limit_memory(memory)
+    limit_memory(memory)
+    keep_freed_memory()
     engines.say_it_goes_on = partial(pipe.send, None)
     try:
         pipe.send(None)  # ready
@@ -220,19 +222,6 @@ def _outcome(
         return True, function(*args, **kwargs)
     except Exception as error:
         return False, error
-
-
-def _limit_memory(most: int) -> None:
-    """Give this process no more memory than so many bytes, or than it was given before.
-
-    What a PDF unpacks to is seen by pdfium alone, so that no check before it holds.
-    """
-    if sys.platform == "linux":  # Windows has no such limit, and macOS does not keep it
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
-        limits = [limit for limit in (most, soft, hard) if limit != resource.RLIM_INFINITY]
-        resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
 
 
 def _end_with_parent() -> None:

@@ -15,7 +15,7 @@ PACKAGE = Path(digitocr.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
-    {"records", "errors"},
+    {"records", "errors", "memory"},
     {"quads"},
     {"frames", "headers", "pdf", "pageranges", "known"},
     {"model", "crops", "rules", "words", "signs"},
