@@ -117,11 +117,13 @@ def scan(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Images, PDFs, folders (walked), globs, or - for one image or PDF on stdin.",
+            help="Images, PDFs, folders (walked), globs, - for one image or PDF on stdin, or URLs"
+            " (s3://bucket/scans/, gs://, az://, https://).",
         ),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder for the results, or - for stdout.")
+        str,
+        typer.Option("--output", "-o", help="Folder for the results, or its URL; - for stdout."),
     ] = "digitocr-results",
     formats: Annotated[
         str | None,
@@ -227,6 +229,12 @@ def scan(
             show_default="120; one file alone: none",
         ),
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Read on the machines of a Dask cluster: tcp://HOST:8786."
+        ),
+    ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Read what earlier runs have read, too.")
     ] = False,
@@ -245,6 +253,8 @@ def scan(
         from digitocr.pageranges import page_ranges
         from digitocr.records import Known, Settings
 
+        if cluster and workers:
+            raise WrongUsage("--cluster has workers of its own: leave out --workers")
         known = Known(digits, pattern, within, check, listed)
         rule_of(known)  # says now what is wrong with it
         least = None if min_confidence is None else _chance("--min-confidence", min_confidence)
@@ -267,7 +277,7 @@ def scan(
         found = _found(inputs, target)
         if dry_run:
             raise typer.Exit(_show_plan(found))
-        manner = Manner(workers, timeout, restart, verbose, quiet)
+        manner = Manner(workers, timeout, cluster, restart, verbose, quiet)
         report = _scan(inputs, found, settings, target, manner)
         raise typer.Exit(report.exit_code)
 
@@ -292,15 +302,18 @@ def _chance(option: str, value: float) -> float:
 def _output(output: str, formats: str | None, annotate: bool, excel: bool) -> Output:
     """Return where results go."""
     from digitocr.results import Output
+    from digitocr.stores import StorePath, output_place
 
     if not output:
         raise WrongUsage("-o: names no folder")
-    folder = None if output == _STDOUT else Path(output)
+    folder = None if output == _STDOUT else output_place(output)
     kinds = _kinds(formats or ("csv,json" if folder else "csv"))
     if folder is None and (len(kinds) > 1 or annotate):
         raise WrongUsage("-o - takes one --format, csv or json, and no --annotate")
     if folder is None and sys.stdout is None:
         raise OutputUnwritable("stdout is closed")
+    if "xlsx" in kinds and isinstance(folder, StorePath):
+        raise WrongUsage("--format xlsx: makes workbooks in folders alone, not in object stores")
     if excel and "csv" not in kinds:
         raise WrongUsage("--excel is about CSV, which --format leaves out")
     return Output(folder, kinds, annotate, excel)
@@ -353,6 +366,7 @@ class Manner(NamedTuple):
 
     workers: int | None  # None: as many as cores
     timeout: float | None  # seconds
+    cluster: str | None  # the address of a Dask scheduler
     restart: bool
     verbose: bool
     quiet: bool
@@ -378,7 +392,8 @@ def _scan(
         for note in run.notes if not manner.quiet else ():
             _say(f"{note}.")
         with batch.interruptible(lambda text: None if manner.quiet else _say(text)) as stop:
-            done = run.work(manner.workers or batch.cores(), manner.timeout, stop)
+            workers = manner.workers or batch.cores()
+            done = run.work(workers, manner.timeout, stop, manner.cluster)
             for one in show.tracked(done, run.left, manner.quiet):
                 _say_done(one, manner.verbose)
             report = run.report

@@ -19,6 +19,7 @@ from digitocr.headers import Header, read_header
 from digitocr.pageranges import page_ranges
 from digitocr.pdf import count_pages, draw_page, is_pdf
 from digitocr.records import Gray, Page, Source
+from digitocr.stores import fetched
 
 # 200 megapixels: A3 at 600 dpi is 70. Such a page takes 1 GB to decode in colour, 3 GB in 16 bit.
 MAX_PIXELS = 200_000_000
@@ -71,12 +72,20 @@ def read_pages(source: Source, wanted: str | None = None, dpi: int = 300) -> Ite
 
 def _opened(source: Source) -> BufferedIOBase:
     """Return a source as a file."""
+    if source.remote:
+        return _within_limit(fetched(source.remote, MAX_BYTES + 1))
     found = source.path.stat() if source.path else None
     if found and not stat.S_ISREG(found.st_mode):
         raise InputUnreadable("is not a file")  # a pipe or a device may never end
-    if (found.st_size if found else len(source.data or b"")) > MAX_BYTES:
+    return _within_limit(source.path.open("rb") if source.path else BytesIO(source.data or b""))
+
+
+def _within_limit(file: BufferedIOBase) -> BufferedIOBase:
+    if file.seek(0, os.SEEK_END) > MAX_BYTES:
+        file.close()
         raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB")
-    return source.path.open("rb") if source.path else BytesIO(source.data or b"")
+    file.seek(0)
+    return file
 
 
 def _wanted(n_pages: int, ranges: Ranges) -> list[int]:
