@@ -11,6 +11,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,9 +54,15 @@ class StoreJournal(Journal):
         self._copied = self._file.seek(0, os.SEEK_END)  # bytes
         self._last = max(map(_number, earlier), default=0)
         self._parts = [name for name in earlier if name != NAME]
-        self._put(b"%s\n" % secrets.token_hex(8).encode())  # no line of a file's
-        if restart:
-            self._remove(earlier)
+        self._mine = True
+        try:
+            self._put(b"%s\n" % secrets.token_hex(8).encode())  # no line of a file's
+            self._remove(earlier if restart else ())
+        except OutputUnwritable:
+            self._mine = False
+            with suppress(OutputUnwritable):
+                self.close()
+            raise
 
     def _fetch(self) -> list[str]:
         """Fetch what there is; return the names of its objects, in order."""
@@ -78,24 +85,27 @@ class StoreJournal(Journal):
         super().flush()
         with self._whole.open("rb") as file:
             file.seek(self._copied)
-            if new := file.read():
-                self._put(new)
-                self._copied += len(new)
+            new = file.read()
+        if new or not self._mine:
+            self._put(new)
+            self._copied += len(new)
 
     def _put(self, lines: bytes) -> None:
-        self._last += 1
-        part = f"journal.{self._last:09}.jsonl"
+        part = f"journal.{self._last + 1:09}.jsonl"
         try:
-            (self._store / part).write(lines, new=True)
-        except FileExistsError as error:
-            if not self._is_there(part, lines):  # put by an attempt whose answer was lost
-                raise OutputUnwritable(
-                    f"{self._store}: another run is writing there",
-                    "Wait for its end, or choose another folder with -o.",
-                ) from error
+            if self._mine:
+                (self._store / part).write(lines, new=True)
+        except FileExistsError:
+            self._mine = self._is_there(part, lines)  # put by an attempt whose answer was lost
         except OSError as error:
             sentence = f"{self._store / part}: can't be written: {error.strerror}"
             raise OutputUnwritable(sentence) from error
+        if not self._mine:
+            raise OutputUnwritable(
+                f"{self._store}: another run is writing there",
+                "Wait for its end, or choose another folder with -o.",
+            )
+        self._last += 1
         self._parts.append(part)
 
     def _is_there(self, part: str, lines: bytes) -> bool:
