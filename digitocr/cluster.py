@@ -56,7 +56,7 @@ class Cluster(Executor):
             sentence = f"--cluster needs {error.name}, which is not installed"
             advice = "Install it with: pip install 'digitocr[cluster]'"
             raise ExtraMissing(sentence, advice) from error
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said here
+        logging.disable()  # Dask's logs have tracebacks; what matters of them is said here
         self._address, self._timeout = address, timeout
         self._threads, self._counted = 0, -_COUNTED
         try:

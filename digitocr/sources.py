@@ -84,18 +84,17 @@ def _from_url(url: str, output: stores.Place | None) -> Iterator[Source | Unread
         known = PurePath(name).suffix.lower() in EXTENSIONS
         if remote.url == url:  # named by itself
             yield Source(name, remote=remote) if known else _of_no_type(url)
-        elif known and not (
-            _hidden(name) or name.endswith(_DRAWN) or remote.url.startswith(f"{output}/")
-        ):
-            yield _checked(name, remote)
+        elif known and not remote.url.startswith(f"{output}/"):
+            yield from _below_url(name, remote)
 
 
-def _checked(name: str, remote: Remote) -> Source | Unread:
-    """Return a file of a store, unless its name would lead results out of their folder."""
+def _below_url(name: str, remote: Remote) -> Iterator[Source | Unread]:
+    """Yield a file found below a URL, unless its name would lead results out of their folder."""
     parts = name.split("/")
     if ".." in parts or list(PurePath(name).parts) != parts or "\0" in name:
-        return Unread(name, "its name is no path below a folder")
-    return Source(name, remote=remote)
+        yield Unread(name, "its name is no path below a folder")
+    elif not (_hidden(name) or name.endswith(_DRAWN)):
+        yield Source(name, remote=remote)
 
 
 def _from_file(text: str) -> Source | Unread:

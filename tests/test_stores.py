@@ -23,6 +23,7 @@ from digitocr.journal import Done
 from digitocr.storejournal import StoreJournal
 
 SERVER = Path(__file__).parent / "mischief" / "s3.py"
+_SIGNED = "AWS4-HMAC-SHA256 Credential=somebody/20260101/us-east-1/s3/aws4_request"
 
 
 class Bucket:
@@ -39,8 +40,8 @@ class Bucket:
         self._ask("PUT", "/bucket")
 
     def _ask(self, method: str, path: str, data: bytes | None = None) -> bytes:
-        kind = {"Content-Type": "application/octet-stream"} if data is not None else {}
-        asked = urllib.request.Request(self._server + path, data, kind, method=method)
+        headers = {"Authorization": _SIGNED, "Content-Type": "application/octet-stream"}
+        asked = urllib.request.Request(self._server + path, data, headers, method=method)
         with urllib.request.urlopen(asked, timeout=30) as answer:
             return answer.read()  # type: ignore[no-any-return]
 
