@@ -1,6 +1,6 @@
 """The engine for many machines: a Dask cluster, whose workers do the same units of work.
 
-Each Dask worker has processes of its own read files (`engines.Processes`), so that a file that
+Each Dask worker has processes of its own read files (`processes.Processes`), so that a file that
 makes one die or hang costs that file alone, as on one machine, and Dask never sees it. What Dask
 does is to find free workers, and to give the files of one that went away to others.
 """
@@ -12,15 +12,16 @@ import multiprocessing
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from digitocr.engines import EngineBroken, Lost, Processes
+from digitocr.engines import Engine, EngineBroken, Lost
 from digitocr.errors import ExtraMissing
+from digitocr.processes import Processes
 
 if TYPE_CHECKING:
     from distributed import Future as Remote
@@ -33,7 +34,7 @@ _COUNTED = 2.0  # seconds after which the workers are counted anew: they join an
 _MAKING = Lock()
 
 
-class Cluster(Executor):
+class Cluster(Engine):
     """A Dask cluster. A future's exception is `Lost` where every worker that had the call died.
 
     Calls that have been submitted can't be cancelled: their workers may have begun.
