@@ -47,6 +47,8 @@ def check_same(job: Job) -> None:
 
     Raises:
         EngineBroken: it would not, or the files that it needs are not there.
+        ModelUnreadable: its model is another.
+        OutputUnwritable: the output folder is not there.
     """
     here, settings, advice = platform.node(), job.settings, "Every machine needs the same install."
     if job.versions != versions():
@@ -62,7 +64,7 @@ def check_same(job: Job) -> None:
     if known != job.fingerprint:
         raise engines.EngineBroken(f"{here}: has other form files or lists of numbers", advice)
     if isinstance(job.output.folder, Path) and not job.output.folder.is_dir():
-        raise engines.EngineBroken(f"{here}: {job.output.folder}: is not there", advice)
+        raise OutputUnwritable(f"{here}: {job.output.folder}: is not there", advice)
 
 
 def fingerprint(settings: Settings, output: Output) -> str:

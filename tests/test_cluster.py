@@ -18,7 +18,7 @@ from conftest import COMMAND, Clear, Run, encode, read_rows
 
 from digitocr import work
 from digitocr.engines import EngineBroken
-from digitocr.errors import ExitCode, ModelUnreadable
+from digitocr.errors import ExitCode, ModelUnreadable, OutputUnwritable
 from digitocr.model import load_model
 from digitocr.records import Settings
 from digitocr.results import Output
@@ -165,7 +165,7 @@ def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
         (replace(job, versions="digitocr 0.0.1"), EngineBroken),
         (replace(job, model="0" * 64), ModelUnreadable),
         (replace(job, fingerprint="0"), EngineBroken),
-        (replace(job, output=Output(tmp_path / "gone", ("csv",))), EngineBroken),
+        (replace(job, output=Output(tmp_path / "gone", ("csv",))), OutputUnwritable),
     ):
         with pytest.raises(error):
             work.check_same(other)
