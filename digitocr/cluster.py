@@ -17,14 +17,11 @@ from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from digitocr.engines import Engine, EngineBroken, Lost
 from digitocr.errors import ExtraMissing
 from digitocr.processes import Processes
-
-if TYPE_CHECKING:
-    from distributed import Future as Remote
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -88,7 +85,7 @@ class Cluster(Engine):
         remote.add_done_callback(partial(self._settle, future))
         return future
 
-    def _settle(self, future: Future[Any], remote: Remote) -> None:
+    def _settle(self, future: Future[Any], remote: Any) -> None:
         """Hand on how a call ended."""
         from distributed import KilledWorker
 
