@@ -6,11 +6,10 @@ import os
 import signal
 import stat
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from itertools import islice
-from pathlib import Path
 from threading import Event
 from types import FrameType, TracebackType
 
@@ -20,6 +19,8 @@ from digitocr.journal import Done, Journal, Stamp
 from digitocr.model import Model
 from digitocr.records import Settings, Source, Unread
 from digitocr.results import Output, sweep
+from digitocr.storejournal import StoreJournal
+from digitocr.stores import Place, StorePath
 from digitocr.views import Report
 from digitocr.writers import inside
 
@@ -57,12 +58,12 @@ class Run:
         self.report = Report()
         self.notes: list[str] = []  # sentences about what is read again
         self._found = found
-        self._job = work.Job(settings, output, model.id.sha256, work.fingerprint(settings, output))
+        self._job = work.job(settings, model, output)
         self._journal: Journal | None = None
         self._todo = [one for one in found if isinstance(one, Source)]
         if output.folder:
             names = [one.name for one in self._todo]
-            self._journal = Journal(output.folder, names, restart)
+            self._journal = _journal_of(output.folder, names, restart)
             self._leave_out_done(output.folder, self._journal)
 
     def __enter__(self) -> Run:
@@ -89,7 +90,7 @@ class Run:
     def _unread(self) -> list[Done]:
         return [Done(one.file, error=one.error) for one in self._found if isinstance(one, Unread)]
 
-    def _leave_out_done(self, folder: Path, kept: Journal) -> None:
+    def _leave_out_done(self, folder: Place, kept: Journal) -> None:
         """Leave out what an earlier run has done, where it still holds; note what doesn't."""
         left, reasons = [], Counter[str]()
         for source in self._todo:
@@ -103,7 +104,9 @@ class Run:
         self._todo = left
         self.notes = [f"read again because {why}: {n} files" for why, n in reasons.items()]
 
-    def work(self, workers: int, timeout: float | None, stop: Event) -> Iterator[Done]:
+    def work(
+        self, workers: int, timeout: float | None, stop: Event, cluster: str | None = None
+    ) -> Iterator[Done]:
         """Read what is left; yield how each input ended.
 
         One file alone is read in this process, unless it is to be given up after some time: a
@@ -113,23 +116,28 @@ class Run:
             workers: processes to read with.
             timeout: seconds that a page may take; None for `TIMEOUT`.
             stop: once it is set, files begun are finished and no others begun.
+            cluster: the address of a Dask scheduler, whose workers read instead.
 
         Raises:
-            EngineBroken: no process can be started.
+            EngineBroken: no process can be started, or the cluster went away or has other versions.
+            ExtraMissing: Dask is not installed.
             ModelUnreadable: the model has changed.
             OutputUnwritable: results can't be written, whatever the file.
         """
         yield from map(self._counted, self._unread())
         alone = len(self._found) == 1 and timeout is None
-        workers = 1 if alone else min(workers, len(self._todo))
-        engine: Executor = engines.InPlace()
-        if not alone:
+        engine: engines.Engine = engines.InPlace()
+        memory = self._job.settings.limits.process
+        if cluster:
+            from digitocr.cluster import Cluster
+
+            engine = Cluster(cluster, timeout or TIMEOUT, memory)
+        elif not alone:
             from digitocr.processes import Processes  # one file alone does not wait for it
 
-            memory = self._job.settings.limits.process
-            engine = Processes(workers, timeout or TIMEOUT, memory)
+            engine = Processes(min(workers, len(self._todo)), timeout or TIMEOUT, memory)
         with engine:
-            for done, text in self._outcomes(engine, workers, stop):
+            for done, text in self._outcomes(engine, stop):
                 if self._journal:
                     self._journal.add(done)
                 else:
@@ -161,14 +169,15 @@ class Run:
             elif self._journal and (done := self._journal[one.name]):
                 yield done
 
-    def _outcomes(self, engine: Executor, workers: int, stop: Event) -> Iterator[Outcome]:
+    def _outcomes(self, engine: engines.Engine, stop: Event) -> Iterator[Outcome]:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
-        most = workers * (_AHEAD_IN_ORDER if in_order else _AHEAD)
+        ahead = _AHEAD_IN_ORDER if in_order else _AHEAD
         waiting: dict[Future[Outcome], Source] = {}
         left = iter(self._todo)
         while True:
-            for source in islice(left, 0 if stop.is_set() else most - len(waiting)):
+            room = max(0, engine.workers * ahead - len(waiting))
+            for source in islice(left, 0 if stop.is_set() else room):
                 waiting[engine.submit(work.read, source, self._job)] = source
             if stop.is_set():
                 for future in waiting:
@@ -195,7 +204,14 @@ def _ended(waiting: Mapping[Future[Outcome], Source], in_order: bool) -> list[Fu
     return list(wait(first, journal.PAUSE, FIRST_COMPLETED).done)
 
 
-def why_again(folder: Path, done: Done, now: Stamp | None) -> str | None:
+def _journal_of(folder: Place, names: Iterable[str], restart: bool) -> Journal:
+    """Return the journal of a results folder, opened."""
+    if isinstance(folder, StorePath):
+        return StoreJournal(folder, names, restart)
+    return Journal(folder, names, restart)
+
+
+def why_again(folder: Place, done: Done, now: Stamp | None) -> str | None:
     """Return why an input that was done is to be read again, None where it is not.
 
     "" for what needs no word: it failed, or can't be reached now.
@@ -213,8 +229,10 @@ def why_again(folder: Path, done: Done, now: Stamp | None) -> str | None:
     return None
 
 
-def _has_size(folder: Path, name: str, size: int) -> bool:
+def _has_size(folder: Place, name: str, size: int) -> bool:
     """Tell whether a result is there, as it was written: no link, and through none."""
+    if isinstance(folder, StorePath):
+        return True  # to ask for each would take as long as to read many of them
     try:
         found = inside(folder, name).lstat()
     except (OSError, InputUnreadable):

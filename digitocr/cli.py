@@ -118,14 +118,22 @@ def scan(
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="Images, PDFs, folders (walked), globs, or - for one image or PDF on stdin.",
+            help="Images, PDFs, folders (walked), globs, - for one image or PDF on stdin, or URLs"
+            " (s3://bucket/scans/, gs://, az://, https://).",
         ),
     ],
     output: Annotated[
-        str, typer.Option("--output", "-o", help="Folder for the results, or - for stdout.")
+        str,
+        typer.Option("--output", "-o", help="Folder for the results, or its URL; - for stdout."),
     ] = "digitocr-results",
     *,
     reading: Reading,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Read on the machines of a Dask cluster: tcp://HOST:8786."
+        ),
+    ] = None,
     restart: Annotated[
         bool, typer.Option("--restart", help="Read what earlier runs have read, too.")
     ] = False,
@@ -140,12 +148,14 @@ def scan(
     Example: digitocr scan scans/ -o results
     """
     with _reported(verbose):
+        if cluster and reading.workers:
+            raise WrongUsage("--cluster has workers of its own: leave out --workers")
         settings = reading.settings()
         target = reading.output(output)
         found = _found(inputs, target, reading.follow_symlinks)
         if dry_run:
             raise typer.Exit(_show_plan(found))
-        manner = Manner(reading.workers, reading.timeout, restart, verbose, quiet)
+        manner = Manner(reading.workers, reading.timeout, cluster, restart, verbose, quiet)
         report = _scan(inputs, found, settings, target, manner)
         raise typer.Exit(report.exit_code)
 
@@ -184,6 +194,7 @@ class Manner(NamedTuple):
 
     workers: int | None  # None: as many as cores
     timeout: float | None  # seconds
+    cluster: str | None  # the address of a Dask scheduler
     restart: bool
     verbose: bool
     quiet: bool
@@ -209,7 +220,8 @@ def _scan(
         for note in run.notes if not manner.quiet else ():
             _say(f"{note}.")
         with batch.interruptible(lambda text: None if manner.quiet else _say(text)) as stop:
-            done = run.work(manner.workers or batch.cores(), manner.timeout, stop)
+            workers = manner.workers or batch.cores()
+            done = run.work(workers, manner.timeout, stop, manner.cluster)
             for one in _tracked(done, run.left, manner.quiet):
                 _say_done(one, counts=manner.verbose, trace=manner.verbose)
             report = run.report
@@ -269,7 +281,7 @@ def watch(
         settings, target = reading.settings(), reading.output(output)
         archive = None if done is None else Path(done)
         model = load_model(settings.model)
-        manner = Manner(reading.workers, reading.timeout, False, verbose, quiet)
+        manner = Manner(reading.workers, reading.timeout, None, False, verbose, quiet)
         folder = Inbox(Path(inbox), target.folder, archive, follow=reading.follow_symlinks)
         with Watch(folder, settings, model, target, archive, _warn) as watching:
             report = _watch(watching, manner)

@@ -1,6 +1,7 @@
 """Where the work runs: an engine is a `concurrent.futures.Executor`.
 
-`InPlace` is the calling process itself; `processes.Processes` are worker processes on this machine.
+`InPlace` is the calling process itself, `processes.Processes` are worker processes on this machine,
+and `cluster.Cluster` is many machines.
 """
 
 from __future__ import annotations
@@ -25,7 +26,16 @@ class EngineBroken(DigitocrError):
     advice = "Is there memory for it? Fewer take less: --workers 1"
 
 
-class InPlace(Executor):
+class Engine(Executor):
+    """An executor that says how many calls it can do at a time."""
+
+    @property
+    def workers(self) -> int:
+        """Return how many; it may change while it runs."""
+        return 1
+
+
+class InPlace(Engine):
     """Runs each call at once, in this process."""
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from digitocr.records import Source, Unread
 from digitocr.sources import find_sources
+from digitocr.stores import Place
 
 # A file whose size and time have been still for so many seconds is taken for complete. Scanners
 # that write a page at a time pause between pages; what is taken too early is read again when it
@@ -34,7 +35,7 @@ class _Sight:
 class Inbox:
     """A folder that fills, walked again and again."""
 
-    def __init__(self, folder: Path, *apart: Path | None, follow: bool = False) -> None:
+    def __init__(self, folder: Path, *apart: Place | None, follow: bool = False) -> None:
         """Begin; the folders `apart` are passed over where they lie in it.
 
         Links that lead out of it are followed where `follow` says so.

@@ -35,6 +35,7 @@ class Stamp:
     mtime_ns: int
     settings: str  # a hash of the settings, and of the files that they name
     model: str  # of the weights file, SHA-256
+    version: str = ""  # of what has a URL, its ETag
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ class Done:
 
 class Journal:
     """The journal of a folder, which is this run's alone while it is open."""
+
+    pause = PAUSE
 
     def __init__(
         self, folder: Path, names: Iterable[str] | None = None, restart: bool = False
@@ -122,7 +125,7 @@ class Journal:
 
     def keep_up(self) -> None:
         """Write the lines that have waited long enough: many at once, for the disk's sake."""
-        if self._waiting and time.monotonic() - self._since >= PAUSE:
+        if self._waiting and time.monotonic() - self._since >= self.pause:
             self.flush()
 
     def flush(self) -> None:
@@ -135,7 +138,7 @@ class Journal:
             self._check_there()
             if not self._waiting:
                 return
-            _sync_folders(self._folder, self._waiting)
+            self._sync(self._waiting)
             place = self._file.seek(0, os.SEEK_END)
             lines = [_as_line(done) for done in self._waiting]
             _write_whole(self._file, b"".join(lines))
@@ -146,6 +149,10 @@ class Journal:
             self._places[done.file] = place
             place += len(line)
         self._waiting, self._since = [], 0.0
+
+    def _sync(self, finished: Iterable[Done]) -> None:
+        """Make results safe before the lines that say that they are."""
+        _sync_folders(self._folder, finished)
 
     def _check_there(self) -> None:
         """Raise OSError where the file that is open is no more the folder's journal."""

@@ -183,15 +183,18 @@ class Reading:
             WrongUsage: options that go against each other, or make no sense.
         """
         from digitocr.results import Output
+        from digitocr.stores import StorePath, output_place
 
         if not where:
             raise WrongUsage("-o: names no folder")
-        folder = None if where == STDOUT else Path(where)
+        folder = None if where == STDOUT else output_place(where)
         kinds = _kinds(self.formats or ("csv,json" if folder else "csv"))
         if folder is None and (len(kinds) > 1 or self.annotate):
             raise WrongUsage("-o - takes one --format, csv or json, and no --annotate")
         if folder is None and sys.stdout is None:
             raise OutputUnwritable("stdout is closed")
+        if "xlsx" in kinds and isinstance(folder, StorePath):
+            raise WrongUsage("--format xlsx: makes workbooks in folders alone, not in stores")
         if self.excel and "csv" not in kinds:
             raise WrongUsage("--excel is about CSV, which --format leaves out")
         return Output(folder, kinds, self.annotate, self.excel)

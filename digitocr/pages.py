@@ -19,6 +19,7 @@ from digitocr.headers import Header, png_picture, read_header
 from digitocr.pageranges import page_ranges
 from digitocr.pdf import count_pages, draw_page, is_pdf
 from digitocr.records import Gray, Limits, Page, Source
+from digitocr.stores import fetched
 
 _MOST_BYTES = 2_000_000_000  # of a file; a picture's are held in memory
 # File descriptor 2 is the whole process's: one thread at a time may turn it away.
@@ -73,12 +74,20 @@ def read_pages(
 
 def _opened(source: Source) -> BufferedIOBase:
     """Return a source as a file."""
+    if source.remote:
+        return _within_limit(fetched(source.remote, _MOST_BYTES + 1))
     found = source.path.stat() if source.path else None
     if found and not stat.S_ISREG(found.st_mode):
         raise InputUnreadable("is not a file")  # a pipe or a device may never end
-    if (found.st_size if found else len(source.data or b"")) > _MOST_BYTES:
+    return _within_limit(source.path.open("rb") if source.path else BytesIO(source.data or b""))
+
+
+def _within_limit(file: BufferedIOBase) -> BufferedIOBase:
+    if file.seek(0, os.SEEK_END) > _MOST_BYTES:
+        file.close()
         raise InputUnreadable(f"is larger than {_MOST_BYTES // 10**6} MB")
-    return source.path.open("rb") if source.path else BytesIO(source.data or b"")
+    file.seek(0)
+    return file
 
 
 def _wanted(n_pages: int, ranges: Ranges, limits: Limits) -> list[int]:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from multiprocessing import connection
@@ -23,7 +23,7 @@ from threading import Lock, Thread
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from digitocr import engines
-from digitocr.engines import EngineBroken, Lost
+from digitocr.engines import Engine, EngineBroken, Lost
 from digitocr.memory import keep_freed_memory, limit_memory
 
 P = ParamSpec("P")
@@ -55,7 +55,7 @@ class _Call(NamedTuple):
     kwargs: dict[str, Any]
 
 
-class Processes(Executor):
+class Processes(Engine):
     """Worker processes, each with one call at a time.
 
     A future's exception is `Lost` where the process died in the call or was given up, and
@@ -80,6 +80,11 @@ class Processes(Executor):
         ]
         for thread in self._threads:
             thread.start()
+
+    @property
+    def workers(self) -> int:
+        """Return how many processes there are at most."""
+        return len(self._workers)
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Return the future of a call, which waits for a free process."""

@@ -69,12 +69,22 @@ def corners_of(boxes: Sequence[Box]) -> NDArray[np.float64]:
 
 
 @dataclass(frozen=True, slots=True)
+class Remote:
+    """A file in an object store or on a web server, as it was when it was found."""
+
+    url: str
+    size: int | None  # bytes; None where the server does not say
+    version: str  # its ETag, or when it was changed; "" where the server says neither
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """One input to read. Exactly one of `path` and `data` is set."""
+    """One input to read. Exactly one of `path`, `data` and `remote` is set."""
 
     name: str  # relative to the INPUT it was found under, "/" between folders; names its results
     path: Path | None = None
     data: bytes | None = None  # what came on stdin
+    remote: Remote | None = None
 
 
 @dataclass(frozen=True, slots=True)

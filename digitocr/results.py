@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -20,6 +20,7 @@ from digitocr.draw import annotated, cutting, encoded
 from digitocr.errors import InputUnreadable, OutputUnwritable
 from digitocr.forms import load_form
 from digitocr.records import FileResult, Page, PageResult, Settings, Source
+from digitocr.stores import Place, StorePath
 
 # What the name of one file can bring about; any other failure to write ends the run.
 _NAME_TROUBLE = {
@@ -31,14 +32,15 @@ _NAME_TROUBLE = {
     errno.EINVAL,
 }
 PICTURES = ".pictures"  # in the output folder: those of numbers, which a workbook is made of
-_OF_PAGE = re.compile(r"(?:page(\d+)\.)?(?:table\d+\.csv|annotated\.jpg)")  # after a file's name
+_OF_FILE = ("csv", "json", "form.csv")  # after a file's name
+_OF_PAGE = re.compile(r"(?:page(\d+)\.)?(?:table\d+\.csv|annotated\.jpg)")  # the same
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
     """Where results go and in which forms."""
 
-    folder: Path | None  # None: stdout
+    folder: Place | None  # None: stdout
     formats: tuple[str, ...]  # "csv", "json", "xlsx"; the last is made of the second
     annotate: bool = False
     excel: bool = False  # CSV that a double click in Excel does not spoil
@@ -47,7 +49,7 @@ class Output:
 class Results:
     """The results of one file in the output folder."""
 
-    def __init__(self, folder: Path, source: Source, settings: Settings, output: Output) -> None:
+    def __init__(self, folder: Place, source: Source, settings: Settings, output: Output) -> None:
         """Begin; nothing is written yet."""
         self._folder, self._name = folder, source.name
         self._settings, self._output = settings, output
@@ -76,43 +78,33 @@ class Results:
                 self._write(kind, (top + rows(result, kind, excel)).encode())
         if "csv" in self._output.formats:
             self._write_tables(result)
-        self._write_fields(result)
-        if self._settings.pages:
-            self._forget_pages({page.page for page in result.pages})
+        if form := self._settings.form:
+            content = form_header(form, excel) + writers.form_rows(result, excel)
+            self._write("form.csv", content.encode())
+        if isinstance(self._folder, StorePath):
+            self._forget_in_store(self._folder, ["form.csv"])
+        else:
+            self._forget_rest(self._folder, result)
 
     def _write_tables(self, result: FileResult) -> None:
-        """Write each table as it stands on paper; tables that an earlier run left go."""
+        """Write each table as it stands on paper."""
         for page in result.pages:
             before = _before(page.page)
             for number, table in enumerate(page.tables, 1):
                 content = writers.table_rows(table, self._output.excel).encode()
                 self._write(f"{before}table{number}.csv", content)
-            with suppress(OSError):  # the first that there is none of
-                for number in count(len(page.tables) + 1):
-                    self._target(f"{before}table{number}.csv").unlink()
-
-    def _write_fields(self, result: FileResult) -> None:
-        """Write the fields of a form; those that an earlier run with a form left go."""
-        form, excel = self._settings.form, self._output.excel
-        if form:
-            content = form_header(form, excel) + writers.form_rows(result, excel)
-            self._write("form.csv", content.encode())
-            return
-        with suppress(OSError):  # there are none
-            self._target("form.csv").unlink()
-
-    def _target(self, ending: str) -> Path:
-        return writers.inside(self._folder, f"{self._name}.{ending}")
 
     def _write(self, ending: str, content: bytes) -> None:
         self._write_at(f"{self._name}.{ending}", content)
 
     def _write_at(self, name: str, content: bytes) -> None:
         """Write a file, telling trouble with its name from trouble with the folder."""
-        if not self._folder.is_dir():  # it would be made anew, with these results alone
-            raise OutputUnwritable(f"{self._folder}: is not there any more")
+        folder = self._folder
+        if isinstance(folder, Path) and not folder.is_dir():
+            # It would be made anew, with these results alone.
+            raise OutputUnwritable(f"{folder}: is not there any more")
         try:
-            write_file(writers.inside(self._folder, name), content)
+            write_file(_inside(folder, name), content)
         except OutputUnwritable as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
@@ -123,24 +115,56 @@ class Results:
 
     def forget(self) -> None:
         """Remove results that an earlier run left for a file that now can't be read."""
-        for ending in ("csv", "json", "form.csv"):
+        if isinstance(self._folder, StorePath):
+            self.written.clear()
+            self._forget_in_store(self._folder, _OF_FILE)
+            return
+        for ending in _OF_FILE:
             # There is none, its name is too long or that of a folder, or it is not in the folder.
             with suppress(OSError, InputUnreadable):
-                self._target(ending).unlink()
+                writers.inside(self._folder, f"{self._name}.{ending}").unlink()
         with suppress(InputUnreadable):
-            self._forget_pages(set())
+            self._forget_pages(self._folder, set())
         with suppress(InputUnreadable):
             remove_folder(writers.inside(self._folder, pictures_of(self._name)))
 
-    def _forget_pages(self, kept: set[int]) -> None:
+    def _forget_in_store(self, store: StorePath, endings: Sequence[str]) -> None:
+        """Remove what an earlier run left and this has not written: one request tells of all."""
+        with unwritable(store / self._name):
+            for path in (store / f"{self._name}.").beginning():
+                name = str(path).removeprefix(f"{store}/")
+                ending = name.removeprefix(f"{self._name}.")
+                if (ending in endings or _OF_PAGE.fullmatch(ending)) and name not in self.written:
+                    path.unlink()
+
+    def _forget_rest(self, folder: Path, result: FileResult) -> None:
+        """Remove tables, fields and pages that an earlier run left and this has not written."""
+        if "csv" in self._output.formats:
+            for page in result.pages:
+                start = f"{self._name}.{_before(page.page)}table"
+                with suppress(OSError):  # the first that there is none of
+                    for number in count(len(page.tables) + 1):
+                        writers.inside(folder, f"{start}{number}.csv").unlink()
+        if not self._settings.form:
+            with suppress(OSError):  # there are none
+                writers.inside(folder, f"{self._name}.form.csv").unlink()
+        if self._settings.pages:
+            self._forget_pages(folder, {page.page for page in result.pages})
+
+    def _forget_pages(self, folder: Path, kept: set[int]) -> None:
         """Remove tables and pictures that an earlier run left of pages but those kept."""
-        start = self._target("")
+        start = writers.inside(folder, f"{self._name}.")
         with suppress(OSError):  # there is no such folder, or a name is that of one
             for path in start.parent.iterdir():
                 if path.name.startswith(start.name):
                     found = _OF_PAGE.fullmatch(path.name.removeprefix(start.name))
                     if found and int(found[1] or 1) not in kept:
                         path.unlink()
+
+
+def _inside(folder: Place, name: str) -> Place:
+    """Return where a result goes, in a folder through no link out of it; stores have no links."""
+    return writers.inside(folder, name) if isinstance(folder, Path) else folder / name
 
 
 def _before(page: int) -> str:
@@ -173,18 +197,21 @@ def _cuttings(page: Page, result: PageResult) -> bytes:
     return archive.getvalue()
 
 
-def write_file(path: Path, content: bytes | Iterator[bytes]) -> None:
+def write_file(path: Place, content: bytes | Iterator[bytes]) -> None:
     """Write a file whole or not at all.
 
     Raises:
         OutputUnwritable: it can't be written.
     """
     with unwritable(path):
-        writers.write(path, content)
+        if isinstance(path, StorePath):
+            path.write(content)
+        else:
+            writers.write(path, content)
 
 
 @contextmanager
-def unwritable(path: Path) -> Iterator[None]:
+def unwritable(path: Place) -> Iterator[None]:
     """Say which file it is that can't be written."""
     try:
         yield
@@ -192,8 +219,10 @@ def unwritable(path: Path) -> Iterator[None]:
         raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
 
 
-def check_folder(folder: Path) -> None:
+def check_folder(folder: Place) -> None:
     """Make the output folder, or raise OutputUnwritable while nothing is lost yet."""
+    if isinstance(folder, StorePath):
+        return  # has no folders; its journal is written before anything is read
     try:
         writers.check(folder)
     except FileExistsError as error:
@@ -210,8 +239,10 @@ def remove_folder(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def sweep(folder: Path, names: Iterable[str]) -> None:
+def sweep(folder: Place, names: Iterable[str]) -> None:
     """Remove what killed processes have left half written beside results of these names."""
+    if isinstance(folder, StorePath):
+        return  # nothing there is ever half written
     pictures = {f"{PICTURES}/{path.name}" for path in (folder / PICTURES).glob("*")}
     for place in {".", *pictures, *(str(PurePosixPath(name).parent) for name in names)}:
         with suppress(InputUnreadable):  # a link leads elsewhere

@@ -1,4 +1,4 @@
-"""Inputs as typed → an ordered list of `Source`s: files, folders, globs and stdin."""
+"""Inputs as typed → an ordered list of `Source`s: files, folders, globs, stdin and URLs."""
 
 # Unlike Path's, isdir and islink of os.path don't raise where a name is too long or barred.
 # ruff: noqa: PTH112, PTH114
@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from typing import TypeAlias
 
-from digitocr.records import Source, Unread
+from digitocr import stores
+from digitocr.records import Remote, Source, Unread
 
 Identity: TypeAlias = tuple[int, int]  # device, inode
 
@@ -44,22 +45,27 @@ class _Way:
 
 
 def find_sources(
-    inputs: Sequence[str], *apart: Path | None, follow: bool = False
+    inputs: Sequence[str], *apart: stores.Place | None, follow: bool = False
 ) -> list[Source | Unread]:
     """Return what to read, in the order typed and natural order within folders.
 
     Args:
-        inputs: files, folders (walked), globs, or "-" for one image or PDF on stdin.
+        inputs: files, folders (walked), globs, "-" for one image or PDF on stdin, or URLs of these.
         apart: folders, of results and the like, passed over where they lie inside an input.
         follow: links that lead out of an input are followed, each folder once.
 
     Returns:
         Sources with distinct names, each file once, and an `Unread` for each input that can't
         be one: missing, of an unknown type, a broken link. Empty where folders hold no images.
+
+    Raises:
+        ExtraMissing: a package that reads a URL is not installed.
     """
-    skip = {place for folder in apart if folder and (place := _identity(folder))}
-    way = _Way(skip, follow)
-    found = [source for text in inputs for source in _from_input(text, way)]
+    places = (_identity(folder) for folder in apart if isinstance(folder, Path))
+    way = _Way({place for place in places if place}, follow)
+    found: list[Source | Unread] = []
+    for text in inputs:
+        found += _from_url(text, apart) if stores.is_url(text) else _from_input(text, way)
     return _distinct(_each_once(found))
 
 
@@ -81,6 +87,30 @@ def _from_input(text: str, way: _Way) -> Iterator[Source | Unread]:
         yield _from_file(text)
 
 
+def _from_url(url: str, apart: Sequence[stores.Place | None]) -> Iterator[Source | Unread]:
+    """Yield what a URL stands for; below a folder's, in the order and with the gaps of `_walk`."""
+    try:
+        found = stores.find(url)
+    except OSError as error:
+        yield Unread(stores.without_secrets(url), f"can't be reached: {error.strerror}")
+        return
+    for name, remote in sorted(found, key=lambda one: [*map(natural_key, one[0].split("/"))]):
+        known = PurePath(name).suffix.lower() in EXTENSIONS
+        if remote.url == url:  # named by itself
+            yield Source(name, remote=remote) if known else _of_no_type(url)
+        elif known and not any(remote.url.startswith(f"{one}/") for one in apart):
+            yield from _below_url(name, remote)
+
+
+def _below_url(name: str, remote: Remote) -> Iterator[Source | Unread]:
+    """Yield a file found below a URL, unless its name would lead results out of their folder."""
+    parts = name.split("/")
+    if ".." in parts or list(PurePath(name).parts) != parts or "\0" in name:
+        yield Unread(name, "its name is no path below a folder")
+    elif not (_hidden(name) or name.endswith(_DRAWN)):
+        yield Source(name, remote=remote)
+
+
 def _from_file(text: str) -> Source | Unread:
     """Return the file that was named, or why it can't be read."""
     path, shown = Path(text), text or '""'
@@ -91,12 +121,13 @@ def _from_file(text: str) -> Source | Unread:
     if not stat.S_ISREG(mode):
         return Unread(shown, _NO_FILE)
     if path.suffix.lower() not in EXTENSIONS:
-        return Unread(text, f"is of no type that digitocr reads ({_type_list()})")
+        return _of_no_type(text)
     return Source(path.name, path)
 
 
-def _type_list() -> str:
-    return ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
+def _of_no_type(text: str) -> Unread:
+    types = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
+    return Unread(stores.without_secrets(text), f"is of no type that digitocr reads ({types})")
 
 
 def _from_glob(pattern: str, way: _Way) -> Iterator[Source | Unread]:
@@ -220,7 +251,8 @@ def _each_once(found: Sequence[Source | Unread]) -> list[Source | Unread]:
     once: list[Source | Unread] = []
     for one in found:
         if isinstance(one, Source):
-            place = os.path.realpath(one.path) if one.path else STDIN
+            local = os.path.realpath(one.path) if one.path else STDIN
+            place = one.remote.url if one.remote else local
             if place in seen:
                 continue
             seen.add(place)
@@ -244,13 +276,21 @@ def _distinct(found: Sequence[Source | Unread]) -> list[Source | Unread]:
     return distinct
 
 
+def _parents(source: Source) -> list[str]:
+    """Return the names of the folders above what a source's name says, the topmost first."""
+    if source.remote:
+        above = stores.without_secrets(source.remote.url).split("/")[2:]
+        parts = [part for part in above if part not in ("", ".", "..")]
+    elif source.path:
+        parts = list((source.path.parent.resolve() / source.path.name).parts[1:])
+    else:
+        return []
+    return parts[: -len(PurePath(source.name).parts)]
+
+
 def _free_name(source: Source, count: Counter[str], taken: set[str]) -> str:
     """Return the source's name, with parent folders before it until no other has it."""
-    name = source.name
-    if source.path is None:
-        return name
-    place = source.path.parent.resolve() / source.path.name
-    parents = list(place.parts[1 : -len(PurePath(name).parts)])
+    name, parents = source.name, _parents(source)
     while (count[name] > 1 and parents) or name in taken or _first_part(name) in _TAKEN:
         name = f"{parents.pop() if parents else '_'}/{name}"
     return name

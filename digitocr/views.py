@@ -32,6 +32,7 @@ from digitocr.results import (
     unwritable,
     write_file,
 )
+from digitocr.stores import Place, contents, without_secrets
 
 SHOWN = 3  # of the slowest and of the least certain files
 _PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in the making
@@ -129,7 +130,9 @@ def write_views(
         write_file(folder / "forms.csv", _joined(folder, read(), "form.csv", header))
     else:
         _forget(folder / "forms.csv")
-    if "xlsx" in output.formats:
+    if not isinstance(folder, Path):
+        pass  # a store gets no workbook
+    elif "xlsx" in output.formats:
         left_out = _write_workbook(folder, read(), _unread(ended()))
     else:
         _forget(folder / "numbers.xlsx")
@@ -148,17 +151,17 @@ def _unread(ended: Iterable[Done]) -> Iterator[Unread]:
             yield Unread(one.file, error)
 
 
-def _forget(path: Path) -> None:
+def _forget(path: Place) -> None:
     """Remove a view that an earlier run left and this one does not write: it would be old."""
     with suppress(OSError):  # there is none
         path.unlink()
 
 
-def _joined(folder: Path, read: Iterable[Done], ending: str, header: bytes) -> Iterator[bytes]:
+def _joined(folder: Place, read: Iterable[Done], ending: str, header: bytes) -> Iterator[bytes]:
     """Yield the lines of every file's CSV of a kind, with one header."""
     yield header
-    for one in read:
-        yield (folder / f"{one.file}.{ending}").read_bytes().removeprefix(header)
+    for content in contents(folder, (f"{one.file}.{ending}" for one in read)):
+        yield content.removeprefix(header)
 
 
 def _write_workbook(folder: Path, read: Iterable[Done], unread: Iterable[Unread]) -> list[str]:
@@ -194,7 +197,7 @@ def _about_run(
     return {
         "digitocr": __version__,
         "model": {"name": model.id.name, "sha256": model.id.sha256},
-        "inputs": [writers.utf8_name(text) for text in inputs],
+        "inputs": [writers.utf8_name(without_secrets(text)) for text in inputs],
         "settings": {
             "max_error": settings.max_error,
             "min_confidence": model.review_line(settings),

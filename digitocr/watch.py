@@ -62,12 +62,13 @@ class Watch:
             OutputUnwritable: a folder can't be made or written, or another run is writing there.
             WrongUsage: results are to go to stdout, or files to be moved to where they are.
         """
-        if output.folder is None:
-            raise WrongUsage("-o -: watch writes files, into a folder")
+        if not isinstance(output.folder, Path):
+            where = output.folder or "-"
+            raise WrongUsage(f"-o {where}: watch writes files, into a folder of this machine")
         _check_folders(inbox.folder, output.folder, archive)
         self._folder, self._output = output.folder, output
         self._settings, self._model, self._warn = settings, model, warn
-        self._job = work.Job(settings, output, model.id.sha256, work.fingerprint(settings, output))
+        self._job = work.job(settings, model, output)
         self._inbox = inbox
         self._journal = Journal(output.folder)
         self._archive = archive and Archive(archive, self._inbox, self._journal, warn)

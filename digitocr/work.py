@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+import platform
 import sys
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 from pathlib import Path
+
+import cv2
+import numpy as np
 
 from digitocr import __version__, engines, writers
 from digitocr.errors import DigitocrError, ExtraMissing, ModelUnreadable, OutputUnwritable
 from digitocr.forms import load_form
 from digitocr.journal import Done, Stamp
-from digitocr.model import load_model
+from digitocr.model import Model, load_model
 from digitocr.records import FieldReading, FileResult, Number, PageResult, Settings, Source
 from digitocr.results import Output, Results, form_header, rows
 from digitocr.scan import file_result, scan_pages
@@ -28,6 +33,44 @@ class Job:
     output: Output
     model: str  # of the weights file, SHA-256
     fingerprint: str  # of the settings (`fingerprint`)
+    versions: str  # of what reads (`versions`)
+
+
+def job(settings: Settings, model: Model, output: Output) -> Job:
+    """Return what is to be done, by this process and others."""
+    known = fingerprint(settings, output)
+    return Job(settings, output, model.id.sha256, known, versions())
+
+
+def versions() -> str:
+    """Return the versions of the packages that results depend on."""
+    return f"digitocr {__version__}, NumPy {np.__version__}, OpenCV {cv2.__version__}"
+
+
+@lru_cache(maxsize=1)
+def check_same(job: Job) -> None:
+    """See that this process, maybe on another machine, reads as the one that the run began in.
+
+    Raises:
+        EngineBroken: it would not, or the files that it needs are not there.
+        ModelUnreadable: its model is another.
+        OutputUnwritable: the output folder is not there.
+    """
+    here, settings, advice = platform.node(), job.settings, "Every machine needs the same install."
+    if job.versions != versions():
+        sentence = f"{here}: has {versions()}, and the run began with {job.versions}"
+        raise engines.EngineBroken(sentence, advice)
+    advice = "Put what all machines need on storage that all of them see by the same path."
+    try:
+        model, known = load_model(settings.model), fingerprint(settings, job.output)
+    except (OSError, DigitocrError) as error:
+        raise engines.EngineBroken(f"{here}: {error}", advice) from error
+    if model.id.sha256 != job.model:
+        raise ModelUnreadable(f"{here}: {settings.model}: is not the model that the run began with")
+    if known != job.fingerprint:
+        raise engines.EngineBroken(f"{here}: has other form files or lists of numbers", advice)
+    if isinstance(job.output.folder, Path) and not job.output.folder.is_dir():
+        raise OutputUnwritable(f"{here}: {job.output.folder}: is not there", advice)
 
 
 def fingerprint(settings: Settings, output: Output) -> str:
@@ -54,7 +97,10 @@ def fingerprint(settings: Settings, output: Output) -> str:
 
 
 def stamp(source: Source, job: Job) -> Stamp | None:
-    """Return what the results of a file depend on, None where it is no file or can't be reached."""
+    """Return what the results of a file depend on, None where that can't be told or reached."""
+    if remote := source.remote:  # as it was when it was found: to ask again would take a request
+        size, known = remote.size or 0, remote.version
+        return Stamp(size, 0, job.fingerprint, job.model, known) if known else None
     try:
         found = source.path.stat() if source.path else None
     except OSError:
@@ -66,9 +112,11 @@ def read(source: Source, job: Job) -> tuple[Done, str]:
     """Read one file; write its results into the output folder, or return them as text.
 
     Raises:
+        EngineBroken: this process would read otherwise than the one that the run began in.
         ModelUnreadable: the model is not the one that the run began with.
         OutputUnwritable: results can't be written, whatever the file.
     """
+    check_same(job)
     start, text = time.perf_counter(), ""
     done = Done(source.name, stamp(source, job))  # before it is read: it may change meanwhile
     results = _results(source, job)

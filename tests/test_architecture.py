@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = [
     {"records", "errors", "memory"},
     {"quads"},
-    {"frames", "headers", "pdf", "pageranges", "known"},
+    {"frames", "headers", "pdf", "pageranges", "known", "stores"},
     {"model", "crops", "rules", "words", "signs"},
     {"percent"},
     {
@@ -30,7 +30,7 @@ LAYERS = [
     {"upright", "forms"},
     {"scan", "blank", "dataset", "sheets", "engines", "journal"},
     {"inbox", "results", "processes", "additions", "distort", "calibration"},
-    {"work", "views", "archive"},
+    {"work", "views", "archive", "storejournal", "cluster"},
     {"batch"},
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
@@ -72,7 +72,8 @@ def test_scanning_loads_no_training_library(samples: Path, tmp_path: Path) -> No
         "import sys; from digitocr.cli import app\n"
         f"app(['scan', {str(samples / 'digit.png')!r}, '-o', {str(tmp_path)!r}, '--annotate'],"
         " standalone_mode=False)\n"
-        "heavy = {'torch', 'torchvision', 'matplotlib', 'scipy', 'pandas', 'pypdfium2', 'PIL'}\n"
+        "heavy = {'torch', 'torchvision', 'matplotlib', 'scipy', 'pandas', 'pypdfium2', 'PIL',\n"
+        " 'fsspec', 'distributed'}\n"
         "heavy &= sys.modules.keys()\n"
         "sys.exit(f'loaded: {heavy}' if heavy else 0)"
     )

@@ -59,7 +59,7 @@ def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
 
 
 def test_lines_do_not_wait_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "PAUSE", 0.0)
+    monkeypatch.setattr(Journal, "pause", 0.0)
     new = Journal(tmp_path, ["a.png"])
     new.add(READ)
     assert new["a.png"] == READ
