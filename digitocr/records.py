@@ -83,6 +83,7 @@ class Unread:
 
     file: str
     error: str
+    advice: str = "Check the names of what was not found."  # what to do next, a sentence
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ import numpy as np
 from digitocr.align import brought_onto, find_form, from_edge_to_edge, shows
 from digitocr.crops import normalise
 from digitocr.decode import Lattices
-from digitocr.errors import InputUnreadable
+from digitocr.errors import FormMisfit
 from digitocr.fields import (
     Guesses,
     as_written,
@@ -99,10 +99,10 @@ def file_result(source: Source, model: Model, pages: Sequence[PageResult]) -> Fi
     """Return what was read on a file's pages.
 
     Raises:
-        InputUnreadable: none of them could be read.
+        FormMisfit: none of them shows the form.
     """
     if pages and all(page.error for page in pages):
-        raise InputUnreadable(pages[0].error or "")
+        raise FormMisfit(pages[0].error or "")
     return FileResult(source.name, model.id, tuple(pages))
 
 
