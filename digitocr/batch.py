@@ -388,7 +388,7 @@ def write_views(
     else:
         _forget_view(folder / "forms.csv")
     if "xlsx" in output.formats:
-        left_out = _write_workbook(folder, report, report.unread)
+        left_out = _write_workbook(folder, report, settings)
     else:
         _forget_view(folder / "numbers.xlsx")
     _write_view(folder / "errors.csv", writers.error_rows(report.unread, output.excel).encode())
@@ -403,12 +403,14 @@ def _forget_view(path: Path) -> None:
         path.unlink()
 
 
-def _write_workbook(folder: Path, report: Report, failed: Sequence[Unread]) -> list[str]:
+def _write_workbook(folder: Path, report: Report, settings: Settings) -> list[str]:
     """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
     made, path = folder / _PARTS / "numbers.xlsx", folder / "numbers.xlsx"
+    fields = [one.name for one in load_form(settings.form).fields] if settings.form else []
     with _writing(path):
         made.parent.mkdir(exist_ok=True)
-        left_out = sheets.write_workbook(made, _all_shown(folder, report), failed)
+        shown = _all_shown(folder, report)
+        left_out = sheets.write_workbook(made, shown, report.unread, fields, settings.decimal)
         with made.open("rb") as content:
             writers.write(path, iter(lambda: content.read(1 << 20), b""))
     return [f"{path}: {sentence}" for sentence in left_out]

@@ -254,6 +254,7 @@ class FieldReading:
     text: str  # "" where nothing is
     confidence: float  # 0..1, the chance that it is right
     status: str  # "ok" or "review"
+    box: Box  # of the field, page pixels
 
 
 @dataclass(frozen=True, slots=True)

@@ -164,8 +164,9 @@ def _read_form(page: Page, form: Form, settings: Settings, model: Model) -> Page
         if number is not None:
             number = _judged(replace(number, line=i, item=1, field=field.name), model, line)
             numbers.append(_on_page(number, model, straight.to_page, width, height))
-            found = FieldReading(field.name, number.text, number.confidence, number.status)
-        fields.append(found)
+            read = (number.text, number.confidence, number.status)
+            found = FieldReading(field.name, *read, found.box)
+        fields.append(replace(found, box=_box_on_page(box, straight.to_page, width, height)))
     return replace(
         result,
         rotation=straight.rotation,
@@ -217,7 +218,7 @@ def _in_field(
     ]
     number, sure = as_written(guesses, *signs)
     status = "review" if doubtful or (number is None and runs) else "ok"
-    blank = FieldReading(field.name, "", sure if whole else 0.0, status)
+    blank = FieldReading(field.name, "", sure if whole else 0.0, status, box)
     if number is None:
         return None, blank
     if field.known != Known():
