@@ -57,6 +57,7 @@ from digitocr.records import (
     Transform,
     overlap,
 )
+from digitocr.regroup import regrouped
 from digitocr.segment import Marks, Run, find_marks, whole_marks
 from digitocr.straighten import Flat, flatten, level
 from digitocr.strips import find_strips, texts_of
@@ -237,7 +238,9 @@ def _in_places(
     if tables != ruled:  # columns part numbers too
         numbers = into_numbers(found, cells_of(boxes, tables), settings.decimal)
     if found.guesses is not None:
-        numbers = tuple(narrowed(numbers, found.guesses, rule_of(settings.known, settings.decimal)))
+        holds = rule_of(settings.known, settings.decimal)
+        within = cells_of([one.box for one in numbers], tables)
+        numbers = tuple(narrowed(regrouped(numbers, within, holds), found.guesses, holds))
     return into_tables(numbers, tables)
 
 
