@@ -88,7 +88,7 @@ class Run:
         return len(self._todo) + len(self._unread())
 
     def _unread(self) -> list[Done]:
-        return [Done(one.file, error=one.error) for one in self._found if isinstance(one, Unread)]
+        return [not_read(one) for one in self._found if isinstance(one, Unread)]
 
     def _leave_out_done(self, folder: Place, kept: Journal) -> None:
         """Leave out what an earlier run has done, where it still holds; note what doesn't."""
@@ -165,7 +165,7 @@ class Run:
         """Yield how each input in the journal ended, in order; not those that have not."""
         for one in self._found:
             if isinstance(one, Unread):
-                yield Done(one.file, error=one.error)
+                yield not_read(one)
             elif self._journal and (done := self._journal[one.name]):
                 yield done
 
@@ -209,6 +209,11 @@ def _journal_of(folder: Place, names: Iterable[str], restart: bool) -> Journal:
     if isinstance(folder, StorePath):
         return StoreJournal(folder, names, restart)
     return Journal(folder, names, restart)
+
+
+def not_read(one: Unread) -> Done:
+    """Return how it ended with what is no file to read."""
+    return Done(one.file, error=one.error, advice=one.advice)
 
 
 def why_again(folder: Place, done: Done, now: Stamp | None) -> str | None:

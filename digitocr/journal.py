@@ -45,6 +45,7 @@ class Done:
     file: str
     stamp: Stamp | None = None  # None for what has none, such as stdin: it is read each time
     error: str | None = None  # None: read and written
+    advice: str = ""  # what to do about the error, a sentence
     misfits: tuple[str, ...] = ()  # why pages of it were not read, though others were
     lacks_extra: bool = False  # a package that reads this kind of file is not installed
     n_pages: int = 0

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.errors import ExtraMissing, InputUnreadable
+from digitocr.errors import ExtraMissing, InputTooLarge, InputUnreadable
 from digitocr.headers import Header, png_picture, read_header
 from digitocr.pageranges import page_ranges
 from digitocr.pdf import count_pages, draw_page, is_pdf
@@ -85,7 +85,7 @@ def _opened(source: Source) -> BufferedIOBase:
 def _within_limit(file: BufferedIOBase) -> BufferedIOBase:
     if file.seek(0, os.SEEK_END) > _MOST_BYTES:
         file.close()
-        raise InputUnreadable(f"is larger than {_MOST_BYTES // 10**6} MB")
+        raise InputTooLarge(f"is larger than {_MOST_BYTES // 10**6} MB")
     file.seek(0)
     return file
 
@@ -97,9 +97,10 @@ def _wanted(n_pages: int, ranges: Ranges, limits: Limits) -> list[int]:
         found = [i for i in found if any(i + 1 in wanted for wanted in ranges)]
     if not found:
         count = "1 page" if n_pages == 1 else f"{n_pages} pages"
-        raise InputUnreadable(f"has {count}, none of those that --pages names")
+        sentence = f"has {count}, none of those that --pages names"
+        raise InputUnreadable(sentence, "Name pages with --pages that all documents have.")
     if len(found) > limits.pages:
-        raise InputUnreadable(
+        raise InputTooLarge(
             f"has more than {limits.pages} pages; name some with --pages, or raise --max-pages"
         )
     return list(found)
@@ -142,7 +143,7 @@ def _checked_header(data: bytearray, limits: Limits) -> Header:
         raise InputUnreadable("is no PDF and no image of a known kind, whatever its name says")
     excess = limits.excess(header.largest, header.memory)
     if excess:
-        raise InputUnreadable(f"has {excess}")
+        raise InputTooLarge(f"has {excess}")
     return header
 
 

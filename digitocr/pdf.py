@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.errors import ExtraMissing, InputUnreadable
+from digitocr.errors import ExtraMissing, InputTooLarge, InputUnreadable
 from digitocr.records import Limits
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ _LAYER = 0.1
 _COLOUR = 16  # pixels; a picture with fewer both across and down is a coloured ground
 _INVISIBLE = {3, 7}  # text render modes: what OCR put behind a scan (ISO 32000-1, table 106)
 _HELD = 7  # bytes that a pixel of a scan in colour takes: unpacked, drawn and grey
+_DECRYPTED = "Save encrypted PDFs without a password and run the same command again."
 _PDFIUM = Lock()  # pdfium is not made for threads
 
 
@@ -77,7 +78,7 @@ def draw_page(file: BufferedIOBase, index: int, dpi: float, limits: Limits) -> t
         width, height = (max(1, round(side * dpi / _POINTS)) for side in page.get_size())
         excess = limits.excess(width * height, _HELD * width * height)
         if excess:
-            raise InputUnreadable(f"has on page {index + 1}, at {dpi:.0f} dpi, {excess}")
+            raise InputTooLarge(f"has on page {index + 1}, at {dpi:.0f} dpi, {excess}")
         drawn = _drawn(page, width, height)
         if drawn.min() == drawn.max() and not (all(map(_decodes, images)) and _is_textless(page)):
             raise InputUnreadable(f"is damaged: what is on page {index + 1} can't be drawn")
@@ -99,7 +100,7 @@ def _opened(file: BufferedIOBase) -> Iterator[PdfDocument]:
         except pypdfium2.PdfiumError as error:
             if error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
                 sentence = "is encrypted; save it without a password"
-                raise InputUnreadable(sentence) from error
+                raise InputUnreadable(sentence, _DECRYPTED) from error
             raise InputUnreadable("is damaged: it is no whole PDF") from error
         with document:
             if document.get_formtype() == raw.FORMTYPE_ACRO_FORM:
@@ -139,7 +140,7 @@ def _images(page: PdfPage, index: int, limits: Limits) -> list[PdfImage]:
     sizes = [width * height for width, height in (image.get_px_size() for image in images)]
     excess = limits.excess(max(sizes, default=0), _HELD * sum(sizes))
     if excess:
-        raise InputUnreadable(f"has in pictures on page {index + 1} {excess}")
+        raise InputTooLarge(f"has in pictures on page {index + 1} {excess}")
     return images
 
 

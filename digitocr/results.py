@@ -109,7 +109,7 @@ class Results:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
                 sentence = f"its results can't be written: {cause.strerror}"
-                raise InputUnreadable(sentence) from error
+                raise InputUnreadable(sentence, writers.OTHER_NAME) from error
             raise
         self.written[name] = len(content)
 

@@ -67,8 +67,8 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
         console.print(f"Of these {report.earlier} were read before (--restart reads all anew).")
     if report.read > 1:
         console.print(_file_table(report))
-    if report.failed:
-        console.print("Replace what failed and run the same command again.")
+    for advice in report.advice:
+        console.print(advice)
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")

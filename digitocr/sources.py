@@ -30,7 +30,10 @@ STDIN = "-"
 _MOST_STDIN = 2_000_000_001  # bytes, one more than pages.py accepts: the rest is not waited for
 _DRAWN = ".annotated.jpg"  # what --annotate adds to an input's name; results.py writes it
 _NO_FILE = "is neither a file nor a folder"
-_LEADS_OUT = "is a link that leads out of the folder; to read it add --follow-symlinks"
+_LEADS_OUT = (
+    "is a link that leads out of the folder; to read it add --follow-symlinks",
+    "Add --follow-symlinks where links out of folders are to be followed.",
+)
 # What a run writes itself (views.py, journal.py), in lower case: no folder of results may be
 # called so.
 _TAKEN = {"numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json", "journal.jsonl"}
@@ -127,7 +130,9 @@ def _from_file(text: str) -> Source | Unread:
 
 def _of_no_type(text: str) -> Unread:
     types = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
-    return Unread(stores.without_secrets(text), f"is of no type that digitocr reads ({types})")
+    sentence = f"is of no type that digitocr reads ({types})"
+    advice = "Save other types of files as PNG or PDF."
+    return Unread(stores.without_secrets(text), sentence, advice)
 
 
 def _from_glob(pattern: str, way: _Way) -> Iterator[Source | Unread]:
@@ -165,7 +170,7 @@ def _walk(top: Path, root: Path, way: _Way) -> Iterator[Source | Unread]:
     instead of recursion, because folders may be nested deeper than Python's stack.
     """
     if top != root and not way.follow and _leads_out(top.parent, root):
-        yield Unread(top.relative_to(root).as_posix(), _LEADS_OUT)
+        yield Unread(top.relative_to(root).as_posix(), *_LEADS_OUT)
         return
     waiting, followed = [top], set[Identity | None]()
     while waiting:  # the next one is the last
@@ -227,7 +232,7 @@ def _from_entry(path: Path, root: Path, follow: bool) -> Iterator[Source | Unrea
     if not image and not stat.S_ISDIR(mode):
         return
     if link and not follow and _leads_out(path, root):
-        yield Unread(name, _LEADS_OUT)
+        yield Unread(name, *_LEADS_OUT)
     elif stat.S_ISREG(mode):
         yield Source(name, path)
     elif not stat.S_ISDIR(mode):  # a folder that is linked to is found at its own place

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from digitocr import __version__, sheets, writers
-from digitocr.errors import ExitCode
+from digitocr.errors import ExitCode, FormMisfit
+from digitocr.forms import load_form
 from digitocr.journal import Done
 from digitocr.model import Model
 from digitocr.records import Settings, Unread
@@ -52,6 +53,7 @@ class Report:
     doubtful: list[Done] = field(default_factory=list)  # the files least certain, least first
     slowest: list[Done] = field(default_factory=list)
     earlier: int = 0  # of those read, in earlier runs
+    advice: list[str] = field(default_factory=list)  # what to do about each kind of failure
     interrupted: bool = False
     seconds: float = 0.0
 
@@ -64,6 +66,9 @@ class Report:
         self.review += done.n_review
         self.misfits += len(done.misfits)
         self.lack_extra += done.lacks_extra
+        advice = done.advice or (FormMisfit.advice if done.misfits else "")
+        if advice and advice not in self.advice:
+            self.advice.append(advice)
         if done.n_numbers:
             self.doubtful = _first([*self.doubtful, done], lambda one: one.least or 0.0)
         if done.error is None:
@@ -133,7 +138,7 @@ def write_views(
     if not isinstance(folder, Path):
         pass  # a store gets no workbook
     elif "xlsx" in output.formats:
-        left_out = _write_workbook(folder, read(), _unread(ended()))
+        left_out = _write_workbook(folder, read(), _unread(ended()), settings)
     else:
         _forget(folder / "numbers.xlsx")
         remove_folder(folder / PICTURES)
@@ -164,15 +169,19 @@ def _joined(folder: Place, read: Iterable[Done], ending: str, header: bytes) -> 
         yield content.removeprefix(header)
 
 
-def _write_workbook(folder: Path, read: Iterable[Done], unread: Iterable[Unread]) -> list[str]:
+def _write_workbook(
+    folder: Path, read: Iterable[Done], unread: Iterable[Unread], settings: Settings
+) -> list[str]:
     """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
     parts, path = folder / _PARTS, folder / "numbers.xlsx"
+    fields = [one.name for one in load_form(settings.form).fields] if settings.form else []
     remove_folder(parts)  # a killed run's, or a link
     try:
         with unwritable(path):
             parts.mkdir()
             made = parts / "numbers.xlsx"
-            left_out = sheets.write_workbook(made, _all_shown(folder, parts, read), unread)
+            shown = _all_shown(folder, parts, read)
+            left_out = sheets.write_workbook(made, shown, unread, fields, settings.decimal)
             with made.open("rb") as content:
                 writers.write(path, iter(lambda: content.read(1 << 20), b""))
     finally:

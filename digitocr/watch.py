@@ -136,7 +136,7 @@ class Watch:
                 self._waiting[_path(one)] = one
             else:
                 self._stale = True
-                yield Done(one.file, error=one.error)
+                yield batch.not_read(one)
         gone = [name for name, path in self._failed.items() if not self._inbox.has(path)]
         for name in gone:
             self._journal.forget(name)
@@ -225,7 +225,7 @@ class Watch:
     def _ended(self, names: Iterable[str]) -> Iterator[Done]:
         """Yield how files ended, and what is there and is no file to read."""
         for unread in self._inbox.unread:
-            yield Done(unread.file, error=unread.error)
+            yield batch.not_read(unread)
         for name in names:
             if done := self._journal[name]:
                 yield done

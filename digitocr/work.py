@@ -16,7 +16,13 @@ import cv2
 import numpy as np
 
 from digitocr import __version__, engines, writers
-from digitocr.errors import DigitocrError, ExtraMissing, ModelUnreadable, OutputUnwritable
+from digitocr.errors import (
+    DigitocrError,
+    ExtraMissing,
+    InputTooLarge,
+    ModelUnreadable,
+    OutputUnwritable,
+)
 from digitocr.forms import load_form
 from digitocr.journal import Done, Stamp
 from digitocr.model import Model, load_model
@@ -131,13 +137,16 @@ def read(source: Source, job: Job) -> tuple[Done, str]:
     except (OutputUnwritable, ModelUnreadable):
         raise
     except DigitocrError as error:
-        done = replace(done, error=str(error), lacks_extra=isinstance(error, ExtraMissing))
+        lacks_extra = isinstance(error, ExtraMissing)
+        done = replace(done, error=str(error), advice=error.advice, lacks_extra=lacks_extra)
     except MemoryError:
         most = job.settings.limits.process // 10**6
-        done = replace(done, error=f"takes more memory than there is, or than {most} MB")
+        sentence = f"takes more memory than there is, or than {most} MB"
+        done = replace(done, error=sentence, advice=InputTooLarge.advice)
     except Exception as error:  # a bug met on one file must not cost the others
         sentence = f"unexpected {type(error).__name__}: {error}"
-        done = replace(done, error=sentence, trace=traceback.format_exc())
+        advice = "Report what was unexpected; --verbose shows where it was met."
+        done = replace(done, error=sentence, advice=advice, trace=traceback.format_exc())
     if results and done.error is not None:
         results.forget()
     return replace(done, seconds=round(time.perf_counter() - start, 4)), text
@@ -147,7 +156,8 @@ def lost(source: Source, job: Job, why: str) -> Done:
     """Return that a file was not read, because the process that was to do it died or hung."""
     if results := _results(source, job):
         results.forget()
-    return Done(source.name, stamp(source, job), error=why)
+    advice = "Leave out what ends the process that reads it; raise --timeout for what takes long."
+    return Done(source.name, stamp(source, job), error=why, advice=advice)
 
 
 def _results(source: Source, job: Job) -> Results | None:

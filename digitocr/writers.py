@@ -42,6 +42,7 @@ _QUOTED = re.compile('[",;\t\r\n]')
 _SAFE_IN_EXCEL = re.compile(r"0|-?[1-9][0-9]{0,9}")
 _TOKEN = 8  # random bytes in the name of a file that is being written
 _UNFINISHED = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
+OTHER_NAME = "Rename what can't have results, or choose another folder with -o."
 _BOM = "\ufeff"  # without it Excel takes a CSV for one in the system's old code page
 
 
@@ -226,7 +227,8 @@ def inside(folder: Path, name: str) -> Path:
     """
     path = folder / name
     if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder)):
-        raise InputUnreadable("its results can't be written: their folder is a link elsewhere")
+        sentence = "its results can't be written: their folder is a link elsewhere"
+        raise InputUnreadable(sentence, OTHER_NAME)
     return path
 
 
