@@ -58,8 +58,9 @@ _PARTING = (0.4, 0.8)
 _APART = 0.6
 _LEAST_CHANGES, _EVEN, _TIMES_EVEN = 3, 0.08, 1.5
 # A gap is the more doubtful the nearer it is to where numbers are parted: logistic, with these
-# parts of that gap for its scale, beyond and below. A number that a refused letter stands beside,
-# nearer than this part of its height, may be all of it with this chance.
+# parts of that gap for its scale, beyond and below. A number that a letter stands beside, refused
+# or one that looks like a digit, nearer than this part of the letter's height, may be all of it
+# with this chance.
 _DOUBT_WIDE, _DOUBT_NARROW = 0.3, 0.08
 _BESIDE, _REFUSED_BESIDE = 1.0, 0.6
 # Digits lower than this part of their neighbours that hang below the baseline or stand off it by
@@ -146,6 +147,7 @@ def into_numbers(
         lines = _in_numbers(lines, boxes, read, confidence)
     if not lines:
         return ()
+    beside = _beside(boxes, [i for line in lines for i in line])
     stray = _strays(lines, boxes, confidence)
     lines = [kept for line in lines if (kept := [i for i in line if i not in stray])]
     if not lines:
@@ -153,7 +155,6 @@ def into_numbers(
     low = np.concatenate([corners_of(reading.low), boxes[sorted(stray)]])
     signs = find_signs(lines, boxes, low, *map(corners_of, (reading.slashes, reading.percents)))
     rows = _groups(lines, boxes, signs, np.asarray([0] * len(boxes) if cells is None else cells))
-    beside = _beside(boxes, len(digits))
     return tuple(
         _number(
             [digits[i] for i in group.marks],
@@ -421,19 +422,17 @@ def _strays(lines: _Lines, boxes: _Boxes, confidence: _Values) -> set[int]:
     return found
 
 
-def _beside(boxes: _Boxes, n_digits: int) -> set[int]:
-    """Return the digits, the first of N boxes, that a letter, one of the others, stands beside."""
+def _beside(boxes: _Boxes, digits: Sequence[int]) -> set[int]:
+    """Return which of some digits of N boxes a letter, any of the others, stands beside."""
+    places = np.sort(np.array(digits, np.intp))
+    left, top, right, bottom = boxes[places].T
     found: set[int] = set()
-    heights = boxes[:, 3] - boxes[:, 1]
-    for letter, height in zip(boxes[n_digits:], heights[n_digits:], strict=True):
-        near = np.maximum(boxes[:n_digits, 0], letter[0]) - np.minimum(
-            boxes[:n_digits, 2], letter[2]
-        )
-        down = np.minimum(boxes[:n_digits, 3], letter[3]) - np.maximum(
-            boxes[:n_digits, 1], letter[1]
-        )
+    for letter in np.delete(boxes, places, axis=0):
+        height = letter[3] - letter[1]
+        near = np.maximum(left, letter[0]) - np.minimum(right, letter[2])
+        down = np.minimum(bottom, letter[3]) - np.maximum(top, letter[1])
         close = (near < _BESIDE * height) & (down > height / 2)
-        found.update(np.flatnonzero(close).tolist())
+        found.update(places[close].tolist())
     return found
 
 
