@@ -133,13 +133,16 @@ def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
     height = digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
     percents = find_percents(contours, boxes, mask, height)
     signs = {i for percent in percents for i in percent}
-    pen = _pen(mask, contours, boxes, height)
+    tall = [i for i, box in enumerate(boxes) if _is_tall(box, height)]
+    pen = _pen(mask, [(contours[i], boxes[i]) for i in tall])
+    fine = _HAIR_PENS * pen if len(tall) >= _MANY else np.inf  # else these may be dust themselves
+    hair = min(_HAIR * height, fine)
     kept = [
         i
         for i, box in enumerate(boxes)
         if i not in signs
         and _may_be_ink_of_digits(box, mask, height)
-        and not _is_hair(contours[i], box, height, pen)
+        and not (box.height < LEAST_SIZE * height and _is_hair(contours[i], box, hair))
     ]
     runs: list[Run] = []
     taken = set(signs)
@@ -212,16 +215,16 @@ def _is_inside(box: Box, table: Box) -> bool:
     return table.x <= x < table.right and table.y <= y < table.bottom
 
 
-def _pen(mask: Mask, contours: Sequence[np.ndarray], boxes: Sequence[Box], height: float) -> float:
-    """Return the usual width of strokes of marks as high as digits in pixels, 0 for none."""
-    tall = [
-        i
-        for i, box in enumerate(boxes)
-        if LEAST_SIZE * height <= box.height <= _MOST_HEIGHT * height
-        and box.width <= _MOST_WIDTH * height
-    ]
-    some = tall[:: max(1, len(tall) // _PENS)]
-    pens = [stroke_width(ink_inside(mask, contours[i], boxes[i])) for i in some]
+def _is_tall(box: Box, height: float) -> bool:
+    """Tell whether a mark is as high as digits are."""
+    low, high = LEAST_SIZE * height, _MOST_HEIGHT * height
+    return low <= box.height <= high and box.width <= _MOST_WIDTH * height
+
+
+def _pen(mask: Mask, marks: Sequence[tuple[np.ndarray, Box]]) -> float:
+    """Return the usual width of marks' strokes in pixels, 0 where there are none."""
+    some = marks[:: max(1, len(marks) // _PENS)]
+    pens = [stroke_width(ink_inside(mask, contour, box)) for contour, box in some]
     return float(np.median(pens)) if pens else 0.0
 
 
@@ -274,12 +277,9 @@ def _may_be_ink_of_digits(box: Box, mask: Mask, height: float) -> bool:
     )
 
 
-def _is_hair(contour: np.ndarray, box: Box, height: float, pen: float) -> bool:
-    """Tell whether a low mark is thinner than any pen's stroke, or than the page's pen if finer."""
-    if box.height >= LEAST_SIZE * height:
-        return False
+def _is_hair(contour: np.ndarray, box: Box, thinnest: float) -> bool:
+    """Tell whether a mark is thinner than a pen's stroke, which is so many pixels wide."""
     pixels = cv2.contourArea(contour) + cv2.arcLength(contour, True) / 2 + 1  # Pick's theorem
-    thinnest = min(_HAIR * height, _HAIR_PENS * pen)
     return bool(pixels < thinnest * max(box.width, box.height))
 
 

@@ -83,11 +83,11 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
 
 @pytest.mark.parametrize(("pen", "pieces"), [(4, 2), (1, 1)], ids=["a foot", "a hair"])
 def test_a_piece_as_thin_as_the_pages_own_pen_belongs_to_its_digit(pen: int, pieces: int) -> None:
-    mask = np.zeros((300, 500), np.uint8)
-    for x in (40, 140, 240):
+    mask = np.zeros((300, 1000), np.uint8)
+    for x in range(40, 840, 100):
         cv2.rectangle(mask, (x, 60), (x + 50, 160), 255, 4)
-    cv2.line(mask, (380, 60), (350, 150), 255, 4)
-    cv2.line(mask, (350, 160), (385, 160), 255, pen)
+    cv2.line(mask, (880, 60), (850, 150), 255, 4)
+    cv2.line(mask, (850, 160), (885, 160), 255, pen)
     assert max(one.end for one in runs_of(mask)[-1]) == pieces
 
 
