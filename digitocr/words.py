@@ -19,8 +19,6 @@ _ODDS = (1.5, 1.5, 4.0, 4.0, 4.0, 1.5, 4.0, 4.0, 4.0, 3.0)
 _REFUSED_ODDS = 0.1
 # Digits that are less sure count for the odds of their confidence, lifted by this, if that is less.
 _LIFT, _LEAST_ODDS = 1.5, 0.1
-# Digits that touch the one before or after them, as letters do far more often, count for this much.
-_TOUCHING_ODDS = 0.4
 # How likely a mark is to keep company with the one before it, by the gap between them in heights.
 _COMPANY = ((0.35, 0.97), (1.0, 0.8), (np.inf, 0.4))
 # The share of a page's marks in numbers: what is expected before it is looked at, and as many
@@ -48,7 +46,6 @@ def in_numbers(
     """
     sure = np.clip(confidence, 0, 0.999)
     odds = np.clip(_LIFT * sure / (1 - sure), _LEAST_ODDS, np.array(_ODDS)[read])
-    odds = np.where(_touching(lines, boxes), _TOUCHING_ODDS, 1.0) * odds
     odds = np.where(read < 0, _REFUSED_ODDS, odds)
     company = [_company(boxes[list(line)]) for line in lines]
     share, chances = _IN_NUMBERS, np.zeros(len(boxes))
@@ -57,15 +54,6 @@ def in_numbers(
             chances[list(line)] = _along(odds[list(line)].tolist(), kept, share)
         share = float(chances.sum() + _IN_NUMBERS * _EXPECTED) / (len(chances) + _EXPECTED)
     return chances
-
-
-def _touching(lines: Sequence[Sequence[int]], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell for each mark whether there is no paper between it and the one before or after it."""
-    found = np.zeros(len(boxes), bool)
-    for line in map(list, lines):
-        met = boxes[line[1:], 0] <= boxes[line[:-1], 2]
-        found[line] = np.append(met, False) | np.append(False, met)
-    return found
 
 
 def _company(boxes: NDArray[np.float64]) -> list[float]:
