@@ -225,8 +225,16 @@ class Lattices:
             self._by_pieces(run, first, 1.0) for run, first in zip(groups, firsts, strict=False)
         ]
 
+    def doubtful(self) -> set[int]:
+        """Return the numbers of the runs that may be read wrong, by pieces alone."""
+        return {
+            run.number
+            for run, others in self._weighed({})
+            if run.readings and max(_chance(run, others), 1 - _share_of_digits(run, others)) < _SURE
+        }
+
     def read(self, seen: Mapping[int, RunTexts] | None = None) -> Reading:
-        """Return the digits on the page, what is none, and which runs are in doubt.
+        """Return the digits on the page, and what is none.
 
         Args:
             seen: what strips say of runs, by their numbers; others are told by pieces alone.
@@ -234,18 +242,14 @@ class Lattices:
         digits: list[Digit] = []
         refused: list[Box] = []
         low: list[Box] = []
-        doubtful: list[int] = []
         for run, others in self._weighed(seen or {}):
-            chance, share = _chance(run, others), _share_of_digits(run, others)
-            if run.readings and max(chance, 1 - share) < _SURE:
-                doubtful.append(run.candidates[0].run)
             best = next(iter(run.readings.values()), None)
             if best is None or best.weight * (1 - others) <= run.nothing * others:
                 refused += [run.box] if run.tall else []
                 low += [one.box for one in run.candidates if _is_low_mark(one)]
                 continue
             text = next(iter(run.readings))
-            digits += _as_digits(run, text, best, chance, self._candidates)
+            digits += _as_digits(run, text, best, _chance(run, others), self._candidates)
             left = [self._candidates[i] for i in best.unread]
             refused += [one.box for one in left if one.size >= _LEAST_SIZE]
             left = list(run.candidates) if best.middles else left
@@ -253,7 +257,7 @@ class Lattices:
         may_be = {self._candidates[i].box for i in self._slashes}
         slashes = tuple(box for box in refused if box in may_be)
         left_over = tuple(box for box in refused if box not in may_be)
-        return Reading(tuple(digits), left_over, tuple(low), tuple(doubtful), slashes)
+        return Reading(tuple(digits), left_over, tuple(low), slashes)
 
     def guesses(self, seen: Mapping[int, RunTexts] | None = None) -> dict[int, tuple[Guess, ...]]:
         """Return all that each run may be, by its number, likeliest first; chances sum to 1.

@@ -196,7 +196,6 @@ class Reading:
     digits: tuple[Digit, ...]
     others: tuple[Box, ...]  # marks as high as digits that are none
     low: tuple[Box, ...] = ()  # marks too low for digits, and no part of one: points, dashes, dust
-    doubtful: tuple[int, ...] = ()  # numbers of the runs that may be read wrong
     slashes: tuple[Box, ...] = ()  # marks as high as digits that are slashes
     percents: tuple[Box, ...] = ()  # percent signs
     guesses: dict[int, tuple[Guess, ...]] | None = None  # of each run, likeliest first; if wanted

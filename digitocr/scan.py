@@ -55,6 +55,7 @@ from digitocr.records import (
     Straight,
     Table,
     Transform,
+    corners_of,
     overlap,
 )
 from digitocr.segment import Marks, Run, find_marks, whole_marks
@@ -69,6 +70,9 @@ from digitocr.tables import (
     with_aligned,
 )
 from digitocr.upright import quarter_turn
+
+# A wide mark that the first network reads as sure as this is one digit.
+_SURE = 0.95
 
 
 def scan_file(source: Source | str | Path, settings: Settings | None = None) -> FileResult:
@@ -125,6 +129,7 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     numbers, tables = _in_places(found, grids, settings)
     line = model.review_line(settings)
     height, width = page.gray.shape
+    places = _boxes_on_page([one.box for one in tables], straight.to_page, width, height)
     return PageResult(
         page=page.number,
         width=width,
@@ -136,10 +141,7 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
             _on_page(_judged(one, model, line), model, straight.to_page, width, height)
             for one in numbers
         ),
-        tables=tuple(
-            replace(one, box=_box_on_page(one.box, straight.to_page, width, height))
-            for one in tables
-        ),
+        tables=tuple(replace(one, box=box) for one, box in zip(tables, places, strict=True)),
     )
 
 
@@ -293,29 +295,35 @@ def read_marks(
 
     What the first network leaves doubtful is read again with what stands beside it, as a strip.
     """
-    candidates = [one for run in marks.runs for one in _proposed(run)]
+    candidates = _proposed(marks.runs, model)
     within = grids_of([run.box for run in marks.runs], grids)
     places = dict(zip((run.number for run in marks.runs), within, strict=True))
     where = [places[one.run] for one in candidates]
     lattices = Lattices(candidates, _scored(candidates, model), model.digits_shown, where)
-    reading = lattices.read()
     seen: dict[int, RunTexts] = {}
-    if settings.second_opinion and model.strip_reader and reading.doubtful:
-        for strip in find_strips(candidates, set(reading.doubtful)):
+    if settings.second_opinion and model.strip_reader:
+        for strip in find_strips(candidates, lattices.doubtful()):
             seen |= texts_of(strip, strip_scores(model.strip_reader, strip.image)[0])
-        reading = lattices.read(seen)
+    reading = lattices.read(seen)
     if settings.known != Known() or settings.form is not None:
         reading = replace(reading, guesses=lattices.guesses(seen))
     return replace(reading, low=(*reading.low, *marks.low), percents=tuple(marks.percents))
 
 
-def _proposed(run: Run) -> list[Candidate]:
-    """Return what may be digits in a run; a mark no wider than one is not cut.
+def _proposed(runs: Sequence[Run], model: Model) -> list[Candidate]:
+    """Return what may be digits in runs of ink, run by run.
 
-    To cut takes longer than to read, and strips tell where two digits are as narrow as one.
+    To cut takes longer than to read: what is no wider than most digits is not cut, as strips tell
+    where two are as narrow as one, nor what is surely one wide digit.
     """
-    whole = run.whole
-    return run.candidates if whole is None else [whole]
+    wide = [one for run in runs if run.is_wide and (one := run.whole)]
+    surest = _scored(wide, model).max(axis=1)
+    whole = {one.run for one, chance in zip(wide, surest, strict=True) if chance >= _SURE}
+    proposed = []
+    for run in runs:
+        one = run.whole if not run.is_wide or run.number in whole else None
+        proposed += [one] if one else run.candidates
+    return proposed
 
 
 def _scored(candidates: Sequence[Candidate], model: Model) -> Scores:
@@ -325,25 +333,24 @@ def _scored(candidates: Sequence[Candidate], model: Model) -> Scores:
 
 def _on_page(number: Number, model: Model, to_page: Transform, width: int, height: int) -> Number:
     """Return a number with its boxes in pixels of the page as given, its digits' chances known."""
-
-    def on_page(box: Box) -> Box:
-        return _box_on_page(box, to_page, width, height)
-
+    boxes = [number.box, *(digit.box for digit in number.digits)]
+    whole, *each = _boxes_on_page(boxes, to_page, width, height)
     digits = tuple(
-        Digit(digit.digit, model.digit_chance(digit.confidence), on_page(digit.box))
-        for digit in number.digits
+        Digit(digit.digit, model.digit_chance(digit.confidence), box)
+        for digit, box in zip(number.digits, each, strict=True)
     )
-    return replace(number, digits=digits, box=on_page(number.box))
+    return replace(number, digits=digits, box=whole)
 
 
-def _box_on_page(box: Box, to_page: Transform, width: int, height: int) -> Box:
-    """Return the upright box around a straightened one, within the page.
+def _boxes_on_page(boxes: Sequence[Box], to_page: Transform, width: int, height: int) -> list[Box]:
+    """Return the upright boxes around N straightened ones, within the page.
 
     Edges lie half a pixel outside of pixel centres, which is what transforms act on.
     """
-    left, top, right, bottom = box.x - 0.5, box.y - 0.5, box.right - 0.5, box.bottom - 0.5
-    corners = np.array([[left, right, right, left], [top, top, bottom, bottom], [1, 1, 1, 1]])
-    x, y, w = to_page @ corners
+    left, top, right, bottom = corners_of(boxes).T - 0.5
+    corners = np.array([[left, right, right, left], [top, top, bottom, bottom]])  # (2, 4, N)
+    x, y, w = np.einsum("ij,jkn->ikn", to_page[:, :2], corners) + to_page[:, 2, None, None]
     x, y = np.clip(x / w + 0.5, 0, width), np.clip(y / w + 0.5, 0, height)
-    x0, y0 = int(np.floor(x.min() + 1e-6)), int(np.floor(y.min() + 1e-6))
-    return Box(x0, y0, int(np.ceil(x.max() - 1e-6)) - x0, int(np.ceil(y.max() - 1e-6)) - y0)
+    starts = np.floor(np.stack([x.min(axis=0), y.min(axis=0)], axis=1) + 1e-6)
+    ends = np.ceil(np.stack([x.max(axis=0), y.max(axis=0)], axis=1) - 1e-6)
+    return [Box(*row) for row in np.hstack([starts, ends - starts]).astype(int).tolist()]

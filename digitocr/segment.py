@@ -48,11 +48,13 @@ _OVERLAP = 0.3
 _OPEN, _OPEN_WIDTH = 0.1, 0.75
 # Marks no larger than this, both ways, that stand this far aside are points beside a digit.
 _POINT, _CLEAR = 0.34, 0.05
+_AT_ONCE = 64  # marks that are looked at together: a compromise of time and memory
 _MOST_PIECES = 6  # of one digit
 _MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for itself
 _MOST_DIGIT_HEIGHT, _MOST_DIGIT_WIDTH = 1.35, 1.4  # of pieces taken together
 
 # Cuts: sizes are parts of the height of the mark's digits, ink is counted in widths of its stroke.
+_WIDEST = 1.15  # wider marks are no digit, whatever they look like when they are shrunk
 _WIDE = 0.9  # wider marks are cut wherever there is little ink, narrower ones
 _ONE_STROKE = 2.0  # only through one stroke
 _LEAST_CUT_WIDTH = 0.4  # narrower marks are one digit
@@ -69,7 +71,7 @@ _MOST_LOOPS = 12  # of a run are looked at, the largest
 _FRAGMENT = 0.5  # of a piece's ink: less that hangs on the next piece alone belongs there
 
 Pieces = NDArray[np.int16]  # (H, W), 0 paper, 1..n the pieces of a run of ink from the left
-Corners = NDArray[np.int64]  # (N, 4): left, top, right and bottom of each box
+Corners = NDArray[np.int64]  # (..., 4): left, top, right and bottom of each box
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +85,16 @@ class Run:
 
     @property
     def whole(self) -> Candidate | None:
-        """The run as one digit, where it is one mark that is no wider than digits are."""
-        if len(self.marks) > 1 or self.box.width >= _WIDE * self.height:
+        """The run as one digit, where it is one mark that is no wider than the widest digits."""
+        if len(self.marks) > 1 or self.box.width >= _WIDEST * self.height:
             return None
         size = self.box.height / self.height
         return Candidate(self.box, self.marks[0], self.number, 0, 1, size, 0.0)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is wider than most digits are."""
+        return self.box.width >= _WIDE * self.height
 
     @property
     def candidates(self) -> list[Candidate]:
@@ -309,10 +316,13 @@ def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
     ).reshape(-1, 4)
     widest = max((box.width for box in boxes), default=0)
     home = np.arange(len(order))  # a mark of the run that each is in, itself in the end
-    for i, corner in enumerate(corners):
-        first = int(np.searchsorted(corners[:, 0], corner[0] - widest - _ASIDE * height))
-        for j in np.flatnonzero(_linked(corner, corners[first:i], height)) + first:
-            home[_root(home, i)] = _root(home, int(j))
+    for start in range(0, len(corners), _AT_ONCE):
+        some = corners[start : start + _AT_ONCE]
+        first = int(np.searchsorted(corners[:, 0], some[0, 0] - widest - _ASIDE * height))
+        linked = _linked(some[:, None], corners[None, first : start + len(some)], height)
+        for i, j in (np.argwhere(linked) + np.array([start, first])).tolist():
+            if j < i:
+                home[_root(home, i)] = _root(home, j)
     groups: dict[int, list[int]] = {}
     for i in range(len(order)):
         groups.setdefault(_root(home, i), []).append(order[i])
@@ -331,19 +341,20 @@ def _root(home: NDArray[np.intp], i: int) -> int:
     return i
 
 
-def _linked(one: NDArray[np.int64], others: Corners, height: float) -> NDArray[np.bool_]:
-    """Tell for each of (N, 4) marks whether it and `one`, (4,), may be pieces of one digit."""
-    size, sizes = one[2:] - one[:2], others[:, 2:] - others[:, :2]
-    gap = np.maximum(one[:2], others[:, :2]) - np.minimum(one[2:], others[:, 2:])  # < 0: overlap
-    together = np.maximum(one[2:], others[:, 2:]) - np.minimum(one[:2], others[:, :2])
-    near = (gap[:, 0] <= _ASIDE * height) & (gap[:, 1] <= _APART * height)
-    near &= together[:, 1] <= _MOST_DIGIT_HEIGHT * height
-    low = np.minimum(size[1], sizes[:, 1]) < _WHOLE * height
-    low &= (gap[:, 0] < _CLEAR * height) | (
-        np.minimum(size.max(), sizes.max(axis=1)) > _POINT * height
+def _linked(some: Corners, others: Corners, height: float) -> NDArray[np.bool_]:
+    """Tell of marks, (..., 4) against (..., 4), which two may be pieces of one digit."""
+    size, sizes = some[..., 2:] - some[..., :2], others[..., 2:] - others[..., :2]
+    starts, ends = (some[..., :2], others[..., :2]), (some[..., 2:], others[..., 2:])
+    gap = np.maximum(*starts) - np.minimum(*ends)  # < 0: overlap
+    together = np.maximum(*ends) - np.minimum(*starts)
+    near = (gap[..., 0] <= _ASIDE * height) & (gap[..., 1] <= _APART * height)
+    near &= together[..., 1] <= _MOST_DIGIT_HEIGHT * height
+    low = np.minimum(size[..., 1], sizes[..., 1]) < _WHOLE * height
+    low &= (gap[..., 0] < _CLEAR * height) | (
+        np.minimum(size.max(axis=-1), sizes.max(axis=-1)) > _POINT * height
     )
-    over = -gap[:, 0] >= _OVERLAP * np.minimum(size[0], sizes[:, 0])
-    sides = (gap[:, 0] <= _OPEN * height) & (together[:, 0] <= _OPEN_WIDTH * height)
+    over = -gap[..., 0] >= _OVERLAP * np.minimum(size[..., 0], sizes[..., 0])
+    sides = (gap[..., 0] <= _OPEN * height) & (together[..., 0] <= _OPEN_WIDTH * height)
     return np.asarray(near & (low | over | sides))
 
 

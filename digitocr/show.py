@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console, Group
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 from rich.text import Text
 
@@ -31,12 +30,16 @@ def printable(text: str) -> str:
     return safe.encode("utf-8", "backslashreplace").decode()
 
 
-def tracked(done: Iterable[Done], total: int, quiet: bool) -> Iterator[Done]:
-    """Yield what was done, with a progress bar where stderr is a terminal."""
-    console = stderr()
-    if quiet or not console.is_terminal:
-        yield from done
-        return
+def tracked(done: Iterable[Done], total: int) -> Iterator[Done]:
+    """Yield what was done, with a progress bar."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
     columns = (
         BarColumn(),
         MofNCompleteColumn(),
@@ -45,7 +48,7 @@ def tracked(done: Iterable[Done], total: int, quiet: bool) -> Iterator[Done]:
         TextColumn("left"),
     )
     numbers = failed = 0
-    with Progress(*columns, console=console, transient=True) as progress:
+    with Progress(*columns, console=stderr(), transient=True) as progress:
         task = progress.add_task("", total=total, numbers=0, failed=0)
         for one in done:
             numbers, failed = numbers + one.n_numbers, failed + bool(one.error)

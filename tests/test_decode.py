@@ -65,7 +65,7 @@ def test_no_candidates_give_no_digits() -> None:
     candidates, scores = scored([])
     reading = decide(candidates, scores)
     assert (reading.digits, reading.others) == ((), ())
-    assert reading.doubtful == ()
+    assert Lattices(candidates, scores).doubtful() == set()
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_only_runs_whose_reading_is_unsure_are_in_doubt() -> None:
     torn = [mark(1, 0.9, 1, (0, 1)), mark(8, 0.8, 1, (0, 2)), mark(3, 0.9, 1, (1, 2))]
     unclear = [mark(2, 0.6, 2)]
     low = [mark(1, 0.3, 3, size=0.2)]
-    assert decide(*scored([*sure, *torn, *unclear, *low])).doubtful == (1, 2)
+    assert Lattices(*scored([*sure, *torn, *unclear, *low])).doubtful() == {1, 2}
 
 
 def test_ways_that_give_the_same_digits_speak_together() -> None:
