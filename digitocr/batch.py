@@ -28,6 +28,7 @@ from digitocr.errors import (
     DigitocrError,
     ExitCode,
     ExtraMissing,
+    FormMisfit,
     InputUnreadable,
     OutputUnwritable,
 )
@@ -75,6 +76,7 @@ class Done:
 
     file: str
     error: str | None = None  # None: read and written
+    advice: str = ""  # what to do about the error, a sentence
     trace: str = ""  # where a bug was met
     lacks_extra: bool = False  # a package that reads this kind of file is not installed
     misfits: tuple[str, ...] = ()  # why pages of it were not read, though others were
@@ -113,6 +115,12 @@ class Report:
         ]
 
     @property
+    def advice(self) -> list[str]:
+        """What to do about what could not be read, a sentence for each kind."""
+        wanted = [one.advice or (FormMisfit.advice if one.misfits else "") for one in self.done]
+        return list(dict.fromkeys(filter(None, wanted)))
+
+    @property
     def counts(self) -> dict[str, int]:
         """Totals, by the names that run.json uses."""
         return {
@@ -144,7 +152,7 @@ def run(
     for one in found:
         start = time.perf_counter()
         if isinstance(one, Unread):
-            yield Done(one.file, one.error)
+            yield Done(one.file, one.error, one.advice)
             continue
         try:
             result = _read(one, settings, model, output)
@@ -152,10 +160,12 @@ def run(
             raise
         except DigitocrError as error:
             _forget(one, output)
-            yield Done(one.name, str(error), lacks_extra=isinstance(error, ExtraMissing))
+            lacks_extra = isinstance(error, ExtraMissing)
+            yield Done(one.name, str(error), error.advice, lacks_extra=lacks_extra)
         except Exception as error:  # a bug met on one file must not cost the others
             sentence = f"unexpected {type(error).__name__}: {error}"
-            yield Done(one.name, sentence, traceback.format_exc())
+            advice = "Report what was unexpected; --verbose shows where it was met."
+            yield Done(one.name, sentence, advice, traceback.format_exc())
         else:
             yield _done(result, time.perf_counter() - start)
 
@@ -378,7 +388,7 @@ def write_views(
     else:
         _forget_view(folder / "forms.csv")
     if "xlsx" in output.formats:
-        left_out = _write_workbook(folder, report, report.unread)
+        left_out = _write_workbook(folder, report, settings)
     else:
         _forget_view(folder / "numbers.xlsx")
     _write_view(folder / "errors.csv", writers.error_rows(report.unread, output.excel).encode())
@@ -393,12 +403,14 @@ def _forget_view(path: Path) -> None:
         path.unlink()
 
 
-def _write_workbook(folder: Path, report: Report, failed: Sequence[Unread]) -> list[str]:
+def _write_workbook(folder: Path, report: Report, settings: Settings) -> list[str]:
     """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
     made, path = folder / _PARTS / "numbers.xlsx", folder / "numbers.xlsx"
+    fields = [one.name for one in load_form(settings.form).fields] if settings.form else []
     with _writing(path):
         made.parent.mkdir(exist_ok=True)
-        left_out = sheets.write_workbook(made, _all_shown(folder, report), failed)
+        shown = _all_shown(folder, report)
+        left_out = sheets.write_workbook(made, shown, report.unread, fields, settings.decimal)
         with made.open("rb") as content:
             writers.write(path, iter(lambda: content.read(1 << 20), b""))
     return [f"{path}: {sentence}" for sentence in left_out]

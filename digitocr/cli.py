@@ -206,7 +206,11 @@ def scan(
     ] = None,
     pages: Annotated[
         str | None,
-        typer.Option(metavar="2-4,7,9-", help="Pages to read.", show_default="all"),
+        typer.Option(
+            metavar="2-4,7,9-",
+            help="Pages of each PDF or TIFF to read, from 1; 9- is from the ninth to the last.",
+            show_default="all",
+        ),
     ] = None,
     dpi: Annotated[
         int, typer.Option(min=50, max=1200, help="For PDF pages that are no scans.")

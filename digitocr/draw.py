@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Field, Gray, Labels, Number, PageResult
+from digitocr.records import Box, Field, FieldReading, Gray, Labels, Number, PageResult
 
 Picture = NDArray[np.uint8]  # (H, W, 3), blue green red
 
@@ -24,12 +24,17 @@ def annotated(gray: Gray, result: PageResult) -> Picture:
     """Return a copy of a page with each number's box, reading and confidence drawn on it.
 
     Boxes are green for "ok" and red for "review"; above each number its text and confidence,
-    under each doubtful digit its own confidence.
+    under each doubtful digit its own confidence. A field for review in which no number was read is
+    drawn with its name.
     """
     picture = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
     picture = np.asarray(cv2.addWeighted(picture, 0.6, np.full_like(picture, 255), 0.4, 0))
     for number in result.numbers:
         _draw_number(picture, number)
+    read = {number.field for number in result.numbers}
+    for field in result.fields:
+        if field.status == "review" and field.name not in read:
+            _draw_field(picture, field)
     return picture
 
 
@@ -97,6 +102,15 @@ def _draw_number(picture: Picture, number: Number) -> None:
         label = f"{number.field}: {label}"
     place = (number.box.x, max(round(12 * size), number.box.y - round(6 * size)))
     cv2.putText(picture, label, place, _FONT, 0.7 * size, colour, pen, cv2.LINE_AA)
+
+
+def _draw_field(picture: Picture, field: FieldReading) -> None:
+    """Draw a field for review without a number into the picture, in place."""
+    size = float(np.clip(field.box.height / 75, 0.35, 3.0))
+    pen = max(1, round(size * 1.5))
+    _rectangle(picture, field.box, _REVIEW, pen)
+    place = (field.box.x + 2 * pen, field.box.y + round(22 * size))
+    cv2.putText(picture, field.name, place, _FONT, 0.7 * size, _REVIEW, pen, cv2.LINE_AA)
 
 
 def _rectangle(picture: Picture, box: Box, colour: tuple[int, int, int], pen: int) -> None:

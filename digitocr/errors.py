@@ -8,6 +8,8 @@ DigitocrError
 ├── ExtraMissing         6
 ├── DataMissing          3   (train and evaluate: no data to work on)
 └── InputUnreadable      7   (one input; the batch goes on)
+    ├── InputTooLarge    7
+    └── FormMisfit       7   (it doesn't show the form)
 """
 
 from __future__ import annotations
@@ -80,9 +82,23 @@ class ExtraMissing(DigitocrError):
     """A package that only this command, or only this kind of file, needs is not installed."""
 
     exit_code = ExitCode.EXTRA_MISSING
+    advice = "Install what is missing and run the same command again."
 
 
 class InputUnreadable(DigitocrError):
-    """One input is missing, damaged or too large; the others are read."""
+    """One input is missing or damaged; the others are read."""
 
     exit_code = ExitCode.SOME_FAILED
+    advice = "Replace what is damaged and run the same command again."
+
+
+class InputTooLarge(InputUnreadable):
+    """One input has more bytes, pixels or pages than may be read."""
+
+    advice = "Shrink or split what is too large and run the same command again."
+
+
+class FormMisfit(InputUnreadable):
+    """A page doesn't show the form whose fields are to be read."""
+
+    advice = "Scan pages that don't show the form again, or read them with their own --form."

@@ -49,6 +49,9 @@ _DIGIT_WIDTH = 0.45
 _LEAST_STEP = 0.2
 _STEP_MIDDLE = (0.3, 1.2)
 _WIDE_BEYOND_DOUBT = 0.7
+# On pages with so many gaps some stand in any step. There the middle is also between what is usual
+# of two kinds (Otsu 1979): a step among the widest gaps is none between kinds.
+_MANY_GAPS = 100
 # Else they are parted at this many times the usual gap, within these bounds.
 _TIMES_USUAL = 4
 _PARTING = (0.4, 0.8)
@@ -402,7 +405,20 @@ def _between_kinds(gaps: _Values) -> float | None:
     several = np.arange(len(steps)) < len(steps) - 1  # gaps beyond the step
     fit = (middles >= _STEP_MIDDLE[0]) & (middles <= _STEP_MIDDLE[1]) & (steps >= _LEAST_STEP)
     fit &= several | (ordered[1:] >= _WIDE_BEYOND_DOUBT)
+    if len(ordered) >= _MANY_GAPS:
+        narrow, wide = _two_kinds(ordered)
+        fit &= (middles > narrow) & (middles < wide)
     return float(middles[np.where(fit, steps, 0).argmax()]) if fit.any() else None
+
+
+def _two_kinds(ordered: _Values) -> tuple[float, float]:
+    """Return the means of the two kinds that ordered values fall into best (Otsu 1979)."""
+    below = np.arange(1, len(ordered))
+    above = len(ordered) - below
+    sums = np.cumsum(ordered)
+    narrow, wide = sums[:-1] / below, (sums[-1] - sums[:-1]) / above
+    best = (below * above * (wide - narrow) ** 2).argmax()
+    return float(narrow[best]), float(wide[best])
 
 
 def _strays(lines: _Lines, boxes: _Boxes, confidence: _Values) -> set[int]:

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.errors import ExtraMissing, InputUnreadable
+from digitocr.errors import ExtraMissing, InputTooLarge, InputUnreadable
 from digitocr.headers import Header, read_header
 from digitocr.pageranges import page_ranges
 from digitocr.pdf import count_pages, draw_page, is_pdf
@@ -75,20 +75,21 @@ def _opened(source: Source) -> BufferedIOBase:
     if found and not stat.S_ISREG(found.st_mode):
         raise InputUnreadable("is not a file")  # a pipe or a device may never end
     if (found.st_size if found else len(source.data or b"")) > MAX_BYTES:
-        raise InputUnreadable(f"is larger than {MAX_BYTES // 10**6} MB")
+        raise InputTooLarge(f"is larger than {MAX_BYTES // 10**6} MB")
     return source.path.open("rb") if source.path else BytesIO(source.data or b"")
 
 
 def _wanted(n_pages: int, ranges: Ranges) -> list[int]:
     """Return the indices, from 0, of the wanted pages that a document has."""
     if n_pages > MAX_PAGES:
-        raise InputUnreadable(f"has more than {MAX_PAGES} pages")
+        raise InputTooLarge(f"has more than {MAX_PAGES} pages")
     if ranges is None:
         return list(range(n_pages))
     found = [i for i in range(n_pages) if any(i + 1 in wanted for wanted in ranges)]
     if not found:
         count = "1 page" if n_pages == 1 else f"{n_pages} pages"
-        raise InputUnreadable(f"has {count}, none of those that --pages names")
+        sentence = f"has {count}, none of those that --pages names"
+        raise InputUnreadable(sentence, "Name pages with --pages that all documents have.")
     return found
 
 
@@ -133,7 +134,7 @@ def _checked_header(data: bytearray) -> Header:
         raise InputUnreadable("is no PDF and no image of a known kind, whatever its name says")
     if header.largest > MAX_PIXELS:
         size = f"{header.largest // 10**6} million pixels"
-        raise InputUnreadable(f"has {size}, more than {MAX_PIXELS // 10**6}")
+        raise InputTooLarge(f"has {size}, more than {MAX_PIXELS // 10**6}")
     return header
 
 

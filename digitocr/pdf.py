@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.errors import ExtraMissing, InputUnreadable
+from digitocr.errors import ExtraMissing, InputTooLarge, InputUnreadable
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument, PdfImage, PdfObject, PdfPage
@@ -29,6 +29,7 @@ _SCAN = 0.5
 _LAYER = 0.1
 _COLOUR = 16  # pixels; a picture with fewer both across and down is a coloured ground
 _INVISIBLE = {3, 7}  # text render modes: what OCR put behind a scan (ISO 32000-1, table 106)
+_DECRYPTED = "Save encrypted PDFs without a password and run the same command again."
 _PDFIUM = Lock()  # pdfium is not made for threads
 
 
@@ -75,7 +76,7 @@ def draw_page(file: BufferedIOBase, index: int, dpi: float, most: int) -> tuple[
         width, height = (max(1, round(side * dpi / _POINTS)) for side in page.get_size())
         if width * height > most:
             size = f"{width * height // 10**6} million pixels at {dpi:.0f} dpi"
-            raise InputUnreadable(f"has {size} on page {index + 1}, more than {most // 10**6}")
+            raise InputTooLarge(f"has {size} on page {index + 1}, more than {most // 10**6}")
         drawn = _drawn(page, width, height)
         if drawn.min() == drawn.max() and not (all(map(_decodes, images)) and _is_textless(page)):
             raise InputUnreadable(f"is damaged: what is on page {index + 1} can't be drawn")
@@ -97,7 +98,7 @@ def _opened(file: BufferedIOBase) -> Iterator[PdfDocument]:
         except pypdfium2.PdfiumError as error:
             if error.err_code in (raw.FPDF_ERR_PASSWORD, raw.FPDF_ERR_SECURITY):
                 sentence = "is encrypted; save it without a password"
-                raise InputUnreadable(sentence) from error
+                raise InputUnreadable(sentence, _DECRYPTED) from error
             raise InputUnreadable("is damaged: it is no whole PDF") from error
         with document:
             if document.get_formtype() == raw.FORMTYPE_ACRO_FORM:
@@ -138,7 +139,7 @@ def _images(page: PdfPage, most: int) -> list[PdfImage]:
         width, height = image.get_px_size()
         if width * height > most:
             size = f"{width * height // 10**6} million pixels"
-            raise InputUnreadable(f"has a picture with {size}, more than {most // 10**6}")
+            raise InputTooLarge(f"has a picture with {size}, more than {most // 10**6}")
     return images
 
 

@@ -83,6 +83,7 @@ class Unread:
 
     file: str
     error: str
+    advice: str = "Check the names of what was not found."  # what to do next, a sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,6 +253,7 @@ class FieldReading:
     text: str  # "" where nothing is
     confidence: float  # 0..1, the chance that it is right
     status: str  # "ok" or "review"
+    box: Box  # of the field, page pixels
 
 
 @dataclass(frozen=True, slots=True)

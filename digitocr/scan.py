@@ -11,7 +11,7 @@ import numpy as np
 from digitocr.align import brought_onto, find_form, from_edge_to_edge, shows
 from digitocr.crops import normalise
 from digitocr.decode import Lattices
-from digitocr.errors import InputUnreadable
+from digitocr.errors import FormMisfit
 from digitocr.fields import (
     Guesses,
     as_written,
@@ -58,6 +58,7 @@ from digitocr.records import (
     corners_of,
     overlap,
 )
+from digitocr.regroup import regrouped
 from digitocr.segment import Marks, Run, find_marks, whole_marks
 from digitocr.straighten import Flat, flatten, level
 from digitocr.strips import find_strips, texts_of
@@ -103,10 +104,10 @@ def file_result(source: Source, model: Model, pages: Sequence[PageResult]) -> Fi
     """Return what was read on a file's pages.
 
     Raises:
-        InputUnreadable: none of them could be read.
+        FormMisfit: none of them shows the form.
     """
     if pages and all(page.error for page in pages):
-        raise InputUnreadable(pages[0].error or "")
+        raise FormMisfit(pages[0].error or "")
     return FileResult(source.name, model.id, tuple(pages))
 
 
@@ -166,14 +167,16 @@ def _read_form(page: Page, form: Form, settings: Settings, model: Model) -> Page
         if number is not None:
             number = _judged(replace(number, line=i, item=1, field=field.name), model, line)
             numbers.append(_on_page(number, model, straight.to_page, width, height))
-            found = FieldReading(field.name, number.text, number.confidence, number.status)
+            read = (number.text, number.confidence, number.status)
+            found = FieldReading(field.name, *read, box)
         fields.append(found)
+    places = _boxes_on_page(boxes, straight.to_page, width, height)
     return replace(
         result,
         rotation=straight.rotation,
         skew=straight.skew,
         numbers=tuple(numbers),
-        fields=tuple(fields),
+        fields=tuple(replace(one, box=at) for one, at in zip(fields, places, strict=True)),
     )
 
 
@@ -219,7 +222,7 @@ def _in_field(
     ]
     number, sure = as_written(guesses, *signs)
     status = "review" if doubtful or (number is None and runs) else "ok"
-    blank = FieldReading(field.name, "", sure if whole else 0.0, status)
+    blank = FieldReading(field.name, "", sure if whole else 0.0, status, box)
     if number is None:
         return None, blank
     if field.known != Known():
@@ -238,7 +241,9 @@ def _in_places(
     if tables != ruled:  # columns part numbers too
         numbers = into_numbers(found, cells_of(boxes, tables), settings.decimal)
     if found.guesses is not None:
-        numbers = tuple(narrowed(numbers, found.guesses, rule_of(settings.known, settings.decimal)))
+        holds = rule_of(settings.known, settings.decimal)
+        within = cells_of([one.box for one in numbers], tables)
+        numbers = tuple(narrowed(regrouped(numbers, within, holds), found.guesses, holds))
     return into_tables(numbers, tables)
 
 

@@ -1,18 +1,18 @@
-"""Results → XLSX: all numbers with their pictures, what was not read, each table as on paper."""
+"""Results → XLSX: all numbers with pictures, fields of forms, errors, each table as on paper."""
 
 from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from digitocr.draw import CUTTING_HEIGHT
-from digitocr.records import Unread
-from digitocr.writers import COLUMNS, utf8_name
+from digitocr.records import Decimal, Unread
+from digitocr.writers import COLUMNS, form_columns, utf8_name
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -33,6 +33,7 @@ _DIGITS = 15  # a spreadsheet keeps no more of a number (Microsoft, KB 269370)
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.(?P<decimals>[0-9]+))?")
 _MINUS_ZERO = re.compile(r"-0(?:\.0+)?")
 _MAYBE_THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
+_COMMA = str.maketrans(",", ".")
 
 _COLUMNS = (*COLUMNS[:8], "picture", *COLUMNS[8:])
 _WIDTHS = (30, 7, 7, 7, 7, 7, 9, 16, 27, 12, 9, 7, 7, 8, 8)  # characters, filter button and all
@@ -57,15 +58,25 @@ def picture_name(page: int, number: int) -> str:
     return f"{page}-{number}.png"
 
 
-def number_format(text: str) -> str | None:
+def number_format(text: str, decimal: Decimal | None = None) -> str | None:
     """Return the format in which a spreadsheet shows a number as on paper, None to keep it as text.
 
-    A number is at most 15 digits, with or without a minus and a point, and no needless zeros before
-    it. All else would lose something ("007", 19 digits), is none (times and dates: "12:05",
+    A number is at most 15 digits, with or without a minus and a decimal mark, and no needless zeros
+    before it. All else would lose something ("007", 19 digits), is none (times and dates: "12:05",
     "2024-11") or may be another: "9.093" is 9093 where points part thousands.
+
+    Args:
+        text: as on paper.
+        decimal: which mark stands before decimals; where that is not known only a point is one,
+            and not before three digits.
     """
+    if decimal not in (None, "point") and "." in text:
+        return None
+    text = _pointed(text, decimal)
     number = _NUMBER.fullmatch(text)
-    if not number or _MINUS_ZERO.fullmatch(text) or _MAYBE_THOUSANDS.fullmatch(text):
+    if not number or _MINUS_ZERO.fullmatch(text):
+        return None
+    if decimal is None and _MAYBE_THOUSANDS.fullmatch(text):
         return None
     if sum(letter.isdigit() for letter in text) > _DIGITS:
         return None
@@ -73,13 +84,26 @@ def number_format(text: str) -> str | None:
     return f"0.{'0' * len(decimals)}" if decimals else _WHOLE
 
 
-def write_workbook(path: Path, files: Iterable[Shown], unread: Iterable[Unread]) -> list[str]:
-    """Write a workbook: sheets "numbers" and "errors", then one for each table.
+def _pointed(text: str, decimal: Decimal | None) -> str:
+    """Return a number with a point before its decimals where that mark is known to be a comma."""
+    return text.translate(_COMMA) if decimal == "comma" else text
+
+
+def write_workbook(
+    path: Path,
+    files: Iterable[Shown],
+    unread: Iterable[Unread],
+    fields: Sequence[str] = (),
+    decimal: Decimal | None = None,
+) -> list[str]:
+    """Write a workbook: sheets "numbers", "forms" and "errors", then one for each table.
 
     Args:
         path: the file to write, in a folder where temporary files may be written too.
         files: what was read, in order; one is held at a time.
         unread: what was not.
+        fields: names of the form's fields, in order; none without a form, and no sheet of them.
+        decimal: which mark stands before decimals; None where that is not known.
 
     Returns:
         A sentence, without its full stop, for each kind of thing that there was no room for.
@@ -94,7 +118,7 @@ def write_workbook(path: Path, files: Iterable[Shown], unread: Iterable[Unread])
         with Workbook(path, {"tmpdir": str(path.parent)}) as workbook:
             workbook.use_zip64()
             workbook.set_properties({"created": _MADE})
-            return _Book(workbook).fill(files, unread)
+            return _Book(workbook, fields, decimal).fill(files, unread)
     except FileCreateError as error:
         raise error.args[0] from None  # the OSError that it stands for
 
@@ -102,13 +126,17 @@ def write_workbook(path: Path, files: Iterable[Shown], unread: Iterable[Unread])
 class _Book:
     """A workbook while it is filled."""
 
-    def __init__(self, workbook: Workbook) -> None:
+    def __init__(self, workbook: Workbook, fields: Sequence[str], decimal: Decimal | None) -> None:
         self._workbook = workbook
+        self._decimal = decimal
         self._names: set[str] = set()  # of its sheets, which differ by more than case
         self._bold = workbook.add_format({"bold": True, "indent": 1})
         self._styles = cache(self._new_style)
         self._n_pictures = self._n_tables = 0
         self._begin_numbers()
+        self._form_columns = tuple(form_columns(fields)) if fields else ()
+        if fields:
+            self._begin_forms()
 
     def fill(self, files: Iterable[Shown], unread: Iterable[Unread]) -> list[str]:
         """Fill all sheets; return what there was no room for."""
@@ -119,6 +147,8 @@ class _Book:
                     picture = pictures / picture_name(page["page"], i)
                     self._write_number(result["file"], page["page"], number, picture)
                 self._write_tables(result["file"], page)
+                if self._form_columns and "error" not in page:
+                    self._write_form(result["file"], page)
         self._end_numbers()
         kinds = (("pictures", self._n_pictures, PICTURES), ("tables", self._n_tables, TABLES))
         return [f"holds the first {most} of {n} {kind}" for kind, n, most in kinds if n > most]
@@ -155,30 +185,59 @@ class _Book:
             if column == _NUMBER_AT:
                 self._write_text(self._numbers, self._row, column, value, doubtful)
             else:
-                self._write_value(self._row, column, value, doubtful)
+                self._write_value(self._numbers, self._row, column, value, doubtful)
         self._insert_picture(picture, number["text"])
         self._row += 1
 
+    def _begin_forms(self) -> None:
+        """Begin a sheet of forms, a row a page; further ones are called "forms~2"..."""
+        self._forms, self._form_row = self._new_list("forms", self._form_columns), 1
+        widths = [_WIDTHS[_FILE_AT], *(max(9, len(name) + 5) for name in self._form_columns[1:])]
+        _set_widths(self._forms, widths)
+
+    def _write_form(self, file: str, page: dict[str, Any]) -> None:
+        """Write the fields of a page, those to review in colour."""
+        if self._form_row == ROWS:
+            self._begin_forms()
+        sheet, row, fields = self._forms, self._form_row, page["fields"]
+        doubtful = [field["status"] == "review" for field in fields]
+        for column, value in enumerate((file, page["page"])):
+            self._write_value(sheet, row, column, value, False)
+        for column, (field, in_doubt) in enumerate(zip(fields, doubtful, strict=True), 2):
+            if field["text"]:
+                self._write_text(sheet, row, column, field["text"], in_doubt)
+            else:
+                self._write_value(sheet, row, column, None, in_doubt)
+        after = [
+            (field[what], in_doubt)
+            for field, in_doubt in zip(fields, doubtful, strict=True)
+            for what in ("confidence", "status")
+        ]
+        for column, (value, in_doubt) in enumerate(after, 2 + len(fields)):
+            self._write_value(sheet, row, column, value, in_doubt)
+        self._form_row += 1
+
     def _write_value(
-        self, row: int, column: int, value: str | float | None, doubtful: bool
+        self, sheet: Worksheet, row: int, column: int, value: str | float | None, doubtful: bool
     ) -> None:
         if value is None:
-            self._numbers.write_blank(row, column, None, self._styles(_GENERAL, doubtful))
+            sheet.write_blank(row, column, None, self._styles(_GENERAL, doubtful))
         elif isinstance(value, str):
-            self._numbers.write_string(row, column, value, self._styles(_GENERAL, doubtful))
+            sheet.write_string(row, column, value, self._styles(_GENERAL, doubtful))
         else:
             shown = _CHANCE if isinstance(value, float) else _WHOLE
-            self._numbers.write_number(row, column, value, self._styles(shown, doubtful))
+            sheet.write_number(row, column, value, self._styles(shown, doubtful))
 
     def _write_text(
         self, sheet: Worksheet, row: int, column: int, text: str, doubtful: bool
     ) -> None:
         """Write what is on paper, as a number where that loses nothing."""
-        shown = number_format(text)
+        shown = number_format(text, self._decimal)
         if shown is None:
             sheet.write_string(row, column, text, self._styles(_TEXT, doubtful))
         else:
-            sheet.write_number(row, column, float(text), self._styles(shown, doubtful))
+            value = float(_pointed(text, self._decimal))
+            sheet.write_number(row, column, value, self._styles(shown, doubtful))
 
     def _insert_picture(self, picture: Path, text: str) -> None:
         self._n_pictures += 1

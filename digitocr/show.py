@@ -66,8 +66,8 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     )
     if len(report.read) > 1:
         console.print(_file_table(report.read))
-    if report.failed:
-        console.print("Replace what failed and run the same command again.")
+    for advice in report.advice:
+        console.print(advice)
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")

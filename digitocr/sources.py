@@ -75,7 +75,8 @@ def _from_file(text: str) -> Source | Unread:
     if not stat.S_ISREG(mode):
         return Unread(shown, _NO_FILE)
     if path.suffix.lower() not in EXTENSIONS:
-        return Unread(text, f"is of no type that digitocr reads ({_type_list()})")
+        sentence = f"is of no type that digitocr reads ({_type_list()})"
+        return Unread(text, sentence, "Save other types of files as PNG or PDF.")
     return Source(path.name, path)
 
 
@@ -159,7 +160,8 @@ def _from_entry(path: Path, root: Path) -> Iterator[Source | Unread]:
     if not image and not stat.S_ISDIR(mode):
         return
     if link and not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(root)):
-        yield Unread(name, "is a link that leads out of the folder; name its target as an INPUT")
+        sentence = "is a link that leads out of the folder; name its target as an INPUT"
+        yield Unread(name, sentence, "Name files outside of the folder as INPUTs of their own.")
     elif stat.S_ISREG(mode):
         yield Source(name, path)
     elif not stat.S_ISDIR(mode):  # a folder that is linked to is found at its own place

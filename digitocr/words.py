@@ -17,10 +17,17 @@ Values = NDArray[np.float64]  # (N,), of marks
 # and g look like digits, few letters like 3. And how much likelier to be refused.
 _ODDS = (1.5, 1.5, 4.0, 4.0, 4.0, 1.5, 4.0, 4.0, 4.0, 3.0)
 _REFUSED_ODDS = 0.1
+# Marks that stand lower than those close to them, or hang below them, by more than this part of
+# their height: the part of a page's clear digits that does so says how odd that is in a number, as
+# many digits as are expected (part, marks) taken together; of letters so many do.
+_OFF = 0.17
+_UNEVEN, _UNEVEN_EXPECTED, _UNEVEN_LETTERS, _LEAST_UNEVEN_ODDS = 0.3, 12.0, 0.5, 0.1
+_CLEAR = 0.95
 # Digits that are less sure count for the odds of their confidence, lifted by this, if that is less.
 _LIFT, _LEAST_ODDS = 1.5, 0.1
 # How likely a mark is to keep company with the one before it, by the gap between them in heights.
-_COMPANY = ((0.35, 0.97), (1.0, 0.8), (np.inf, 0.4))
+_CLOSE = 0.35
+_COMPANY = ((_CLOSE, 0.97), (1.0, 0.8), (np.inf, 0.4))
 # The share of a page's marks in numbers: what is expected before it is looked at, and as many
 # marks as that counts for. Then it is counted anew so many times.
 _IN_NUMBERS, _EXPECTED = 0.95, 12.0
@@ -47,6 +54,9 @@ def in_numbers(
     sure = np.clip(confidence, 0, 0.999)
     odds = np.clip(_LIFT * sure / (1 - sure), _LEAST_ODDS, np.array(_ODDS)[read])
     odds = np.where(read < 0, _REFUSED_ODDS, odds)
+    uneven = _uneven(lines, boxes)
+    clear = (confidence >= _CLEAR) & (np.array(_ODDS)[read] == max(_ODDS))
+    odds = np.where(uneven, _uneven_odds(uneven[clear]), 1.0) * odds
     company = [_company(boxes[list(line)]) for line in lines]
     share, chances = _IN_NUMBERS, np.zeros(len(boxes))
     for _ in range(_ROUNDS):
@@ -56,12 +66,40 @@ def in_numbers(
     return chances
 
 
+def _uneven_odds(clear: NDArray[np.bool_]) -> float:
+    """Return how much likelier a mark that is uneven is in a number than in a word, 1 at most.
+
+    Args:
+        clear: of a page's clear digits which are uneven, (N,). Print has hardly any such digits,
+            handwriting and old-style figures have many.
+    """
+    found = (clear.sum() + _UNEVEN * _UNEVEN_EXPECTED) / (len(clear) + _UNEVEN_EXPECTED)
+    return float(np.clip(found / _UNEVEN_LETTERS, _LEAST_UNEVEN_ODDS, 1.0))
+
+
+def _uneven(lines: Sequence[Sequence[int]], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Tell for each mark whether it is lower than those close to it, or hangs below them."""
+    found = np.zeros(len(boxes), bool)
+    for line in map(list, lines):
+        ends = np.flatnonzero(_gaps(boxes[line]) > _CLOSE) + 1
+        for group in np.split(np.array(line), ends):
+            _, top, _, bottom = boxes[group].T
+            most = _OFF * (bottom - top).max()
+            found[group] = (top - top.min() > most) | (abs(bottom - np.median(bottom)) > most)
+    return found
+
+
 def _company(boxes: NDArray[np.float64]) -> list[float]:
     """Return how likely each of a line's marks but the first keeps company with the one before."""
-    heights = np.maximum(1, boxes[:, 3] - boxes[:, 1])
-    gaps = (boxes[1:, 0] - boxes[:-1, 2]) / np.minimum(heights[1:], heights[:-1])
-    kinds = np.searchsorted([gap for gap, _ in _COMPANY], gaps)
+    kinds = np.searchsorted([gap for gap, _ in _COMPANY], _gaps(boxes))
     return [_COMPANY[kind][1] for kind in kinds]
+
+
+def _gaps(boxes: NDArray[np.float64]) -> Values:
+    """Return the gap between each of a line's marks and the next, in heights of the lower one."""
+    heights = np.maximum(1, boxes[:, 3] - boxes[:, 1])
+    gaps: Values = (boxes[1:, 0] - boxes[:-1, 2]) / np.minimum(heights[1:], heights[:-1])
+    return gaps
 
 
 def _along(odds: Sequence[float], company: Sequence[float], share: float) -> list[float]:

@@ -22,6 +22,7 @@ LAYERS = [
     {"percent"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
+        "regroup",
         *("layout", "tables", "gridlines"),
         *("writers", "draw"),
         *("align", "boxes", "fields"),

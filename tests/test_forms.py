@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Gray, Run, encode, read_rows, results_in, rows, run_command, tiff
+from conftest import Gray, Pixels, Run, encode, read_rows, results_in, rows, run_command, tiff
 
 WIDTH, HEIGHT = 900, 700
 CELL = 70
@@ -258,12 +258,24 @@ def test_fields_that_a_stroke_runs_through_are_to_be_reviewed(run: Run, tmp_path
     x, y, width, _ = BOXES["weight"]
     cv2.line(page, (x + width // 2, y - 40), (x + width // 3, BOXES["room"][1] + 120), 20, 5)
     (tmp_path / "a.png").write_bytes(encode(".png", page))
-    done = run("scan", "a.png", "-o", "out", "--form", "form.toml")
+    done = run("scan", "a.png", "-o", "out", "--form", "form.toml", "--annotate")
     (row,) = read_rows(tmp_path / "out" / "forms.csv")
     assert (row["weight"], row["weight_status"]) == ("", "review")
     assert (row["code"], row["code_status"]) == ("", "ok")
     n_review = sum(row[f"{name}_status"] == "review" for name in BOXES)
     assert f" {n_review} to review" in done.stderr
+    drawn = cv2.imread(str(tmp_path / "out" / "a.png.annotated.jpg"))
+    assert drawn is not None
+    assert is_framed(drawn, "weight")
+    assert not is_framed(drawn, "code")  # blank, and that is sure
+
+
+def is_framed(drawn: Pixels, name: str) -> bool:
+    """Tell whether all of a field's box is drawn in the colour of what is to be reviewed."""
+    x, y, width, height = BOXES[name]
+    blue, _, red = np.moveaxis(drawn[y - 4 : y + height + 5, x - 4 : x + width + 5], 2, 0)
+    reddish = red.astype(int) - blue > 50
+    return bool(reddish.any(axis=0).mean() > 0.85 and reddish.any(axis=1).mean() > 0.85)
 
 
 def test_half_a_form_is_no_form(run: Run, tmp_path: Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from conftest import Clear, Run, encode, read_rows, rows
 
@@ -226,3 +228,30 @@ def test_signs_that_make_no_sense_together_are_not_written() -> None:
     number, guesses = read_as({"6": 1.0}, {"543": 1.0}, {"21": 0.9, "2": 0.1}, text="6,543.21")
     (found,) = narrowed([number], guesses, rule_of(Known(pattern=r"[0-9,.]{6}")))
     assert found.text == "654321"
+
+
+@pytest.mark.parametrize(
+    ("gap", "rule", "read"),
+    [
+        (10, [], ["12345678"]),
+        (10, ["--digits", "4"], ["1234", "5678"]),
+        (10, ["--digits", "5"], ["12345678"]),  # it parts nothing so that both have five
+        (30, [], ["1234", "5678"]),
+        (30, ["--digits", "8"], ["12345678"]),
+        (30, ["--digits", "4-8"], ["1234", "5678"]),  # they are as they are known to be
+        (70, ["--digits", "8"], ["1234", "5678"]),  # too far apart to be one
+    ],
+)
+def test_numbers_are_joined_and_split_where_only_so_the_rule_holds(
+    gap: int, rule: list[str], read: list[str], run: Run, tmp_path: Path
+) -> None:
+    page = np.full((160, 600), 255, np.uint8)
+    for i, digit in enumerate("12345678"):
+        place = (40 + 46 * i + (gap if i > 3 else 0), 100)
+        cv2.putText(page, digit, place, cv2.FONT_HERSHEY_SIMPLEX, 2, 0, 5, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "a.png"), page)
+    found = rows(run("scan", "a.png", "-o", "-", *rule).stdout)
+    assert [row["number"] for row in found] == read
+    assert [row["item"] for row in found] == [str(i) for i, _ in enumerate(read, 1)]
+    guessed = (gap, rule[-1:]) in ((10, ["4"]), (30, ["8"]))
+    assert not guessed or {row["status"] for row in found} == {"review"}

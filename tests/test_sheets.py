@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from digitocr import sheets, writers
 from digitocr.draw import cutting
 from digitocr.errors import ExitCode
-from digitocr.records import Box, Table, Unread
+from digitocr.records import Box, Decimal, Table, Unread
 
 openpyxl = pytest.importorskip("openpyxl", reason="the workbooks are read by openpyxl")
 pytest.importorskip("xlsxwriter", reason="pip install 'digitocr[xlsx]'")
@@ -239,6 +239,66 @@ def written(path: Path, *files: sheets.Shown) -> Any:
 def test_a_value_is_a_number_where_that_loses_nothing(texts: str, as_number: str | None) -> None:
     for text in [*texts.split(), *([] if as_number else ["", "5 6"])]:
         assert sheets.number_format(text) == as_number, text
+
+
+@pytest.mark.parametrize(
+    ("decimal", "as_number", "texts"),
+    [
+        ("point", "0.000", "9.093 -120.500"),
+        ("point", None, "1,234 1,5 1,234.50 007.5"),
+        ("comma", "0.000", "9,093 -120,500"),
+        ("comma", "0.0", "1,5"),
+        ("comma", None, "9.093 1.5 1.200,5"),
+        ("none", "0", "9093"),
+        ("none", None, "9.093 1.5"),
+    ],
+)
+def test_with_a_decimal_mark_known_more_values_are_numbers(
+    decimal: Decimal, as_number: str | None, texts: str
+) -> None:
+    for text in texts.split():
+        assert sheets.number_format(text, decimal) == as_number, text
+
+
+@pytest.mark.parametrize(
+    ("options", "value"),
+    [([], "9.093"), (["--decimal", "point"], 9.093), (["--decimal", "comma"], "9.093")],
+)
+def test_the_workbook_holds_decimals_as_numbers_where_their_mark_is_known(
+    options: list[str], value: str | float, run: Run, tmp_path: Path
+) -> None:
+    page = np.full((200, 500), 255, np.uint8)
+    for text, x in (("9", 60), ("093", 150)):
+        cv2.putText(page, text, (x, 140), cv2.FONT_HERSHEY_SIMPLEX, 3, 0, 7, cv2.LINE_AA)
+    cv2.circle(page, (135, 136), 7, 0, -1, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "a.png"), page)
+    assert run("scan", "a.png", "-o", "out", "--format", "xlsx", *options).returncode == 0
+    cell = opened(tmp_path / "out" / "numbers.xlsx")["numbers"].cell(2, 8)
+    assert cell.value == value
+    assert cell.number_format == ("@" if isinstance(value, str) else "0.000")
+
+
+def test_fields_of_forms_have_a_sheet_with_a_row_a_page(run: Run, tmp_path: Path) -> None:
+    form = "size = [500, 400]\n"
+    for name, top in (("code", 40), ("weight", 160), ("note", 280)):
+        form += f'[[field]]\nname = "{name}"\nbox = [40, {top}, 420, 100]\n'
+    (tmp_path / "form.toml").write_text(form + "digits = 9\n")
+    page = np.full((400, 500), 255, np.uint8)
+    for text, foot in (("007", 125), ("412", 365)):
+        cv2.putText(page, text, (60, foot), cv2.FONT_HERSHEY_SIMPLEX, 2.4, 0, 6, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "a.png"), page)
+    run("scan", "a.png", "-o", "out", "--format", "csv,xlsx", "--form", "form.toml")
+    workbook = opened(tmp_path / "out" / "numbers.xlsx")
+    assert workbook.sheetnames == ["numbers", "forms", "errors"]
+    sheet = workbook["forms"]
+    header, values = ([cell.value for cell in row] for row in sheet.iter_rows())
+    (row,) = read_rows(tmp_path / "out" / "forms.csv")
+    assert header == list(row)
+    assert values[:5] == ["a.png", 1, "007", None, 412]
+    colours = {name: cell.fill.fgColor.rgb for name, cell in zip(header, sheet[2], strict=True)}
+    assert (row["code_status"], row["weight_status"], row["note_status"]) == ("ok", "ok", "review")
+    assert colours["note"] == colours["note_status"] == "FFFFE0C2"
+    assert "FFFFE0C2" not in (colours["code"], colours["weight"])
 
 
 SIGNED = st.from_regex(r"-?[0-9]{1,25}([.,:-][0-9]{1,25}){0,3}", fullmatch=True)

@@ -69,3 +69,18 @@ def test_every_command_has_help_with_an_example_or_a_sentence(run: Run) -> None:
 
 def test_version_is_shown(run: Run) -> None:
     assert run("--version").stdout.startswith("digitocr 0.")
+
+
+def test_after_errors_each_kind_has_its_own_next_step(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "empty.png").touch()
+    (tmp_path / "cut.png").write_bytes((SAMPLES / "digit.png").read_bytes()[:100])
+    (tmp_path / "notes.txt").touch()
+    with (tmp_path / "huge.tif").open("wb") as file:
+        file.truncate(3_000_000_000)  # a file with a hole takes no room
+    said = run("scan", SAMPLES / "digit.png", "empty.png", "cut.png", "-o", "out").stderr
+    assert said.count("Replace what is damaged") == 1
+    assert "names" not in said
+    said = run("scan", SAMPLES / "digit.png", "lost.png", "notes.txt", "huge.tif", "-o", "o").stderr
+    for step in ("Check the names", "Save other types of files as PNG", "Shrink or split"):
+        assert said.count(step) == 1
+    assert "Replace" not in said

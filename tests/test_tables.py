@@ -196,3 +196,21 @@ def test_tables_of_an_earlier_run_go(sheet: list[list[str]], run: Run, tmp_path:
     assert not list(out.glob("*.table*.csv"))
     run("scan", "sheet.png", "-o", "out", "--format", "json")
     assert not list(out.glob("*.table*.csv"))
+
+
+def test_header_words_that_look_like_digits_are_left_blank(run: Run, tmp_path: Path) -> None:
+    heads = ["Total", "Solo", "Zoo", "Sizes"]
+    rows = [heads, *([str(1234 + 567 * (4 * r + c)) for c in range(4)] for r in range(6))]
+    page = np.full((560, 1300), 250, np.uint8)
+    for i in range(len(rows) + 1):
+        cv2.line(page, (50, 30 + 70 * i), (1250, 30 + 70 * i), 90, 2)
+    for i in range(5):
+        cv2.line(page, (50 + 300 * i, 30), (50 + 300 * i, 520), 90, 2)
+    for row, texts in enumerate(rows):
+        for column, text in enumerate(texts):
+            place = (80 + 300 * column, 80 + 70 * row)
+            cv2.putText(page, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1.3, 20, 3, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "sheet.png"), page)
+    run("scan", "sheet.png", "-o", "out")
+    with (tmp_path / "out" / "sheet.png.table1.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == [[""] * 4, *rows[1:]]
