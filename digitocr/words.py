@@ -18,10 +18,10 @@ Values = NDArray[np.float64]  # (N,), of marks
 _ODDS = (1.5, 1.5, 4.0, 4.0, 4.0, 1.5, 4.0, 4.0, 4.0, 3.0)
 _REFUSED_ODDS = 0.1
 # Marks that stand lower than those close to them, or hang below them, by more than this part of
-# their height: the part of a page's clear digits that does so says how odd that is in a number, as
-# many digits as are expected (part, marks) taken together; of letters so many do.
+# their height: this part of letters does. Of digits as many are expected to, as if so many had been
+# seen, until the page's clear digits say otherwise; but no odds are lower than that.
 _OFF = 0.17
-_UNEVEN, _UNEVEN_EXPECTED, _UNEVEN_LETTERS, _LEAST_UNEVEN_ODDS = 0.3, 12.0, 0.5, 0.1
+_UNEVEN, _UNEVEN_EXPECTED, _LEAST_UNEVEN_ODDS = 0.5, 16.0, 0.1
 _CLEAR = 0.95
 # Digits that are less sure count for the odds of their confidence, lifted by this, if that is less.
 _LIFT, _LEAST_ODDS = 1.5, 0.1
@@ -74,7 +74,7 @@ def _uneven_odds(clear: NDArray[np.bool_]) -> float:
             handwriting and old-style figures have many.
     """
     found = (clear.sum() + _UNEVEN * _UNEVEN_EXPECTED) / (len(clear) + _UNEVEN_EXPECTED)
-    return float(np.clip(found / _UNEVEN_LETTERS, _LEAST_UNEVEN_ODDS, 1.0))
+    return float(np.clip(found / _UNEVEN, _LEAST_UNEVEN_ODDS, 1.0))
 
 
 def _uneven(lines: Sequence[Sequence[int]], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
