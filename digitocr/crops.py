@@ -65,12 +65,23 @@ def _shrunk(patch: Gray) -> Gray:
     if longer <= CANVAS:
         return patch
     if longer > 2 * CANVAS:
-        lacking = round(_THINNEST * longer - stroke_width(patch))
-        if lacking > 0:
-            pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
-            patch = np.asarray(cv2.dilate(patch, pen), np.uint8)
+        patch = thickened(patch, longer)
     size = (max(1, round(width * CANVAS / longer)), max(1, round(height * CANVAS / longer)))
     return np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def thickened(patch: Gray, size: float) -> Gray:
+    """Return ink with strokes as wide, at the least, as the thinnest that networks are shown.
+
+    Args:
+        patch: (H, W) uint8, paper 0.
+        size: pixels that a digit is high in it, or wide if that is more.
+    """
+    lacking = round(_THINNEST * size - stroke_width(patch))
+    if lacking <= 0:
+        return patch
+    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
+    return np.asarray(cv2.dilate(patch, pen), np.uint8)
 
 
 def stroke_width(patch: Gray) -> float:

@@ -61,8 +61,9 @@ _PARTING = (0.4, 0.8)
 _APART = 0.6
 _LEAST_CHANGES, _EVEN, _TIMES_EVEN = 3, 0.08, 1.5
 # A gap is the more doubtful the nearer it is to where numbers are parted: logistic, with these
-# parts of that gap for its scale, beyond and below. A number that a refused letter stands beside,
-# nearer than this part of its height, may be all of it with this chance.
+# parts of that gap for its scale, beyond and below. A number may be all of it with this chance
+# where there is a mark beside it, nearer than this part of the mark's height, that was refused, be
+# it a letter or digits that touch, or taken for a letter that looks like a digit.
 _DOUBT_WIDE, _DOUBT_NARROW = 0.3, 0.08
 _BESIDE, _REFUSED_BESIDE = 1.0, 0.6
 # Digits lower than this part of their neighbours that hang below the baseline or stand off it by
@@ -136,11 +137,12 @@ def into_numbers(
     digits = reading.digits
     least, most = _LETTER_WIDTHS
     own = corners_of([digit.box for digit in digits])
-    letters = [
+    refused = [
         box
         for box in reading.others
-        if least <= box.width / box.height <= most and not _is_operator(box, own)
+        if least <= box.width / box.height and not _is_operator(box, own)
     ]
+    letters = [box for box in refused if box.width / box.height <= most]
     boxes = np.concatenate([own, corners_of(letters)])
     lines = _lines(boxes)
     read = np.array([int(digit.digit) for digit in digits] + [-1] * len(letters))
@@ -149,6 +151,8 @@ def into_numbers(
         lines = _in_numbers(lines, boxes, read, confidence)
     if not lines:
         return ()
+    kept = [i for line in lines for i in line]
+    beside = _beside(boxes, kept, np.concatenate([np.delete(boxes, kept, 0), corners_of(refused)]))
     stray = _strays(lines, boxes, confidence)
     lines = [kept for line in lines if (kept := [i for i in line if i not in stray])]
     if not lines:
@@ -156,7 +160,6 @@ def into_numbers(
     low = np.concatenate([corners_of(reading.low), boxes[sorted(stray)]])
     signs = find_signs(lines, boxes, low, *map(corners_of, (reading.slashes, reading.percents)))
     rows = _groups(lines, boxes, signs, np.asarray([0] * len(boxes) if cells is None else cells))
-    beside = _beside(boxes, len(digits))
     return tuple(
         _number(
             [digits[i] for i in group.marks],
@@ -437,19 +440,17 @@ def _strays(lines: _Lines, boxes: _Boxes, confidence: _Values) -> set[int]:
     return found
 
 
-def _beside(boxes: _Boxes, n_digits: int) -> set[int]:
-    """Return the digits, the first of N boxes, that a letter, one of the others, stands beside."""
+def _beside(boxes: _Boxes, digits: Sequence[int], refused: _Boxes) -> set[int]:
+    """Return which digits, as places of their boxes, a mark that was refused stands beside."""
+    places = np.array(digits, np.intp)
+    left, top, right, bottom = boxes[places].T
     found: set[int] = set()
-    heights = boxes[:, 3] - boxes[:, 1]
-    for letter, height in zip(boxes[n_digits:], heights[n_digits:], strict=True):
-        near = np.maximum(boxes[:n_digits, 0], letter[0]) - np.minimum(
-            boxes[:n_digits, 2], letter[2]
-        )
-        down = np.minimum(boxes[:n_digits, 3], letter[3]) - np.maximum(
-            boxes[:n_digits, 1], letter[1]
-        )
+    for one in refused:
+        height = one[3] - one[1]
+        near = np.maximum(left, one[0]) - np.minimum(right, one[2])
+        down = np.minimum(bottom, one[3]) - np.maximum(top, one[1])
         close = (near < _BESIDE * height) & (down > height / 2)
-        found.update(np.flatnonzero(close).tolist())
+        found.update(places[close].tolist())
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import reprlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import pairwise
@@ -27,6 +28,10 @@ _SUFFIX = ".safetensors"
 _DIGITS_SHOWN = 2.0  # for each mark that is none, where the card does not say
 STRIP = "strip."  # before the names of the strip reader's arrays
 _LAYERS = 6
+# How often the reader looks far aside, at how many columns, the one itself among them, and how far
+# they are apart; what the arrays of each such look are called.
+CONTEXTS, NEIGHBOURS, NEIGHBOUR_STEP = 2, 9, 2
+_CONTEXT = "near", "near_bias", "mixed", "mixed_bias"
 
 # What safetensors and json raise besides for types that NumPy lacks and cards nested too deep.
 _OF_DAMAGE = (ValueError, TypeError, AttributeError, RecursionError)
@@ -40,11 +45,23 @@ class StripReader:
     """A small convolutional network that reads strips of ink, without cutting digits apart.
 
     Its kernels are (rows, columns, channels in, channels out): 5×5 in steps of 2; 3×3 and 3×3, each
-    followed by the larger of every two rows; 4×3, which leaves one row; 1×5 and 1×3.
+    followed by the larger of every two rows; 4×3, which leaves one row; 1×5 and 1×3. Before the
+    last, contexts add to each column what is beside it.
     """
 
     kernels: tuple[Weights, ...]
     biases: tuple[Weights, ...]
+    contexts: tuple[StripContext, ...]
+
+
+@dataclass(frozen=True)
+class StripContext:
+    """What a strip reader adds to C maps of each column from the columns beside it."""
+
+    near: Weights  # (NEIGHBOURS, C), of each map and neighbour
+    near_bias: Weights  # (C,)
+    mixed: Weights  # (C, C)
+    mixed_bias: Weights  # (C,)
 
 
 @dataclass(frozen=True)
@@ -123,6 +140,8 @@ def strip_scores(reader: StripReader, strips: Strips) -> ColumnScores:
     """
     maps = strips[..., None]
     for i, (kernel, bias) in enumerate(zip(reader.kernels, reader.biases, strict=True), 1):
+        if i == _LAYERS:
+            maps = _in_context(maps, reader.contexts)
         maps = _convolved(maps, kernel, bias, step=2 if i == 1 else 1)
         if i < _LAYERS:
             maps = np.maximum(maps, 0)
@@ -147,6 +166,19 @@ def _convolved(maps: Weights, kernel: Weights, bias: Weights, step: int = 1) -> 
     near = np.moveaxis(near[:, ::step, ::step], 3, -1)  # (N, H', W / step, h, w, C)
     flat = near.reshape(-1, tall * wide * channels)
     return np.asarray((flat @ kernel.reshape(-1, out) + bias).reshape(*near.shape[:3], out))
+
+
+def _in_context(maps: Weights, contexts: Sequence[StripContext]) -> Weights:
+    """Return (N, 1, T, C) maps with what contexts add to them."""
+    width, reach = maps.shape[2], NEIGHBOURS // 2 * NEIGHBOUR_STEP
+    for one in contexts:
+        padded = np.pad(maps, ((0, 0), (0, 0), (reach, reach), (0, 0)))
+        near = np.broadcast_to(one.near_bias, maps.shape).copy()
+        for i, weights in enumerate(one.near):
+            first = i * NEIGHBOUR_STEP
+            near += padded[:, :, first : first + width] * weights
+        maps = np.asarray(maps + np.maximum(near, 0) @ one.mixed + one.mixed_bias, np.float32)
+    return maps
 
 
 def softmax(answers: Answers) -> Scores:
@@ -216,7 +248,10 @@ def strip_reader(arrays: dict[str, Weights]) -> StripReader | None:
     if f"{STRIP}k1" not in arrays:
         return None
     kernels, biases = (tuple(arrays[name] for name in _names(part)) for part in "kc")
-    return StripReader(kernels, biases)
+    parts = zip(
+        *([arrays[name] for name in _names(part, CONTEXTS)] for part in _CONTEXT), strict=True
+    )
+    return StripReader(kernels, biases, tuple(StripContext(*one) for one in parts))
 
 
 def _first_shapes(arrays: dict[str, Weights]) -> _Shapes:
@@ -233,14 +268,17 @@ def _strip_shapes(arrays: dict[str, Weights]) -> _Shapes:
     shapes: _Shapes = dict(
         zip(_names("c"), [(n,) for n in [*sizes[:-1], CLASSES + 1]], strict=True)
     )
-    return shapes | {
+    shapes |= {
         name: (*kernel, *pair)
         for name, kernel, pair in zip(_names("k"), kernels, channels, strict=True)
     }
+    own = sizes[-2]
+    of_context = zip(_CONTEXT, ((NEIGHBOURS, own), (own,), (own, own), (own,)), strict=True)
+    return shapes | {name: shape for part, shape in of_context for name in _names(part, CONTEXTS)}
 
 
-def _names(part: str) -> list[str]:
-    return [f"{STRIP}{part}{i}" for i in range(1, _LAYERS + 1)]
+def _names(part: str, n: int = _LAYERS) -> list[str]:
+    return [f"{STRIP}{part}{i}" for i in range(1, n + 1)]
 
 
 def _check_weights(path: Path, arrays: dict[str, Weights], wanted: _Shapes) -> None:
@@ -293,7 +331,8 @@ def model_file(arrays: dict[str, Weights], card: dict[str, Any]) -> bytes:
 
     Args:
         arrays: w1 (784, H), b1 (H,), w2 (H, 10), b2 (10,), float32; those of a strip reader
-            besides, see `StripReader`: strip.k1 to strip.k6 and strip.c1 to strip.c6.
+            besides, see `StripReader` and `StripContext`: strip.k1 and strip.c1 to 6,
+            strip.near1, strip.near_bias1, strip.mixed1 and strip.mixed_bias1 to 2.
         card: what `digitocr models` shows; JSON types only.
     """
     contiguous = {key: np.ascontiguousarray(array, np.float32) for key, array in arrays.items()}

@@ -18,6 +18,9 @@ from digitocr.writing import Font, Symbols, symbols
 # One drawing of a digit has to stand for a hand, so those of fonts are shown this often an epoch.
 _FONT_TIMES = 10
 _LETTER_TIMES = 2
+# Lines are written with the digits of each addition at least so often for one of MNIST's, as their
+# hands are others.
+_LEAST_PART = 0.15
 _FONTS_HELD_OUT = 0.2  # of the fonts: hands that no network has seen, for the calibration
 
 
@@ -124,7 +127,8 @@ def material(
     unseen = [fonts[i] for i in sorted(order[:n_held_out])]
     shown = [fonts[i] for i in sorted(order[n_held_out:])]
     forms = draw_forms(round(recipe.forms * len(training)), recipe.seed)
-    parts = [training, forms, *(addition.digits for addition in additions)]
+    added = [addition.digits for addition in additions]
+    parts = [training, forms, *added]
     alone = joined(*parts)
     marks = alone[np.flatnonzero(alone.labels == NO_DIGIT)]
     if recipe.cuts:
@@ -140,9 +144,17 @@ def material(
         training=joined(*parts),
         held_out=held_out,
         hands=joined(held_out[:0], *(font.digits for font in unseen)),
-        shown=symbols(alone, _fonts(shown)),
+        shown=symbols(evened([training, forms, *added]), _fonts(shown)),
         unseen=symbols(joined(held_out, marks), _fonts(unseen)),
         facts=facts,
+    )
+
+
+def evened(parts: Sequence[Digits]) -> Digits:
+    """Return symbols of several sources, small ones repeated to be a fair part of the first."""
+    least = _LEAST_PART * len(parts[0])
+    return joined(
+        *(part for one in parts for part in [one] * max(1, round(least / max(1, len(one)))))
     )
 
 

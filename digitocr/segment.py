@@ -36,7 +36,9 @@ LEAST_SIZE = 0.45  # lower: dots, commas and dashes
 _MOST_HEIGHT = 2.2  # higher: stains, boxes, brackets
 _MOST_WIDTH = 8.0  # wider: strokes drawn under or through numbers
 _LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of rules
-_HAIR = 0.05  # thinner: what is left of rules and of the paper's pattern, if it is low
+# Low marks thinner than this, or than this part of the page's strokes where these are finer, are
+# what is left of rules and of the paper's pattern; others may be pieces of finely drawn digits.
+_HAIR, _HAIR_PENS = 0.05, 0.5
 _WHOLE = 0.75  # lower: perhaps a piece of a broken digit
 # Marks may be pieces of one digit when they are no farther apart than this, across and down,
 _ASIDE, _APART = 0.2, 0.3
@@ -138,12 +140,16 @@ def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
     height = digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
     percents = find_percents(contours, boxes, mask, height)
     signs = {i for percent in percents for i in percent}
+    tall = [i for i, box in enumerate(boxes) if _is_tall(box, height)]
+    pen = _pen(mask, [(contours[i], boxes[i]) for i in tall])
+    fine = _HAIR_PENS * pen if len(tall) >= _MANY else np.inf  # else these may be dust themselves
+    hair = min(_HAIR * height, fine)
     kept = [
         i
         for i, box in enumerate(boxes)
         if i not in signs
         and _may_be_ink_of_digits(box, mask, height)
-        and not _is_hair(contours[i], box, height)
+        and not (box.height < LEAST_SIZE * height and _is_hair(contours[i], box, hair))
     ]
     runs: list[Run] = []
     taken = set(signs)
@@ -153,7 +159,6 @@ def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
             marks = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
             runs.append(Run(len(runs), box, marks, height))
             taken.update(kept[i] for i in group)
-    pen = _pen(runs)
     low = [box for i, box in enumerate(boxes) if i not in taken and _is_low(box, height, pen)]
     return Marks(runs, low, [around([boxes[i] for i in percent]) for percent in percents])
 
@@ -217,10 +222,17 @@ def _is_inside(box: Box, table: Box) -> bool:
     return table.x <= x < table.right and table.y <= y < table.bottom
 
 
-def _pen(runs: Sequence[Run]) -> float:
-    """Return the usual width of strokes in pixels, 0 where there are none."""
-    some = runs[:: max(1, len(runs) // _PENS)]
-    return float(np.median([stroke_width(run.marks[0]) for run in some])) if some else 0.0
+def _is_tall(box: Box, height: float) -> bool:
+    """Tell whether a mark is as high as digits are."""
+    low, high = LEAST_SIZE * height, _MOST_HEIGHT * height
+    return low <= box.height <= high and box.width <= _MOST_WIDTH * height
+
+
+def _pen(mask: Mask, marks: Sequence[tuple[np.ndarray, Box]]) -> float:
+    """Return the usual width of marks' strokes in pixels, 0 where there are none."""
+    some = marks[:: max(1, len(marks) // _PENS)]
+    pens = [stroke_width(ink_inside(mask, contour, box)) for contour, box in some]
+    return float(np.median(pens)) if pens else 0.0
 
 
 def _is_low(box: Box, height: float, pen: float) -> bool:
@@ -272,12 +284,10 @@ def _may_be_ink_of_digits(box: Box, mask: Mask, height: float) -> bool:
     )
 
 
-def _is_hair(contour: np.ndarray, box: Box, height: float) -> bool:
-    """Tell whether a low mark is thinner than any pen's stroke."""
-    if box.height >= LEAST_SIZE * height:
-        return False
+def _is_hair(contour: np.ndarray, box: Box, thinnest: float) -> bool:
+    """Tell whether a mark is thinner than a pen's stroke, which is so many pixels wide."""
     pixels = cv2.contourArea(contour) + cv2.arcLength(contour, True) / 2 + 1  # Pick's theorem
-    return bool(pixels < _HAIR * height * max(box.width, box.height))
+    return bool(pixels < thinnest * max(box.width, box.height))
 
 
 def _leaves_page(box: Box, mask: Mask, height: float) -> bool:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.crops import thickened
 from digitocr.records import Box, Candidate, Mask, RunTexts, Strips, around
 
 ROWS = 32
@@ -122,6 +123,8 @@ def _drawn(inks: Sequence[_Ink]) -> Strip:
         pixels = np.count_nonzero(ink.mask, axis=0)
         inked = np.bincount(columns.astype(int), pixels, minlength=width // 2)
         of_run[:] = np.convolve(inked, np.ones(_NEAR), "same")[: len(of_run)]
+    if scale < 1:
+        mask = thickened(mask, _FILLED / scale)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = np.zeros((1, ROWS, width), np.float32)
     top = (ROWS - tall) // 2

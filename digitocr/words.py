@@ -25,8 +25,9 @@ _UNEVEN, _UNEVEN_EXPECTED, _LEAST_UNEVEN_ODDS = 0.5, 16.0, 0.1
 _CLEAR = 0.95
 # Digits that are less sure count for the odds of their confidence, lifted by this, if that is less.
 _LIFT, _LEAST_ODDS = 1.5, 0.1
-# Digits that touch the one before or after them, as letters do far more often, count for this much.
-_TOUCHING_ODDS = 0.4
+# Digits that touch the one before or after them count for less where fewer of a page's marks than
+# this are in numbers, as letters of handwriting do: for as much as that share is of this.
+_MOSTLY_NUMBERS = 0.5
 # How likely a mark is to keep company with the one before it, by the gap between them in heights.
 _CLOSE = 0.35
 _COMPANY = ((_CLOSE, 0.97), (1.0, 0.8), (np.inf, 0.4))
@@ -55,16 +56,17 @@ def in_numbers(
     """
     sure = np.clip(confidence, 0, 0.999)
     odds = np.clip(_LIFT * sure / (1 - sure), _LEAST_ODDS, np.array(_ODDS)[read])
-    odds = np.where(_touching(lines, boxes), _TOUCHING_ODDS, 1.0) * odds
     odds = np.where(read < 0, _REFUSED_ODDS, odds)
     uneven = _uneven(lines, boxes)
     clear = (confidence >= _CLEAR) & (np.array(_ODDS)[read] == max(_ODDS))
     odds = np.where(uneven, _uneven_odds(uneven[clear]), 1.0) * odds
+    touching = _touching(lines, boxes)
     company = [_company(boxes[list(line)]) for line in lines]
     share, chances = _IN_NUMBERS, np.zeros(len(boxes))
     for _ in range(_ROUNDS):
+        among = np.where(touching, min(1.0, share / _MOSTLY_NUMBERS), 1.0) * odds
         for line, kept in zip(lines, company, strict=True):
-            chances[list(line)] = _along(odds[list(line)].tolist(), kept, share)
+            chances[list(line)] = _along(among[list(line)].tolist(), kept, share)
         share = float(chances.sum() + _IN_NUMBERS * _EXPECTED) / (len(chances) + _EXPECTED)
     return chances
 

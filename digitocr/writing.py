@@ -22,18 +22,22 @@ _HEIGHT = 44
 # and chances parts of all numbers, unless said otherwise. All of them were set by looking at
 # written lines beside the ink of real pages (cheques, forms, photographs).
 _LENGTHS = (0.24, 0.16, 0.12, 0.12, 0.11, 0.1, 0.09, 0.04, 0.02)  # 0, 1, 2, ... digits
-_MOST_ZEROS, _ZEROS = 5, 0.4  # numbers end in some
+_MOST_ZEROS, _ZEROS = 5, 0.45  # numbers end in some
 _HANDWRITTEN = 0.72
 _SAME_FORM = 0.3  # all 4s of a number, say, are written alike
 _SLANT, _SLANT_OF_TYPE = (0.12, 0.24), (0.0, 0.1)  # mean and deviation, x for one of y
 _OWN_SLANT = 0.4  # at most this part of what slant a digit came with stays
 _ASPECT, _ASPECT_OF_ONE, _SLANT_OF_ONE = 0.2, 0.07, 0.05  # deviations
+_LEANING, _LEANS = (
+    0.3,
+    (0.1, 0.5),
+)  # hands whose ones lean more than their other digits, and by what
 _SIZE, _RISE = 0.08, 0.045  # deviations, of handwritten digits
 _SIZE_OF_TYPE, _RISE_OF_TYPE = 0.02, 0.01
 _DRIFT = 0.03  # deviation of the slope of the line
 _GAPS = ((-0.04, 0.03), (0.02, 0.2), (0.1, 0.5))  # touching, usual and wide
 _GAP_KINDS, _GAP = (0.25, 0.45, 0.3), 0.05  # how usual they are; deviation within a number
-_LOOPING, _LOOPED, _LOOP = 0.25, 0.8, (0.02, 0.3)  # numbers, zeros of those, how far they overlap
+_LOOPING, _LOOPED, _LOOP = 0.3, 0.8, (0.02, 0.3)  # numbers, zeros of those, how far they overlap
 _JOINS, _JOIN_KINDS = (0.0, 0.25, 0.8), (0.65, 0.2, 0.15)  # a stroke leads on to the next digit
 _JOIN_LEVELS = (0.92, 0.7, 0.1)  # of the height, from the foot
 _PEN = (0.05, 0.14)
@@ -98,6 +102,7 @@ class _Hand:
     joins: float
     pen: float
     drift: float
+    leans: float  # what ones are slanted more than the others
 
 
 def symbols(hands: Digits, fonts: Sequence[Font]) -> Symbols:
@@ -148,6 +153,7 @@ def _some_hand(given: Symbols, rng: np.random.Generator) -> _Hand:
         joins=float(rng.choice(_JOINS, p=_JOIN_KINDS)),
         pen=rng.uniform(*_PEN),
         drift=rng.normal(0, _DRIFT),
+        leans=rng.uniform(*_LEANS) if handwritten and rng.random() < _LEANING else 0.0,
     )
 
 
@@ -178,11 +184,16 @@ class _Sheet:
         """The width of a stroke."""
         return max(1, round(self.hand.pen * _HEIGHT))
 
-    def put(self, symbol: Gray, size: float, rise: float, gap: float, join: bool) -> None:
-        """Write a symbol, `size` high and `rise` off the line, `gap` beside the last one."""
+    def put(
+        self, symbol: Gray, size: float, rise: float, gap: float, join: bool, leans: float = 0.0
+    ) -> None:
+        """Write a symbol, `size` high and `rise` off the line, `gap` beside the last one.
+
+        It is slanted more than others by `leans`.
+        """
         hand, rng = self.hand, self.rng
         aspect = hand.aspect * float(np.exp(rng.normal(0, _ASPECT_OF_ONE)))
-        slant = hand.slant + rng.normal(0, _SLANT_OF_ONE)
+        slant = hand.slant + leans + rng.normal(0, _SLANT_OF_ONE)
         patch = _patch(symbol, size * _HEIGHT, aspect, slant, hand.own_slant)
         tall, wide = patch.shape
         up = rise + rng.normal(0, hand.rise) - hand.drift * (self.right / _HEIGHT - 0.6)
@@ -384,7 +395,8 @@ def _write_digits(sheet: _Sheet, given: Symbols, digits: Labels) -> None:
         if hand.loops and i and digits[i - 1] == digit == 0 and rng.random() < _LOOPED:
             gap = -rng.uniform(*_LOOP)
         size *= float(np.exp(rng.normal(0, hand.size)))
-        sheet.put(form, size, rise, gap, rng.random() < hand.joins)
+        leans = hand.leans if digit == 1 else 0.0
+        sheet.put(form, size, rise, gap, rng.random() < hand.joins, leans)
         if points and (n - 1 - i) % 3 == 0 and i < n - 1:
             sheet.point()
 

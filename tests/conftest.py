@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import cv2
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ Gray = NDArray[np.uint8]
 Pixels = NDArray[Any]
 
 SAMPLES = Path(__file__).parent.parent / "samples"
+# How fast the machine is says nothing of the code.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 COMMAND = [sys.executable, "-m", "digitocr"]
 
 

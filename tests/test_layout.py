@@ -349,3 +349,14 @@ def test_signs_between_digits_do_not_make_a_word_of_them() -> None:
     assert lines(digits, plus) == ["0 1 0"]
     letters = [Box(box.x, H - box.height, box.width, box.height) for box in plus]
     assert lines(digits, letters) != ["0 1 0"]
+
+
+def test_a_number_beside_a_digit_that_is_a_letter_is_doubtful() -> None:
+    others = [digit.box for digit in written("8888")]
+    letter = moved(written("0", x=others[-1].right + 4), 0, confidence=0.6)
+    for gap, least, most in ((0.8, 0, 0.6), (1.5, 0.9, 1)):
+        (number,) = into_numbers(
+            [*letter, *written("234", x=letter[0].box.right + gap * H)], others
+        )
+        assert number.text == "234"
+        assert least <= number.confidence <= most

@@ -44,6 +44,8 @@ STRIP_SHAPES = {
     "k1": (5, 5, 1, 3), "k2": (3, 3, 3, 4), "k3": (3, 3, 4, 5), "k4": (4, 3, 5, 6),
     "k5": (1, 5, 6, 7), "k6": (1, 3, 7, 11),
     "c1": (3,), "c2": (4,), "c3": (5,), "c4": (6,), "c5": (7,), "c6": (11,),
+    "near1": (9, 7), "near_bias1": (7,), "mixed1": (7, 7), "mixed_bias1": (7,),
+    "near2": (9, 7), "near_bias2": (7,), "mixed2": (7, 7), "mixed_bias2": (7,),
 }  # fmt: skip
 
 
@@ -89,6 +91,8 @@ def test_scores_of_strips_equal_those_of_torch(arrays: Arrays, tmp_path: Path) -
     networks = pytest.importorskip("digitocr.networks")
     torch.manual_seed(0)
     network = networks.StripNetwork()
+    for context in network.contexts:  # which begin as no change
+        torch.nn.init.normal_(context.mixed.weight, std=0.1)
     save_model(tmp_path / "two.safetensors", {**arrays, **network.exported()}, {})
     reader = load_model(tmp_path / "two.safetensors").strip_reader
     assert reader is not None

@@ -81,6 +81,16 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
     assert whole.box == Box(210, 48, 35, 62)
 
 
+@pytest.mark.parametrize(("pen", "pieces"), [(4, 2), (1, 1)], ids=["a foot", "a hair"])
+def test_a_piece_as_thin_as_the_pages_own_pen_belongs_to_its_digit(pen: int, pieces: int) -> None:
+    mask = np.zeros((300, 1000), np.uint8)
+    for x in range(40, 840, 100):
+        cv2.rectangle(mask, (x, 60), (x + 50, 160), 255, 4)
+    cv2.line(mask, (880, 60), (850, 150), 255, 4)
+    cv2.line(mask, (850, 160), (885, 160), 255, pen)
+    assert max(one.end for one in runs_of(mask)[-1]) == pieces
+
+
 def test_a_large_point_that_stands_clear_of_a_digit_is_no_piece_of_it() -> None:
     point = (184, 75, 18, 18)
     assert boxes_of(page(*DIGITS, point)) == [Box(*box) for box in DIGITS]

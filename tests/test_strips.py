@@ -49,6 +49,13 @@ def test_a_strip_is_32_rows_high_and_low_ink_stays_low(height: int, rows: int) -
     assert strip.ink.shape == (1, strip.image.shape[2] // 2)
 
 
+def test_a_fine_pens_strokes_are_as_wide_as_those_trained_on() -> None:
+    ink = np.zeros((200, 120), np.uint8)
+    ink[:, 58:61] = 255
+    (strip,) = find_strips([Candidate(Box(0, 0, 120, 200), ink, 0, 0, 1, 1.0, 0.0)], {0})
+    np.testing.assert_allclose(strip.image[0, 10:20].sum(axis=1), 0.07 * 25, rtol=0.15)
+
+
 def test_pieces_of_a_run_are_drawn_together() -> None:
     ink = np.full((40, 10), 255, np.uint8)
     pieces = [

@@ -63,6 +63,19 @@ def test_only_digits_that_there_are_are_written() -> None:
     assert found == {1, 7}
 
 
+def test_in_some_hands_ones_lean_more_than_other_digits(given: Symbols) -> None:
+    rng = np.random.default_rng(5)
+    leans = np.array([_some_hand(given, rng).leans for _ in range(300)])
+    assert 0.1 < (leans > 0).mean() < 0.4
+    hand = replace(_some_hand(given, rng), font=None, slant=0.0, aspect=1.0, own_slant=0.0)
+    widths = []
+    for lean in (0.0, 0.5):
+        sheet = _Sheet(hand, 1, rng)
+        sheet.put(given.digits.images[1], 1.0, 0.0, 0.0, False, lean)
+        widths.append(np.count_nonzero(sheet.canvas.max(axis=0)))
+    assert widths[1] > widths[0] + 10
+
+
 def test_a_symbol_is_set_beside_the_last_at_the_gap_asked_for(given: Symbols) -> None:
     rng = np.random.default_rng(3)
     for gap in (0.3, 0.6):
