@@ -199,7 +199,7 @@ def test_tables_of_an_earlier_run_go(sheet: list[list[str]], run: Run, tmp_path:
 
 
 def test_header_words_that_look_like_digits_are_left_blank(run: Run, tmp_path: Path) -> None:
-    heads = ["Total", "Solo", "Zoo", "Sizes"]
+    heads = ["Total", "Solo", "Zoo", "Loss"]
     rows = [heads, *([str(1234 + 567 * (4 * r + c)) for c in range(4)] for r in range(6))]
     page = np.full((560, 1300), 250, np.uint8)
     for i in range(len(rows) + 1):
