@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -114,13 +115,38 @@ def write_workbook(
     from xlsxwriter import Workbook
     from xlsxwriter.exceptions import FileCreateError
 
+    target = _Target(path, "w")
     try:
-        with Workbook(path, {"tmpdir": str(path.parent)}) as workbook:
+        with (
+            io.BufferedWriter(target) as file,
+            Workbook(file, {"tmpdir": str(path.parent)}) as workbook,
+        ):
             workbook.use_zip64()
             workbook.set_properties({"created": _MADE})
-            return _Book(workbook, fields, decimal).fill(files, unread)
+            left_out = _Book(workbook, fields, decimal).fill(files, unread)
     except FileCreateError as error:
         raise error.args[0] from None  # the OSError that it stands for
+    if target.error:
+        raise target.error
+    return left_out
+
+
+class _Target(io.FileIO):
+    """A file that also takes what there is no room for, and keeps the error for the end.
+
+    A ZIP that can't be written tries once more when it is forgotten, and Python complains.
+    """
+
+    error: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        """Return how many bytes were taken."""
+        if self.error is None:
+            try:
+                return super().write(data)
+            except OSError as error:
+                self.error = error
+        return len(data)
 
 
 class _Book:
