@@ -27,7 +27,7 @@ from digitocr.writers import inside
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
 # Files begun and not yet counted, for each worker: enough that none waits for its next. Where
 # results are printed in order, those behind a slow file wait for it, and their texts take memory.
-_AHEAD, _AHEAD_IN_ORDER = 4, 16
+AHEAD, _AHEAD_IN_ORDER = 4, 16
 
 Outcome = tuple[Done, str]
 
@@ -172,7 +172,7 @@ class Run:
     def _outcomes(self, engine: engines.Engine, stop: Event) -> Iterator[Outcome]:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
-        ahead = _AHEAD_IN_ORDER if in_order else _AHEAD
+        ahead = _AHEAD_IN_ORDER if in_order else AHEAD
         waiting: dict[Future[Outcome], Source] = {}
         left = iter(self._todo)
         while True:

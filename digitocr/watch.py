@@ -25,7 +25,6 @@ from digitocr.sources import natural_key
 from digitocr.views import Report, write_views
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
-_AHEAD = 4  # files begun for each worker: enough that none waits for its next
 # The views of all files are written anew no sooner than after so many seconds, and after so many
 # times what writing them took: with 100,000 files that is minutes.
 _VIEWS, _VIEWS_SHARE = 5.0, 10
@@ -120,7 +119,7 @@ class Watch:
         with Processes(workers, timeout or batch.TIMEOUT, memory) as engine:
             for changed in _ticks(self._inbox.folder, stop):
                 yield from self._take(changed)
-                self._begin(engine, workers * _AHEAD)
+                self._begin(engine, workers * batch.AHEAD)
                 yield from self._end()
                 if self._stale and time.monotonic() >= self._views_at:
                     self._write_views()
