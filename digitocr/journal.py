@@ -140,7 +140,8 @@ class Journal:
             if not self._waiting:
                 return
             self._sync(self._waiting)
-            place = self._file.seek(0, os.SEEK_END)
+            place = _whole(self._file)
+            self._file.truncate(place)  # a line that an attempt before this left torn
             lines = [_as_line(done) for done in self._waiting]
             _write_whole(self._file, b"".join(lines))
             os.fsync(self._file.fileno())
