@@ -187,15 +187,21 @@ class Run:
             for future in _ended(waiting, in_order):
                 source = waiting.pop(future)
                 if not future.cancelled():
-                    yield self._outcome(source, future)
+                    yield outcome(future, source, self._job)
             if self._journal:
                 self._journal.keep_up()
 
-    def _outcome(self, source: Source, future: Future[Outcome]) -> Outcome:
-        try:
-            return future.result()
-        except engines.Lost as error:
-            return work.lost(source, self._job, str(error)), ""
+
+def outcome(future: Future[Outcome], source: Source, job: work.Job) -> Outcome:
+    """Return how it ended with a file that an engine was given, and its results as text.
+
+    Raises:
+        Exception: what `work.read` raises; that its process was lost is an outcome.
+    """
+    try:
+        return future.result()
+    except engines.Lost as error:
+        return work.lost(source, job, str(error)), ""
 
 
 def _ended(waiting: Mapping[Future[Outcome], Source], in_order: bool) -> list[Future[Outcome]]:

@@ -119,13 +119,21 @@ class Journal:
         self._places[name] = -1
 
     def add(self, done: Done) -> None:
-        """Note how an input ended; its line follows within a moment (`keep_up`)."""
+        """Note how an input ended; its line follows within a moment (`keep_up`).
+
+        Raises:
+            OutputUnwritable: as `flush`, where lines have waited long enough.
+        """
         self._since = self._since or time.monotonic()
         self._waiting.append(done)
         self.keep_up()
 
     def keep_up(self) -> None:
-        """Write the lines that have waited long enough: many at once, for the disk's sake."""
+        """Write the lines that have waited long enough: many at once, for the disk's sake.
+
+        Raises:
+            OutputUnwritable: as `flush`.
+        """
         if self._waiting and time.monotonic() - self._since >= self.pause:
             self.flush()
 
