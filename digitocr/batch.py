@@ -27,7 +27,7 @@ from digitocr.writers import inside
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
 # Files begun and not yet counted, for each worker: enough that none waits for its next. Where
 # results are printed in order, those behind a slow file wait for it, and their texts take memory.
-_AHEAD, _AHEAD_IN_ORDER = 4, 16
+AHEAD, _AHEAD_IN_ORDER = 4, 16
 
 Outcome = tuple[Done, str]
 
@@ -172,7 +172,7 @@ class Run:
     def _outcomes(self, engine: engines.Engine, stop: Event) -> Iterator[Outcome]:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
-        ahead = _AHEAD_IN_ORDER if in_order else _AHEAD
+        ahead = _AHEAD_IN_ORDER if in_order else AHEAD
         waiting: dict[Future[Outcome], Source] = {}
         left = iter(self._todo)
         while True:
@@ -187,15 +187,21 @@ class Run:
             for future in _ended(waiting, in_order):
                 source = waiting.pop(future)
                 if not future.cancelled():
-                    yield self._outcome(source, future)
+                    yield outcome(future, source, self._job)
             if self._journal:
                 self._journal.keep_up()
 
-    def _outcome(self, source: Source, future: Future[Outcome]) -> Outcome:
-        try:
-            return future.result()
-        except engines.Lost as error:
-            return work.lost(source, self._job, str(error)), ""
+
+def outcome(future: Future[Outcome], source: Source, job: work.Job) -> Outcome:
+    """Return how it ended with a file that an engine was given, and its results as text.
+
+    Raises:
+        Exception: what `work.read` raises; that its process was lost is an outcome.
+    """
+    try:
+        return future.result()
+    except engines.Lost as error:
+        return work.lost(source, job, str(error)), ""
 
 
 def _ended(waiting: Mapping[Future[Outcome], Source], in_order: bool) -> list[Future[Outcome]]:

@@ -119,13 +119,21 @@ class Journal:
         self._places[name] = -1
 
     def add(self, done: Done) -> None:
-        """Note how an input ended; its line follows within a moment (`keep_up`)."""
+        """Note how an input ended; its line follows within a moment (`keep_up`).
+
+        Raises:
+            OutputUnwritable: as `flush`, where lines have waited long enough.
+        """
         self._since = self._since or time.monotonic()
         self._waiting.append(done)
         self.keep_up()
 
     def keep_up(self) -> None:
-        """Write the lines that have waited long enough: many at once, for the disk's sake."""
+        """Write the lines that have waited long enough: many at once, for the disk's sake.
+
+        Raises:
+            OutputUnwritable: as `flush`.
+        """
         if self._waiting and time.monotonic() - self._since >= self.pause:
             self.flush()
 
@@ -140,7 +148,8 @@ class Journal:
             if not self._waiting:
                 return
             self._sync(self._waiting)
-            place = self._file.seek(0, os.SEEK_END)
+            place = _whole(self._file)
+            self._file.truncate(place)  # a line that an attempt before this left torn
             lines = [_as_line(done) for done in self._waiting]
             _write_whole(self._file, b"".join(lines))
             os.fsync(self._file.fileno())

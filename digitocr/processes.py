@@ -18,6 +18,7 @@ from functools import partial
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from multiprocessing.util import Finalize
 from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -80,6 +81,9 @@ class Processes(Engine):
         ]
         for thread in self._threads:
             thread.start()
+        # When Python ends, multiprocessing asks its processes to, by a signal that these pass
+        # over, and waits for them; this comes before that.
+        self._at_end = Finalize(None, self.kill, exitpriority=0)
 
     @property
     def workers(self) -> int:
@@ -100,8 +104,10 @@ class Processes(Engine):
                     call.future.cancel()
         for _ in self._threads:
             self._calls.put(None)
-        for thread in self._threads if wait else ():
-            thread.join()
+        if wait:
+            for thread in self._threads:
+                thread.join()
+            self._at_end.cancel()
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         """Wait for the calls; where an error ends the block, end the processes at once."""
@@ -160,7 +166,11 @@ class _Worker:
             return self._pipe
         how = ""
         for _ in range(_STARTS):
-            pipe = self._start()
+            try:
+                pipe = self._start()
+            except OSError as error:
+                sentence = f"a process to read files can't be started: {error.strerror}"
+                raise EngineBroken(sentence) from error
             with suppress(EOFError, OSError):
                 if pipe.poll(_START):
                     pipe.recv()
@@ -172,11 +182,12 @@ class _Worker:
         with _STARTING:
             if self._stopped:
                 raise Lost("the run was stopped")
-            self._pipe, its_end = _SPAWN.Pipe()
-            self._process = _SPAWN.Process(target=_work, args=(its_end, self._memory), daemon=True)
-            self._process.start()
+            pipe, its_end = _SPAWN.Pipe()
+            process = _SPAWN.Process(target=_work, args=(its_end, self._memory), daemon=True)
+            process.start()
+            self._pipe, self._process = pipe, process
         its_end.close()  # so that the pipe ends with the process
-        return self._pipe
+        return pipe
 
     def _end(self, at_once: bool = False) -> str:
         """See that the process ends; return how it did."""
@@ -191,8 +202,9 @@ class _Worker:
         code = process.exitcode
         if code is None or code >= 0:
             return f"ended with exit code {code}"
-        why = " (has memory run out?)" if code == -signal.SIGKILL else ""
-        return f"was ended by {signal.Signals(-code).name}{why}"
+        name = signal.Signals(-code).name
+        why = " (has memory run out?)" if name == "SIGKILL" else ""  # Windows has none
+        return f"was ended by {name}{why}"
 
     def stop(self) -> None:
         """End the process at once, and for good."""

@@ -56,7 +56,12 @@ class Results:
         self.written: dict[str, int] = {}  # path in the folder → bytes
 
     def write_page(self, page: Page, result: PageResult) -> None:
-        """Write the pictures of a page, where they are wanted."""
+        """Write the pictures of a page, where they are wanted.
+
+        Raises:
+            InputUnreadable: the file's name allows no results.
+            OutputUnwritable: they can't be written, whatever the name.
+        """
         if self._output.annotate:
             ending = f"{_before(page.number)}annotated.jpg"
             self._write(ending, encoded(annotated(page.gray, result)))

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from io import BufferedIOBase
@@ -96,14 +96,16 @@ class StorePath:
                 how = {"mode": "create"} if new else {}
                 _store(self.url).pipe_file(self.url, content, **how)
                 return
-            with tempfile.NamedTemporaryFile() as whole:
-                whole.writelines(content)
-                whole.flush()
-                _store(self.url).put_file(whole.name, self.url)
+            # A folder, because Windows opens no file of a name that is open already.
+            with tempfile.TemporaryDirectory() as folder:
+                whole = Path(folder) / "whole"
+                with whole.open("wb") as file:
+                    file.writelines(content)
+                _store(self.url).put_file(str(whole), self.url)
 
     def unlink(self) -> None:
         """Remove what is there, if anything is."""
-        with _os_errors():
+        with suppress(FileNotFoundError), _os_errors():  # some stores say so, S3 doesn't
             _store(self.url).rm_file(self.url)
 
     def beginning(self) -> list[StorePath]:

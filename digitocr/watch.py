@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Event
 from types import FrameType
 
-from digitocr import batch, engines, work, writers
+from digitocr import batch, work, writers
 from digitocr.archive import Archive
 from digitocr.errors import NothingToRead, OutputUnwritable, WrongUsage
 from digitocr.inbox import Inbox
@@ -25,7 +25,6 @@ from digitocr.sources import natural_key
 from digitocr.views import Report, write_views
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
-_AHEAD = 4  # files begun for each worker: enough that none waits for its next
 # The views of all files are written anew no sooner than after so many seconds, and after so many
 # times what writing them took: with 100,000 files that is minutes.
 _VIEWS, _VIEWS_SHARE = 5.0, 10
@@ -74,7 +73,7 @@ class Watch:
         self._archive = archive and Archive(archive, self._inbox, self._journal, warn)
         self._heads = _heads(settings, output)
         self._waiting: dict[Path, Source] = {}  # complete and not begun
-        self._reading: dict[Future[tuple[Done, str]], Source] = {}
+        self._reading: dict[Future[batch.Outcome], Source] = {}
         self._failed: dict[str, Path] = {}  # what the journal names as such, and is there
         self._start, self._views_at = time.perf_counter(), time.monotonic() + _VIEWS
         self._stale = True  # the views don't show all that is read
@@ -120,7 +119,7 @@ class Watch:
         with Processes(workers, timeout or batch.TIMEOUT, memory) as engine:
             for changed in _ticks(self._inbox.folder, stop):
                 yield from self._take(changed)
-                self._begin(engine, workers * _AHEAD)
+                self._begin(engine, workers * batch.AHEAD)
                 yield from self._end()
                 if self._stale and time.monotonic() >= self._views_at:
                     self._write_views()
@@ -173,7 +172,7 @@ class Watch:
             source = self._reading.pop(future)
             if future.cancelled():
                 continue
-            done = self._outcome(future, source)
+            done, _ = batch.outcome(future, source, self._job)
             if done.error is None:
                 read.append(source)
                 self._failed.pop(done.file, None)
@@ -189,12 +188,6 @@ class Watch:
             self._journal.flush()  # a file that is gone has to be in it
             for source in read:
                 self._archive.put_away(source)
-
-    def _outcome(self, future: Future[tuple[Done, str]], source: Source) -> Done:
-        try:
-            return future.result()[0]
-        except engines.Lost as error:
-            return work.lost(source, self._job, str(error))
 
     def finish(self, interrupted: bool) -> Report:
         """Write the views for the last time; return what they come to."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import signal
@@ -10,10 +11,11 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import wait
+from multiprocessing.context import SpawnProcess
 
 import pytest
 
-from digitocr.engines import InPlace, Lost
+from digitocr.engines import EngineBroken, InPlace, Lost
 from digitocr.processes import Processes
 
 GIGABYTE = 10**9
@@ -118,6 +120,27 @@ def test_workers_end_with_what_started_them(work: str) -> None:
                 break
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def test_python_ends_though_nothing_was_shut_down() -> None:
+    program = (
+        "import time; from digitocr.processes import Processes\n"
+        "engine = Processes(2, 60, 10**9)\n"
+        "engine.submit(abs, -1).result(), engine.submit(time.sleep, 60)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
+
+
+def test_no_process_to_be_had_is_one_sentence(
+    engine: Processes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(process: SpawnProcess) -> None:
+        del process
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr(SpawnProcess, "start", start)
+    with pytest.raises(EngineBroken, match="a process to read files can't be started: "):
+        engine.submit(abs, -1).result()
 
 
 def test_in_place_runs_at_once_in_this_process() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -89,6 +92,23 @@ def test_a_folder_is_one_runs_at_a_time(tmp_path: Path) -> None:
     first.add(READ)
     first.close()
     assert kept(tmp_path, "a.png") == [READ]
+
+
+def test_a_disk_that_is_full_for_a_while_costs_no_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def write_part(file: BinaryIO, data: bytes) -> None:
+        file.write(data[: len(data) // 3])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    new = Journal(tmp_path, [READ.file, "c.png"])
+    new.add(READ)
+    new.add(replace(READ, file="c.png"))
+    with monkeypatch.context() as full, pytest.raises(OutputUnwritable):
+        full.setattr(journal, "_write_whole", write_part)
+        new.flush()
+    new.close()
+    assert kept(tmp_path, READ.file, "c.png") == [READ, replace(READ, file="c.png")]
 
 
 def test_a_folder_that_was_taken_away_is_named(tmp_path: Path) -> None:

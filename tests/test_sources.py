@@ -153,12 +153,22 @@ def test_names_are_distinct_whatever_folders_and_files_are_given(files: list[str
 
 def test_names_are_distinct_where_no_parents_are_left() -> None:
     paths = {"/r/a/x.png": "a/x.png", "/a/x.png": "x.png", "/x.png": "x.png"}
-    found = _distinct([Source(name, Path(path)) for path, name in paths.items()])
+    sources = [Source(name, Path(path)) for path, name in paths.items()]
+    found = _distinct(sources, os.path.realpath)
     assert [one.name for one in found if isinstance(one, Source)] == [
         "a/x.png",
         "_/a/x.png",
         "x.png",
     ]
+
+
+def test_file_reached_by_several_ways_is_read_once() -> None:
+    make("scans/in/x.png")
+    Path("linked").symlink_to("scans")
+    Path("y.png").symlink_to("scans/in/x.png")
+    ways = ["scans", "linked", "linked/in/x.png", "y.png", "scans/in/../in", "scans/i*/x.png"]
+    for first in ways:
+        assert len(names(first, *ways)) == 1
 
 
 def test_results_folder_is_passed_over_but_not_one_named_like_it() -> None:
