@@ -224,7 +224,7 @@ def unwritable(path: Place) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
+        raise OutputUnwritable.because(path, error) from error
 
 
 def check_folder(folder: Place) -> None:
@@ -236,7 +236,7 @@ def check_folder(folder: Place) -> None:
     except FileExistsError as error:
         raise OutputUnwritable(f"{folder}: is a file, not a folder") from error
     except OSError as error:
-        raise OutputUnwritable(f"{folder}: can't be written: {error.strerror}") from error
+        raise OutputUnwritable.because(folder, error) from error
 
 
 def remove_folder(path: Path) -> None:
