@@ -79,4 +79,4 @@ def _write(path: Path, content: bytes) -> None:
     try:
         writers.write(path, content)
     except OSError as error:
-        raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
+        raise OutputUnwritable.because(path, error) from error

@@ -14,6 +14,7 @@ DigitocrError
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -76,6 +77,13 @@ class OutputUnwritable(DigitocrError):
 
     exit_code = ExitCode.OUTPUT
     advice = "Choose another folder with -o."
+
+    @classmethod
+    def because(cls, path: object, error: OSError) -> OutputUnwritable:
+        """Return the error that a file or folder can't be written, for what the system says."""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        advice = "Make room there and run the same command again." if full else None
+        return cls(f"{path}: can't be written: {error.strerror}", advice)
 
 
 class ExtraMissing(DigitocrError):

@@ -92,7 +92,7 @@ class Journal:
                 self._find_places(every=names is None)
                 opened.pop_all()  # nothing went wrong: they stay open
         except OSError as error:
-            raise OutputUnwritable(f"{self._path}: can't be written: {error.strerror}") from error
+            raise OutputUnwritable.because(self._path, error) from error
 
     def _find_places(self, every: bool) -> None:
         place = 0
@@ -154,7 +154,7 @@ class Journal:
             _write_whole(self._file, b"".join(lines))
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise OutputUnwritable(f"{self._path}: can't be written: {error.strerror}") from error
+            raise OutputUnwritable.because(self._path, error) from error
         for done, line in zip(self._waiting, lines, strict=True):
             self._places[done.file] = place
             place += len(line)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from multiprocessing import connection
+from multiprocessing import connection, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
 from multiprocessing.util import Finalize
@@ -122,6 +122,7 @@ class Processes(Engine):
     def _serve(self, worker: _Worker) -> None:
         """Have a worker do calls, one after the other."""
         if hasattr(signal, "pthread_sigmask"):  # its process will not see them, from its start
+            resource_tracker.ensure_running()  # else the first start does it, and unblocks them
             signal.pthread_sigmask(signal.SIG_BLOCK, _OF_PARENT)
         while call := self._calls.get():
             if not call.future.set_running_or_notify_cancel():

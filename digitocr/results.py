@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -87,7 +87,7 @@ class Results:
             content = form_header(form, excel) + writers.form_rows(result, excel)
             self._write("form.csv", content.encode())
         if isinstance(self._folder, StorePath):
-            self._forget_in_store(self._folder, ["form.csv"])
+            self._forget_in_store(self._folder)
         else:
             self._forget_rest(self._folder, result)
 
@@ -122,7 +122,7 @@ class Results:
         """Remove results that an earlier run left for a file that now can't be read."""
         if isinstance(self._folder, StorePath):
             self.written.clear()
-            self._forget_in_store(self._folder, _OF_FILE)
+            self._forget_in_store(self._folder)
             return
         for ending in _OF_FILE:
             # There is none, its name is too long or that of a folder, or it is not in the folder.
@@ -133,28 +133,36 @@ class Results:
         with suppress(InputUnreadable):
             remove_folder(writers.inside(self._folder, pictures_of(self._name)))
 
-    def _forget_in_store(self, store: StorePath, endings: Sequence[str]) -> None:
+    def _forget_in_store(self, store: StorePath) -> None:
         """Remove what an earlier run left and this has not written: one request tells of all."""
         with unwritable(store / self._name):
             for path in (store / f"{self._name}.").beginning():
                 name = str(path).removeprefix(f"{store}/")
                 ending = name.removeprefix(f"{self._name}.")
-                if (ending in endings or _OF_PAGE.fullmatch(ending)) and name not in self.written:
+                if (ending in _OF_FILE or _OF_PAGE.fullmatch(ending)) and name not in self.written:
                     path.unlink()
 
     def _forget_rest(self, folder: Path, result: FileResult) -> None:
-        """Remove tables, fields and pages that an earlier run left and this has not written."""
-        if "csv" in self._output.formats:
-            for page in result.pages:
-                start = f"{self._name}.{_before(page.page)}table"
-                with suppress(OSError):  # the first that there is none of
-                    for number in count(len(page.tables) + 1):
-                        writers.inside(folder, f"{start}{number}.csv").unlink()
-        if not self._settings.form:
-            with suppress(OSError):  # there are none
-                writers.inside(folder, f"{self._name}.form.csv").unlink()
+        """Remove what an earlier run left and this has not written: it would be old."""
+        for ending in _OF_FILE:
+            self._forget_unwritten(folder, ending)
+        for page in result.pages:
+            before, tables = _before(page.page), count(1)
+            self._forget_unwritten(folder, f"{before}annotated.jpg")
+            while self._forget_unwritten(folder, f"{before}table{next(tables)}.csv"):
+                pass
         if self._settings.pages:
             self._forget_pages(folder, {page.page for page in result.pages})
+
+    def _forget_unwritten(self, folder: Path, ending: str) -> bool:
+        """Remove a result that this has not written; return whether there was one, or is now."""
+        name = f"{self._name}.{ending}"
+        if name not in self.written:
+            try:
+                writers.inside(folder, name).unlink()
+            except OSError:  # there is none, or a folder of that name
+                return False
+        return True
 
     def _forget_pages(self, folder: Path, kept: set[int]) -> None:
         """Remove tables and pictures that an earlier run left of pages but those kept."""
@@ -221,7 +229,7 @@ def unwritable(path: Place) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputUnwritable(f"{path}: can't be written: {error.strerror}") from error
+        raise OutputUnwritable.because(path, error) from error
 
 
 def check_folder(folder: Place) -> None:
@@ -233,7 +241,7 @@ def check_folder(folder: Place) -> None:
     except FileExistsError as error:
         raise OutputUnwritable(f"{folder}: is a file, not a folder") from error
     except OSError as error:
-        raise OutputUnwritable(f"{folder}: can't be written: {error.strerror}") from error
+        raise OutputUnwritable.because(folder, error) from error
 
 
 def remove_folder(path: Path) -> None:

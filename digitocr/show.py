@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
     from digitocr.views import Report
 
 
+# Columns where stderr is a file or pipe, which has no edge: file names there are not broken.
+_UNBOUNDED = 1000
+
+
 def stderr() -> Console:
     """Return the console for everything that is no result."""
-    return Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
+    width = None if sys.stderr and sys.stderr.isatty() else _UNBOUNDED
+    return Console(stderr=True, width=width, highlight=False, markup=False, soft_wrap=True)
 
 
 def printable(text: str) -> str:

@@ -232,6 +232,8 @@ class Watch:
 def _check_folders(inbox: Path, folder: Path, archive: Path | None) -> None:
     """Say now what is wrong with the folders; those to write into are made."""
     if not inbox.is_dir():
+        if inbox.exists():
+            raise NothingToRead(f"{inbox}: is a file, not a folder", "Name the folder it is in.")
         raise NothingToRead(f"{inbox}: there is no such folder", "Make it, or name another.")
     check_folder(folder)
     if archive is None:

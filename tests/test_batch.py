@@ -12,7 +12,7 @@ from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
 
 from digitocr.errors import ExitCode, OutputUnwritable
 from digitocr.model import load_model, model_file
-from digitocr.results import check_folder
+from digitocr.results import check_folder, unwritable
 
 
 @pytest.fixture
@@ -150,6 +150,13 @@ def test_a_full_disk_behind_stdout_is_an_output_error(command: str, tmp_path: Pa
         )  # fmt: skip
     assert done.returncode == ExitCode.OUTPUT
     assert done.stderr.splitlines()[-1] == "error: stdout: No space left on device."
+
+
+def test_who_has_no_room_is_told_to_make_some() -> None:
+    full = Path("/dev/full")
+    with pytest.raises(OutputUnwritable, match="No space left") as raised, unwritable(full):
+        full.write_bytes(b"a")
+    assert raised.value.advice == "Make room there and run the same command again."
 
 
 @pytest.mark.parametrize(

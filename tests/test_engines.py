@@ -76,6 +76,19 @@ def test_workers_use_one_thread(engine: Processes) -> None:
     assert engine.submit(os.getenv, "OPENCV_FOR_THREADS_NUM").result() == "1"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signal masks")
+def test_no_worker_sees_ctrl_c_from_its_start() -> None:
+    code = (
+        "import signal; from digitocr.processes import Processes\n"
+        "with Processes(1, timeout=20, memory=10**9) as engine:\n"
+        "    mask = engine.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()\n"
+        "print(sorted(one.name for one in mask))"
+    )
+    # In a process of its own: in this one multiprocessing's helper, which matters, may run already.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "['SIGINT', 'SIGTERM']\n"
+
+
 def test_shutdown_waits_for_what_is_begun_and_cancels_the_rest() -> None:
     engine = Processes(1, timeout=20, memory=GIGABYTE)
     begun = engine.submit(time.sleep, 0.5)

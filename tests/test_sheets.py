@@ -141,6 +141,15 @@ def test_only_what_was_asked_for_is_left(scanned: Path) -> None:
     ]
 
 
+def test_what_is_not_asked_for_any_more_goes(run: Run, tmp_path: Path) -> None:
+    run("scan", SAMPLES / "receipt.jpg", "-o", "out", "--annotate")
+    assert (tmp_path / "out" / "receipt.jpg.annotated.jpg").exists()
+    run("scan", SAMPLES / "receipt.jpg", "-o", "out", "--format", "json")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        *("errors.csv", "journal.jsonl", "receipt.jpg.json", "run.json"),
+    ]
+
+
 def test_a_run_without_numbers_has_its_sheets_too(run: Run, tmp_path: Path) -> None:
     (tmp_path / "blank.png").write_bytes(encode(".png", np.full((300, 300), 255, np.uint8)))
     for name in ("a", "b"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -51,6 +52,13 @@ def test_the_summary_names_the_slowest_and_the_least_certain(run: Run) -> None:
     assert "slowest" in said
     assert "least certain" in said
     assert "to review (confidence below" in said
+
+
+def test_no_file_name_is_broken_where_there_is_no_terminal(run: Run, tmp_path: Path) -> None:
+    name = f"{'a-long-name' * 15}.png"
+    shutil.copy(SAMPLES / "digit.png", tmp_path / name)
+    said = run("scan", SAMPLES / "digit.png", name, "-o", "out").stderr
+    assert said.count(name) == 2
 
 
 def test_quiet_says_nothing_but_errors(run: Run, tmp_path: Path) -> None:

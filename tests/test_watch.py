@@ -222,6 +222,7 @@ def test_one_watch_has_the_results(run: Run, tmp_path: Path) -> None:
     ("arguments", "code", "sentence"),
     [
         ("none -o out", 3, "error: none: there is no such folder. Make it"),
+        ("file -o out", 3, "error: file: is a file, not a folder."),
         ("in -o -", 2, "error: -o -: watch writes files"),
         ("in -o file", 5, "error: file: is a file"),
         ("in -o out --done file", 5, "Choose another folder with --done"),
