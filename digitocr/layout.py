@@ -152,7 +152,8 @@ def into_numbers(
     if not lines:
         return ()
     kept = [i for line in lines for i in line]
-    beside = _beside(boxes, kept, np.concatenate([np.delete(boxes, kept, 0), corners_of(refused)]))
+    letters_read = np.delete(own, kept, axis=0)
+    beside = _beside(own, kept, np.concatenate([letters_read, corners_of(refused)]))
     stray = _strays(lines, boxes, confidence)
     lines = [kept for line in lines if (kept := [i for i in line if i not in stray])]
     if not lines:
@@ -440,12 +441,12 @@ def _strays(lines: _Lines, boxes: _Boxes, confidence: _Values) -> set[int]:
     return found
 
 
-def _beside(boxes: _Boxes, digits: Sequence[int], refused: _Boxes) -> set[int]:
-    """Return which digits, as places of their boxes, a mark that was refused stands beside."""
+def _beside(boxes: _Boxes, digits: Sequence[int], others: _Boxes) -> set[int]:
+    """Return which digits, as places among boxes, a mark that is none stands beside."""
     places = np.array(digits, np.intp)
     left, top, right, bottom = boxes[places].T
     found: set[int] = set()
-    for one in refused:
+    for one in others:
         height = one[3] - one[1]
         near = np.maximum(left, one[0]) - np.minimum(right, one[2])
         down = np.minimum(bottom, one[3]) - np.maximum(top, one[1])

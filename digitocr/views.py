@@ -135,13 +135,12 @@ def write_views(
         write_file(folder / "forms.csv", _joined(folder, read(), "form.csv", header))
     else:
         _forget(folder / "forms.csv")
-    if not isinstance(folder, Path):
-        pass  # a store gets no workbook
-    elif "xlsx" in output.formats:
-        left_out = _write_workbook(folder, read(), _unread(ended()), settings)
-    else:
-        _forget(folder / "numbers.xlsx")
-        remove_folder(folder / PICTURES)
+    if isinstance(folder, Path):  # a store gets no workbook
+        if "xlsx" in output.formats:
+            left_out = _write_workbook(folder, read(), _unread(ended()), settings)
+        else:
+            _forget(folder / "numbers.xlsx")
+            remove_folder(folder / PICTURES)
     errors = writers.error_rows(_unread(ended()), output.excel)
     write_file(folder / "errors.csv", errors.encode())
     about = _about_run(report, inputs, settings, model, output)
