@@ -226,6 +226,8 @@ def inside(folder: Path, name: str) -> Path:
         InputUnreadable: a link in the folder leads out of it, or the name does.
     """
     path = folder / name
+    if path.parent == folder:  # as most do; real paths take their time
+        return path
     if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder)):
         sentence = "its results can't be written: their folder is a link elsewhere"
         raise InputUnreadable(sentence, OTHER_NAME)
