@@ -113,6 +113,32 @@ def test_a_numbers_confidence_is_that_all_its_digits_are_right() -> None:
     assert found.box == Box(0, 0, 45, H)
 
 
+def spaced(before: str, after: str, y: float = 0) -> list[Digit]:
+    """Return a line of two groups of digits with a gap of 0.7 of their height."""
+    first = written(before, y=y)
+    return [*first, *written(after, x=first[-1].box.right + 0.7 * H, y=y)]
+
+
+def test_thousands_a_little_apart_are_part_of_a_doubtful_number() -> None:
+    (number,) = into_numbers(spaced("23", "418"), [])
+    assert number.text == "23418"
+    assert number.confidence < 0.5
+    assert [one.text for one in into_numbers(spaced("23", "41"), [])] == ["23", "41"]
+    assert [one.text for one in into_numbers(spaced("2318", "418"), [])] == ["2318", "418"]
+
+
+def test_on_a_page_with_more_gaps_thousands_are_told_by_them() -> None:
+    lines = [digit for i in range(3) for digit in spaced("23", "418", y=3 * H * i)]
+    assert [one.text for one in into_numbers(lines, [])] == ["23", "418"] * 3
+
+
+def test_many_gaps_on_a_page_leave_less_doubt_in_each() -> None:
+    few = spaced("23", "41")
+    many = [digit for i in range(9) for digit in spaced("23", "41", y=3 * H * i)]
+    sure = {one.confidence for one in into_numbers(many, [])}
+    assert min(sure) > max(one.confidence for one in into_numbers(few, []))
+
+
 def test_a_number_that_may_go_on_is_less_sure() -> None:
     def confidence(gap: int, others: list[Box]) -> float:
         first = [Digit(digit, 0.99, Box(25 * i, 0, 20, H)) for i, digit in enumerate("2345")]
