@@ -21,6 +21,7 @@ from digitocr.records import Settings, Source, Unread
 from digitocr.results import Output, sweep
 from digitocr.storejournal import StoreJournal
 from digitocr.stores import Place, StorePath
+from digitocr.strangers import refuse_strangers
 from digitocr.views import Report
 from digitocr.writers import inside
 
@@ -53,7 +54,8 @@ class Run:
             restart: forget earlier runs.
 
         Raises:
-            OutputUnwritable: the folder can't be written, or another run is writing there.
+            OutputUnwritable: the folder can't be written, another run is writing there, or it holds
+                what no run wrote.
         """
         self.report = Report()
         self.notes: list[str] = []  # sentences about what is read again
@@ -63,6 +65,7 @@ class Run:
         self._todo = [one for one in found if isinstance(one, Source)]
         if output.folder:
             names = [one.name for one in self._todo]
+            refuse_strangers(output, names)
             self._journal = _journal_of(output.folder, names, restart)
             self._leave_out_done(output.folder, self._journal)
 

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,7 @@ from digitocr.errors import OutputUnwritable
 
 NAME = "journal.jsonl"
 PAUSE = 0.5  # seconds that finished files may wait for their lines: so much is lost at the most
+_BEGIN = b'{"file":'  # of every line
 _BLOCK = 65536  # bytes read at a time to find the last line
 _LOCKED_AT = 2**31 - 2  # bytes; far behind the last line, because Windows bars what is locked
 # Some network and user file systems have no locks: there two runs at a time can't be told.
@@ -176,6 +178,19 @@ class Journal:
         finally:
             self._lines.close()
             self._file.close()
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell whether a folder has a journal, even one in which there is nothing yet."""
+    path = folder / NAME
+    try:
+        if path.is_symlink():
+            return False
+        with path.open("rb") as file:
+            lines = iter(partial(file.readline, _BLOCK), b"")
+            return path.stat().st_size == 0 or any(line.startswith(_BEGIN) for line in lines)
+    except OSError:
+        return False
 
 
 def _as_line(done: Done) -> bytes:

@@ -32,7 +32,7 @@ _NAME_TROUBLE = {
     errno.EINVAL,
 }
 PICTURES = ".pictures"  # in the output folder: those of numbers, which a workbook is made of
-_OF_FILE = ("csv", "json", "form.csv")  # after a file's name
+OF_FILE = ("csv", "json", "form.csv")  # after a file's name
 _OF_PAGE = re.compile(r"(?:page(\d+)\.)?(?:table\d+\.csv|annotated\.jpg)")  # the same
 
 
@@ -124,7 +124,7 @@ class Results:
             self.written.clear()
             self._forget_in_store(self._folder)
             return
-        for ending in _OF_FILE:
+        for ending in OF_FILE:
             # There is none, its name is too long or that of a folder, or it is not in the folder.
             with suppress(OSError, InputUnreadable):
                 writers.inside(self._folder, f"{self._name}.{ending}").unlink()
@@ -139,12 +139,12 @@ class Results:
             for path in (store / f"{self._name}.").beginning():
                 name = str(path).removeprefix(f"{store}/")
                 ending = name.removeprefix(f"{self._name}.")
-                if (ending in _OF_FILE or _OF_PAGE.fullmatch(ending)) and name not in self.written:
+                if (ending in OF_FILE or _OF_PAGE.fullmatch(ending)) and name not in self.written:
                     path.unlink()
 
     def _forget_rest(self, folder: Path, result: FileResult) -> None:
         """Remove what an earlier run left and this has not written: it would be old."""
-        for ending in _OF_FILE:
+        for ending in OF_FILE:
             self._forget_unwritten(folder, ending)
         for page in result.pages:
             before, tables = _before(page.page), count(1)

@@ -103,6 +103,11 @@ class StorePath:
                     file.writelines(content)
                 _store(self.url).put_file(str(whole), self.url)
 
+    def exists(self) -> bool:
+        """Tell whether there is something."""
+        with _os_errors():
+            return bool(_store(self.url).exists(self.url))
+
     def unlink(self) -> None:
         """Remove what is there, if anything is."""
         with suppress(FileNotFoundError), _os_errors():  # some stores say so, S3 doesn't

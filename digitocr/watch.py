@@ -22,6 +22,7 @@ from digitocr.processes import Processes
 from digitocr.records import Settings, Source
 from digitocr.results import Output, check_folder, form_header, sweep
 from digitocr.sources import natural_key
+from digitocr.strangers import refuse_strangers
 from digitocr.views import Report, write_views
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
@@ -58,13 +59,15 @@ class Watch:
 
         Raises:
             NothingToRead: the folder is not there.
-            OutputUnwritable: a folder can't be made or written, or another run is writing there.
+            OutputUnwritable: a folder can't be made or written, another run is writing there, or
+                it holds what no run wrote.
             WrongUsage: results are to go to stdout, or files to be moved to where they are.
         """
         if not isinstance(output.folder, Path):
             where = output.folder or "-"
             raise WrongUsage(f"-o {where}: watch writes files, into a folder of this machine")
         _check_folders(inbox.folder, output.folder, archive)
+        refuse_strangers(output, ())
         self._folder, self._output = output.folder, output
         self._settings, self._model, self._warn = settings, model, warn
         self._job = work.job(settings, model, output)

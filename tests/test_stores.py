@@ -129,6 +129,14 @@ def test_trouble_is_waited_for_or_costs_its_file(run: Run, bucket: Bucket, tmp_p
     assert "Traceback" not in done.stderr
 
 
+def test_a_stranger_s_file_is_not_replaced(run: Run, bucket: Bucket) -> None:
+    bucket.put("mine/numbers.csv", b"mine")
+    done = run("scan", f"{bucket.url}/scans/", "-o", f"{bucket.url}/mine", env=bucket.env)
+    assert done.returncode == ExitCode.OUTPUT
+    assert "numbers.csv: no journal says that digitocr wrote this." in done.stderr
+    assert bucket.contents("mine") == {"numbers.csv": b"mine"}
+
+
 def test_a_file_a_glob_and_a_store_that_is_not_there(run: Run, bucket: Bucket) -> None:
     done = run(
         "scan", f"{bucket.url}/scans/page*.png", f"{bucket.url}/scans/page10.png",
