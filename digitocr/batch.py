@@ -9,12 +9,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from threading import Event
 from types import FrameType, TracebackType
 
 from digitocr import engines, journal, work
-from digitocr.errors import InputUnreadable, OutputUnwritable
+from digitocr.errors import InputUnreadable, OutputUnwritable, counted
 from digitocr.journal import Done, Journal, Stamp
 from digitocr.model import Model
 from digitocr.records import Settings, Source, Unread
@@ -105,7 +106,9 @@ class Run:
                 reasons.update([reason] if reason else [])
         self.report.earlier = len(self._todo) - len(left)
         self._todo = left
-        self.notes = [f"read again because {why}: {n} files" for why, n in reasons.items()]
+        self.notes = [
+            f"read again because {why}: {counted(n, 'file')}" for why, n in reasons.items()
+        ]
 
     def work(
         self, workers: int, timeout: float | None, stop: Event, cluster: str | None = None
@@ -130,15 +133,16 @@ class Run:
         yield from map(self._counted, self._unread())
         alone = len(self._found) == 1 and timeout is None
         engine: engines.Engine = engines.InPlace()
-        memory = self._job.settings.limits.process
+        memory, prepare = self._job.settings.limits.process, partial(work.prepare, self._job)
         if cluster:
             from digitocr.cluster import Cluster
 
-            engine = Cluster(cluster, timeout or TIMEOUT, memory)
+            engine = Cluster(cluster, timeout or TIMEOUT, memory, prepare)
         elif not alone:
             from digitocr.processes import Processes  # one file alone does not wait for it
 
-            engine = Processes(min(workers, len(self._todo)), timeout or TIMEOUT, memory)
+            few = min(workers, len(self._todo))
+            engine = Processes(few, timeout or TIMEOUT, memory, prepare)
         with engine:
             for done, text in self._outcomes(engine, stop):
                 if self._journal:
@@ -205,6 +209,8 @@ def outcome(future: Future[Outcome], source: Source, job: work.Job) -> Outcome:
         return future.result()
     except engines.Lost as error:
         return work.lost(source, job, str(error)), ""
+    except MemoryError:  # where even `work.read` had none left to say so
+        return work.lost(source, job, work.too_much(job)), ""
 
 
 def _ended(waiting: Mapping[Future[Outcome], Source], in_order: bool) -> list[Future[Outcome]]:

@@ -14,7 +14,7 @@ from types import FrameType
 
 from digitocr import batch, work, writers
 from digitocr.archive import Archive
-from digitocr.errors import NothingToRead, OutputUnwritable, WrongUsage
+from digitocr.errors import NothingToRead, OutputUnwritable, WrongUsage, counted
 from digitocr.inbox import Inbox
 from digitocr.journal import Done, Journal
 from digitocr.model import Model
@@ -95,15 +95,19 @@ class Watch:
                 n_gone += 1
         if n_gone:
             self._warn(
-                f"{self._folder}: numbers of {n_gone} files that were read before are left out of "
-                "the combined files: their results are gone, or not in the formats wanted now"
+                f"{self._folder}: the combined files leave out {counted(n_gone, 'file')} of those "
+                "read before: the results are gone, or not in the formats wanted now"
             )
 
     def __enter__(self) -> Watch:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._journal.close()
+        try:
+            self._journal.close()
+        except OutputUnwritable:
+            if error is None:
+                raise
 
     def work(self, workers: int, timeout: float | None, stop: Event) -> Iterator[Done]:
         """Read what comes until `stop` is set; yield how each file ended.
@@ -119,7 +123,8 @@ class Watch:
             OutputUnwritable: results can't be written, whatever the file.
         """
         memory = self._settings.limits.process
-        with Processes(workers, timeout or batch.TIMEOUT, memory) as engine:
+        prepare = partial(work.prepare, self._job)
+        with Processes(workers, timeout or batch.TIMEOUT, memory, prepare) as engine:
             for changed in _ticks(self._inbox.folder, stop):
                 yield from self._take(changed)
                 self._begin(engine, workers * batch.AHEAD)

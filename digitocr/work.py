@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -79,6 +80,12 @@ def check_same(job: Job) -> None:
         raise OutputUnwritable(f"{here}: {job.output.folder}: is not there", advice)
 
 
+def prepare(job: Job) -> None:
+    """Load what all files of a run need; what is wrong with it `read` says."""
+    with suppress(Exception):
+        check_same(job)
+
+
 def fingerprint(settings: Settings, output: Output) -> str:
     """Return a hash of all but the model and the input that results depend on.
 
@@ -140,9 +147,7 @@ def read(source: Source, job: Job) -> tuple[Done, str]:
         lacks_extra = isinstance(error, ExtraMissing)
         done = replace(done, error=str(error), advice=error.advice, lacks_extra=lacks_extra)
     except MemoryError:
-        most = job.settings.limits.process // 10**6
-        sentence = f"takes more memory than there is, or than {most} MB"
-        done = replace(done, error=sentence, advice=InputTooLarge.advice)
+        done = replace(done, error=too_much(job), advice=InputTooLarge.advice)
     except Exception as error:  # a bug met on one file must not cost the others
         sentence = f"unexpected {type(error).__name__}: {error}"
         advice = "Report what was unexpected; --verbose shows where it was met."
@@ -158,6 +163,12 @@ def lost(source: Source, job: Job, why: str) -> Done:
         results.forget()
     advice = "Leave out what ends the process that reads it; raise --timeout for what takes long."
     return Done(source.name, stamp(source, job), error=why, advice=advice)
+
+
+def too_much(job: Job) -> str:
+    """Return the sentence about a file for which memory ran out."""
+    most = job.settings.limits.process // 10**6
+    return f"takes more memory than there is, or than {most} MB"
 
 
 def _results(source: Source, job: Job) -> Results | None:
