@@ -21,6 +21,7 @@ from digitocr.results import unwritable, write_file
 from digitocr.sources import VIEWS
 from digitocr.stores import StorePath, contents
 from digitocr.strangers import refuse
+from digitocr.writers import pieces
 
 _PART = re.compile(r"journal\.(\d{9})\.jsonl")
 
@@ -133,7 +134,7 @@ class StoreJournal(Journal):
 
     def _content(self) -> Iterator[bytes]:
         with self._whole.open("rb") as file:
-            yield from iter(lambda: file.read(1 << 20), b"")
+            yield from pieces(file)
 
 
 def _number(name: str) -> int:

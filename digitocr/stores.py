@@ -310,8 +310,11 @@ def _os_errors() -> Iterator[None]:
 
 
 def _cause(error: Exception) -> Exception:
-    """Return what a library's error hides: of the web, all that fails is FileNotFoundError."""
-    hidden = error.__cause__
+    """Return an error, or what it hides: all that fails on the web is a FileNotFoundError's cause.
+
+    S3's, whose cause is the answer, are what they say.
+    """
+    hidden = error.__cause__ if isinstance(error, FileNotFoundError) else None
     return hidden if isinstance(hidden, Exception) and not hasattr(hidden, "response") else error
 
 

@@ -8,8 +8,9 @@ import re
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from digitocr import __version__
 from digitocr.errors import InputUnreadable
@@ -252,6 +253,11 @@ def write(path: Path, content: bytes | Iterator[bytes]) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the rest of a file, of any size, a megabyte at a time."""
+    return iter(partial(file.read, 1 << 20), b"")
 
 
 def sweep(folder: Path) -> None:

@@ -213,6 +213,17 @@ def test_a_page_on_the_web(run: Run, picture: bytes, tmp_path: Path) -> None:
     assert "secret" not in told + done.stderr
 
 
+def test_what_a_missing_file_hides_is_told_and_nothing_else() -> None:
+    hidden = ConnectionError(111, "Connection refused")
+    for error, told in (
+        (FileNotFoundError("http://a/b"), "Connection refused"),  # aiohttp's
+        (PermissionError(13, "Access denied"), "Access denied"),
+    ):
+        error.__cause__ = hidden
+        with pytest.raises(OSError, match=told), stores._os_errors():
+            raise error
+
+
 def test_nothing_is_put_on_a_web_server(run: Run) -> None:
     done = run("scan", "a.png", "-o", "https://example.org/results")
     assert done.returncode == ExitCode.USAGE
