@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from threading import Event
@@ -27,9 +28,9 @@ from digitocr.views import Report
 from digitocr.writers import inside
 
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
-# Files begun and not yet counted, for each worker: enough that none waits for its next. Where
-# results are printed in order, those behind a slow file wait for it, and their texts take memory.
-AHEAD, _AHEAD_IN_ORDER = 4, 16
+# Files begun and not yet counted, for each worker: where results are printed in order, those behind
+# a slow file wait for it, and their texts take memory.
+_AHEAD_IN_ORDER = 16
 
 Outcome = tuple[Done, str]
 
@@ -133,6 +134,7 @@ class Run:
         yield from map(self._counted, self._unread())
         alone = len(self._found) == 1 and timeout is None
         engine: engines.Engine = engines.InPlace()
+        self._job = replace(self._job, elsewhere=cluster is not None)
         memory, prepare = self._job.settings.limits.process, partial(work.prepare, self._job)
         if cluster:
             from digitocr.cluster import Cluster
@@ -179,7 +181,7 @@ class Run:
     def _outcomes(self, engine: engines.Engine, stop: Event) -> Iterator[Outcome]:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
-        ahead = _AHEAD_IN_ORDER if in_order else AHEAD
+        ahead = _AHEAD_IN_ORDER if in_order else engine.ahead
         waiting: dict[Future[Outcome], Source] = {}
         left = iter(self._todo)
         while True:

@@ -64,6 +64,8 @@ class Processes(Engine):
     through pipes, pickled. No worker outlives this process.
     """
 
+    ahead = 64  # small files are read while the journal waits for the disk; till then none begins
+
     def __init__(
         self,
         workers: int,

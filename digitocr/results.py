@@ -49,9 +49,24 @@ class Output:
 class Results:
     """The results of one file in the output folder."""
 
-    def __init__(self, folder: Place, source: Source, settings: Settings, output: Output) -> None:
-        """Begin; nothing is written yet."""
-        self._folder, self._name = folder, source.name
+    def __init__(
+        self,
+        folder: Place,
+        source: Source,
+        settings: Settings,
+        output: Output,
+        safe: bool = False,
+    ) -> None:
+        """Begin; nothing is written yet.
+
+        Args:
+            folder: where results go.
+            source: whose they are.
+            settings: that it is read with.
+            output: which results.
+            safe: what is written is on the disk at once; else the journal sees to it, for many.
+        """
+        self._folder, self._name, self._safe = folder, source.name, safe
         self._settings, self._output = settings, output
         self.written: dict[str, int] = {}  # path in the folder → bytes
 
@@ -109,7 +124,7 @@ class Results:
             # It would be made anew, with these results alone.
             raise OutputUnwritable(f"{folder}: is not there any more")
         try:
-            write_file(_inside(folder, name), content)
+            write_file(_inside(folder, name), content, self._safe)
         except OutputUnwritable as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
@@ -210,8 +225,8 @@ def _cuttings(page: Page, result: PageResult) -> bytes:
     return archive.getvalue()
 
 
-def write_file(path: Place, content: bytes | Iterator[bytes]) -> None:
-    """Write a file whole or not at all.
+def write_file(path: Place, content: bytes | Iterator[bytes], safe: bool = True) -> None:
+    """Write a file whole or not at all; on a disk `safe` as `writers.write` takes it.
 
     Raises:
         OutputUnwritable: it can't be written.
@@ -220,7 +235,7 @@ def write_file(path: Place, content: bytes | Iterator[bytes]) -> None:
         if isinstance(path, StorePath):
             path.write(content)
         else:
-            writers.write(path, content)
+            writers.write(path, content, safe)
 
 
 @contextmanager

@@ -127,7 +127,7 @@ class Watch:
         with Processes(workers, timeout or batch.TIMEOUT, memory, prepare) as engine:
             for changed in _ticks(self._inbox.folder, stop):
                 yield from self._take(changed)
-                self._begin(engine, workers * batch.AHEAD)
+                self._begin(engine, workers * engine.ahead)
                 yield from self._end()
                 if self._stale and time.monotonic() >= self._views_at:
                     self._write_views()

@@ -41,6 +41,8 @@ class Job:
     model: str  # of the weights file, SHA-256
     fingerprint: str  # of the settings (`fingerprint`)
     versions: str  # of what reads (`versions`)
+    # It is done on other machines, whose disks the journal's process can't see to.
+    elsewhere: bool = False
 
 
 def job(settings: Settings, model: Model, output: Output) -> Job:
@@ -173,7 +175,9 @@ def too_much(job: Job) -> str:
 
 def _results(source: Source, job: Job) -> Results | None:
     folder = job.output.folder
-    return Results(folder, source, job.settings, job.output) if folder else None
+    if folder is None:
+        return None
+    return Results(folder, source, job.settings, job.output, safe=job.elsewhere)
 
 
 def _read(source: Source, job: Job, results: Results | None) -> FileResult:
