@@ -18,8 +18,6 @@ from digitocr.journal import Journal, sync_folder
 from digitocr.records import Source
 from digitocr.results import sweep
 
-_CHUNK = 1 << 20  # bytes copied at a time
-
 
 class Archive:
     """Where files go from an inbox, each by a name that no other one has had.
@@ -110,6 +108,6 @@ def _move(path: Path, target: Path) -> None:
 
 def _copy(path: Path, target: Path) -> None:
     with path.open("rb") as content:
-        writers.write(target, iter(lambda: content.read(_CHUNK), b""))
+        writers.write(target, writers.pieces(content))
     with suppress(OSError):  # not every file system keeps times
         shutil.copystat(path, target)

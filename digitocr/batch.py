@@ -9,25 +9,28 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from itertools import islice
 from threading import Event
 from types import FrameType, TracebackType
 
 from digitocr import engines, journal, work
-from digitocr.errors import InputUnreadable, OutputUnwritable
+from digitocr.errors import InputUnreadable, OutputUnwritable, counted
 from digitocr.journal import Done, Journal, Stamp
 from digitocr.model import Model
 from digitocr.records import Settings, Source, Unread
 from digitocr.results import Output, sweep
 from digitocr.storejournal import StoreJournal
 from digitocr.stores import Place, StorePath
+from digitocr.strangers import refuse_strangers
 from digitocr.views import Report
 from digitocr.writers import inside
 
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
-# Files begun and not yet counted, for each worker: enough that none waits for its next. Where
-# results are printed in order, those behind a slow file wait for it, and their texts take memory.
-AHEAD, _AHEAD_IN_ORDER = 4, 16
+# Files begun and not yet counted, for each worker: where results are printed in order, those behind
+# a slow file wait for it, and their texts take memory.
+_AHEAD_IN_ORDER = 16
 
 Outcome = tuple[Done, str]
 
@@ -53,7 +56,8 @@ class Run:
             restart: forget earlier runs.
 
         Raises:
-            OutputUnwritable: the folder can't be written, or another run is writing there.
+            OutputUnwritable: the folder can't be written, another run is writing there, or it holds
+                what no run wrote.
         """
         self.report = Report()
         self.notes: list[str] = []  # sentences about what is read again
@@ -63,6 +67,7 @@ class Run:
         self._todo = [one for one in found if isinstance(one, Source)]
         if output.folder:
             names = [one.name for one in self._todo]
+            refuse_strangers(output, names)
             self._journal = _journal_of(output.folder, names, restart)
             self._leave_out_done(output.folder, self._journal)
 
@@ -102,7 +107,9 @@ class Run:
                 reasons.update([reason] if reason else [])
         self.report.earlier = len(self._todo) - len(left)
         self._todo = left
-        self.notes = [f"read again because {why}: {n} files" for why, n in reasons.items()]
+        self.notes = [
+            f"read again because {why}: {counted(n, 'file')}" for why, n in reasons.items()
+        ]
 
     def work(
         self, workers: int, timeout: float | None, stop: Event, cluster: str | None = None
@@ -127,15 +134,17 @@ class Run:
         yield from map(self._counted, self._unread())
         alone = len(self._found) == 1 and timeout is None
         engine: engines.Engine = engines.InPlace()
-        memory = self._job.settings.limits.process
+        self._job = replace(self._job, elsewhere=cluster is not None)
+        memory, prepare = self._job.settings.limits.process, partial(work.prepare, self._job)
         if cluster:
             from digitocr.cluster import Cluster
 
-            engine = Cluster(cluster, timeout or TIMEOUT, memory)
+            engine = Cluster(cluster, timeout or TIMEOUT, memory, prepare)
         elif not alone:
             from digitocr.processes import Processes  # one file alone does not wait for it
 
-            engine = Processes(min(workers, len(self._todo)), timeout or TIMEOUT, memory)
+            few = min(workers, len(self._todo))
+            engine = Processes(few, timeout or TIMEOUT, memory, prepare)
         with engine:
             for done, text in self._outcomes(engine, stop):
                 if self._journal:
@@ -172,7 +181,7 @@ class Run:
     def _outcomes(self, engine: engines.Engine, stop: Event) -> Iterator[Outcome]:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
-        ahead = _AHEAD_IN_ORDER if in_order else AHEAD
+        ahead = _AHEAD_IN_ORDER if in_order else engine.ahead
         waiting: dict[Future[Outcome], Source] = {}
         left = iter(self._todo)
         while True:
@@ -202,6 +211,8 @@ def outcome(future: Future[Outcome], source: Source, job: work.Job) -> Outcome:
         return future.result()
     except engines.Lost as error:
         return work.lost(source, job, str(error)), ""
+    except MemoryError:  # where even `work.read` had none left to say so
+        return work.lost(source, job, work.too_much(job)), ""
 
 
 def _ended(waiting: Mapping[Future[Outcome], Source], in_order: bool) -> list[Future[Outcome]]:

@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 import typer
 
 from digitocr import __version__
-from digitocr.errors import DigitocrError, ExitCode, NothingToRead, OutputUnwritable, WrongUsage
+from digitocr.errors import (
+    DigitocrError,
+    ExitCode,
+    NothingToRead,
+    OutputUnwritable,
+    WrongUsage,
+    counted,
+)
 from digitocr.memory import keep_freed_memory
 from digitocr.options import Quiet, Reading, Verbose, extra, with_reading
 
@@ -124,7 +131,7 @@ def scan(
     ],
     output: Annotated[
         str,
-        typer.Option("--output", "-o", help="Folder for the results, or its URL; - for stdout."),
+        typer.Option("--output", "-o", help="Folder or URL for the results; - for stdout, as csv."),
     ] = "digitocr-results",
     *,
     reading: Reading,
@@ -315,8 +322,8 @@ def _say_done(done: Done, counts: bool, trace: bool) -> None:
     for misfit in done.misfits:
         _say(f"error: {done.file}: {misfit}.")
     if counts and not done.error:
-        found = f"{done.n_pages} pages, {done.n_numbers} numbers, {done.n_review} to review"
-        _say(f"{done.file}: {found}, {done.seconds:.2f} s")
+        found = f"{counted(done.n_pages, 'page')}, {counted(done.n_numbers, 'number')}"
+        _say(f"{done.file}: {found}, {done.n_review} to review, {done.seconds:.2f} s")
 
 
 @app.command()

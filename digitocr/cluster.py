@@ -14,7 +14,8 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import cache, partial
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from typing import Any, ParamSpec, TypeVar
@@ -37,13 +38,16 @@ class Cluster(Engine):
     Calls that have been submitted can't be cancelled: their workers may have begun.
     """
 
-    def __init__(self, address: str, timeout: float, memory: int) -> None:
+    def __init__(
+        self, address: str, timeout: float, memory: int, prepare: Callable[[], object]
+    ) -> None:
         """Connect.
 
         Args:
             address: of the scheduler, such as tcp://10.0.0.1:8786.
             timeout: seconds after which a call is given up that neither ends nor calls `go_on`.
             memory: bytes that each process may take that reads.
+            prepare: is called in each before its first call, whose time begins after it.
 
         Raises:
             EngineBroken: there is no scheduler.
@@ -56,7 +60,8 @@ class Cluster(Engine):
             advice = "Install it with: pip install 'digitocr[cluster]'"
             raise ExtraMissing(sentence, advice) from error
         logging.disable()  # Dask's logs have tracebacks; what matters of them is said here
-        self._address, self._timeout, self._memory = address, timeout, memory
+        self._address, self._of_each = address, (timeout, memory)
+        self._prepare = prepare
         self._threads, self._counted = 0, -_COUNTED
         try:
             self._client = Client(address, timeout=_CONNECT, set_as_default=False)
@@ -81,7 +86,7 @@ class Cluster(Engine):
         call = partial(fn, *args, **kwargs)
         try:
             remote = self._client.submit(
-                _do, call, str(Path.cwd()), self._timeout, self._memory, pure=False
+                _do, call, self._prepare, str(Path.cwd()), *self._of_each, pure=False
             )
         except Exception as error:
             raise self._gone() from error
@@ -112,9 +117,29 @@ class Cluster(Engine):
             self._client.close(timeout=_COUNTED)
 
 
-def _do(call: Callable[[], R], folder: str, timeout: float, memory: int) -> R:
+@dataclass(slots=True)
+class _Set:
+    """Processes of a Dask worker, as many as it has threads."""
+
+    processes: Processes
+    calls: int = 0  # that have not ended
+
+
+_sets: dict[tuple[float, int], _Set] = {}  # of this Dask worker, by time and memory of a call
+
+
+def _do(
+    call: Callable[[], R], prepare: Callable[[], object], folder: str, timeout: float, memory: int
+) -> R:
     """Do a call in a process of this Dask worker, in the folder that the command was given in."""
-    return _processes(timeout, memory).submit(_in_folder, folder, call).result()
+    with _MAKING:
+        one = _set_for(timeout, memory, partial(_in_folder, folder, prepare))
+        one.calls += 1
+    try:
+        return one.processes.submit(_in_folder, folder, call).result()
+    finally:
+        with _MAKING:
+            one.calls -= 1
 
 
 def _in_folder(folder: str, call: Callable[[], R]) -> R:
@@ -123,17 +148,20 @@ def _in_folder(folder: str, call: Callable[[], R]) -> R:
     return call()
 
 
-def _processes(timeout: float, memory: int) -> Processes:
-    with _MAKING:
-        return _made(timeout, memory)
+def _set_for(timeout: float, memory: int, prepare: Callable[[], object]) -> _Set:
+    """Return the processes for such calls; where there are none yet, those without calls end."""
+    key = timeout, memory
+    if key not in _sets:
+        for idle in [other for other, one in _sets.items() if one.calls == 0]:
+            _sets.pop(idle).processes.shutdown()
+        _sets[key] = _Set(_started(timeout, memory, prepare))
+    return _sets[key]
 
 
-@cache
-def _made(timeout: float, memory: int) -> Processes:
-    """Return the processes of this Dask worker, as many as it has threads."""
+def _started(timeout: float, memory: int, prepare: Callable[[], object]) -> Processes:
     from distributed import get_worker
 
     # Dask's nanny starts workers as daemons, which multiprocessing lets have no children, as they
     # would be left behind. These end with their parent.
     multiprocessing.current_process()._config.pop("daemon", None)  # type: ignore[attr-defined]
-    return Processes(get_worker().state.nthreads, timeout, memory)
+    return Processes(get_worker().state.nthreads, timeout, memory, prepare)

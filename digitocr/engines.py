@@ -29,6 +29,8 @@ class EngineBroken(DigitocrError):
 class Engine(Executor):
     """An executor that says how many calls it can do at a time."""
 
+    ahead = 4  # calls for each worker, the one that it does among them: none waits for its next
+
     @property
     def workers(self) -> int:
         """Return how many; it may change while it runs."""

@@ -32,6 +32,11 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+def counted(n: int, what: str) -> str:
+    """Return a number of things in words: 1 page, 2 pages."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
 class DigitocrError(Exception):
     """The parent of every error that digitocr foresees: one sentence saying what and why."""
 

@@ -76,7 +76,8 @@ class Inbox:
         sights: dict[Path | str, _Sight] = {}
         # An absolute path is never taken for a glob or for stdin.
         inputs = [str(self.folder.absolute())]
-        for one in find_sources(inputs, *self._apart, follow=self._follow):
+        # Names stay as they are (`str`): what was read must not get another when more files come.
+        for one in find_sources(inputs, *self._apart, follow=self._follow, key=str):
             key = _key(one)
             before, state = self._sights.get(key), _state(one)
             if before and before.state == state:

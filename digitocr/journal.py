@@ -12,16 +12,21 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from functools import partial
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from digitocr.errors import OutputUnwritable
 
 NAME = "journal.jsonl"
 PAUSE = 0.5  # seconds that finished files may wait for their lines: so much is lost at the most
+_BEGIN = b'{"file":'  # of every line
 _BLOCK = 65536  # bytes read at a time to find the last line
+_AT_ONCE = 32  # files that are synced at a time
+_TO_SYNC = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY  # as fsync takes files there
 _LOCKED_AT = 2**31 - 2  # bytes; far behind the last line, because Windows bars what is locked
 # Some network and user file systems have no locks: there two runs at a time can't be told.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
@@ -162,7 +167,7 @@ class Journal:
 
     def _sync(self, finished: Iterable[Done]) -> None:
         """Make results safe before the lines that say that they are."""
-        _sync_folders(self._folder, finished)
+        _sync_results(self._folder, finished)
 
     def _check_there(self) -> None:
         """Raise OSError where the file that is open is no more the folder's journal."""
@@ -176,6 +181,19 @@ class Journal:
         finally:
             self._lines.close()
             self._file.close()
+
+
+def is_ours(folder: Path) -> bool:
+    """Tell whether a folder has a journal, even one in which there is nothing yet."""
+    path = folder / NAME
+    try:
+        if path.is_symlink():
+            return False
+        with path.open("rb") as file:
+            lines = iter(partial(file.readline, _BLOCK), b"")
+            return path.stat().st_size == 0 or any(line.startswith(_BEGIN) for line in lines)
+    except OSError:
+        return False
 
 
 def _as_line(done: Done) -> bytes:
@@ -216,12 +234,23 @@ def _write_whole(file: BinaryIO, data: bytes) -> None:
         view = view[file.write(view) :]
 
 
-def _sync_folders(top: Path, finished: Iterable[Done]) -> None:
-    """Make the names of results safe: those in each folder, and those of the folders."""
-    paths = {(top / name).parent for done in finished for name in done.written}
-    within = {path for path in paths for path in (path, *path.parents) if path.is_relative_to(top)}
-    for path in within:
-        sync_folder(path)
+def _sync_results(top: Path, finished: Iterable[Done]) -> None:
+    """Make results safe, then their names: those in each folder, and those of the folders.
+
+    Many files at a time, which a file system takes to the disk together.
+    """
+    names = {name for done in finished for name in done.written}
+    folders = {path for name in names for path in PurePosixPath(name).parents}
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for _ in pool.map(_sync_file, (top / name for name in names)):
+            pass  # an error of one is raised here
+    for path in folders:
+        sync_folder(top / path)
+
+
+def _sync_file(path: Path) -> None:
+    with suppress(FileNotFoundError):  # results that somebody removes are missed by the next run
+        _sync(path, _TO_SYNC)
 
 
 def sync_folder(path: Path) -> None:
@@ -231,11 +260,15 @@ def sync_folder(path: Path) -> None:
         OSError: they can't be.
     """
     with suppress(PermissionError):  # Windows has no such thing
-        folder = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        _sync(path, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    opened = os.open(path, flags)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def _lock(file: BinaryIO, folder: Path) -> None:

@@ -37,7 +37,7 @@ class Reading:
         typer.Option(
             "--format",
             help="csv, json, xlsx, or several with commas; xlsx brings json.",
-            show_default="csv,json; on stdout csv",
+            show_default="csv,json",
         ),
     ] = None
     excel: Annotated[

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.errors import ExtraMissing, InputTooLarge, InputUnreadable
+from digitocr.errors import ExtraMissing, InputTooLarge, InputUnreadable, counted
 from digitocr.headers import Header, png_picture, read_header
 from digitocr.pageranges import page_ranges
 from digitocr.pdf import count_pages, draw_page, is_pdf
@@ -96,8 +96,7 @@ def _wanted(n_pages: int, ranges: Ranges, limits: Limits) -> list[int]:
     if ranges is not None:
         found = [i for i in found if any(i + 1 in wanted for wanted in ranges)]
     if not found:
-        count = "1 page" if n_pages == 1 else f"{n_pages} pages"
-        sentence = f"has {count}, none of those that --pages names"
+        sentence = f"has {counted(n_pages, 'page')}, none of those that --pages names"
         raise InputUnreadable(sentence, "Name pages with --pages that all documents have.")
     if len(found) > limits.pages:
         raise InputTooLarge(

@@ -55,12 +55,15 @@ def find_percents(
     """
     if height == 0:
         return []
+    n_holes = _n_holes(boxes, mask)
+    if n_holes.sum() < 2:
+        return []
     corners = np.array([(b.x, b.y, b.right, b.bottom) for b in boxes], np.float64).reshape(-1, 4)
     corners = corners[np.argsort(corners[:, 0], kind="stable")]
     order = sorted(range(len(boxes)), key=lambda i: boxes[i].x)
     longest = (corners[:, 2:] - corners[:, :2]).max(axis=1, initial=0)
     least, most = max(_LEAST_PX, _HEIGHT[0] * height), _HEIGHT[1] * height
-    holes = _n_holes(boxes, mask)[order]
+    holes = n_holes[order]
     rings = (longest >= _PART[0] * least) & (longest <= _PART[1] * height) & (holes > 0)
     small = np.flatnonzero(rings)
     sizes = (longest >= least) & (longest <= most)

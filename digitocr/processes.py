@@ -64,7 +64,15 @@ class Processes(Engine):
     through pipes, pickled. No worker outlives this process.
     """
 
-    def __init__(self, workers: int, timeout: float, memory: int) -> None:
+    ahead = 64  # small files are read while the journal waits for the disk; till then none begins
+
+    def __init__(
+        self,
+        workers: int,
+        timeout: float,
+        memory: int,
+        prepare: Callable[[], object] | None = None,
+    ) -> None:
         """Begin; processes start when there are calls for them.
 
         Args:
@@ -73,9 +81,10 @@ class Processes(Engine):
                 on (`engines.go_on`).
             memory: bytes that each process may take, where the platform has such a limit; what
                 wants more gets a MemoryError, or its process dies.
+            prepare: is called in each process before its first call, whose time begins after it.
         """
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
-        self._workers = [_Worker(timeout, memory) for _ in range(workers)]
+        self._workers = [_Worker(timeout, memory, prepare) for _ in range(workers)]
         self._threads = [
             Thread(target=self._serve, args=(worker,), daemon=True) for worker in self._workers
         ]
@@ -141,8 +150,8 @@ class Processes(Engine):
 class _Worker:
     """A process that does calls, and is started anew where it has died."""
 
-    def __init__(self, timeout: float, memory: int) -> None:
-        self._timeout, self._memory = timeout, memory
+    def __init__(self, timeout: float, memory: int, prepare: Callable[[], object] | None) -> None:
+        self._timeout, self._memory, self._prepare = timeout, memory, prepare
         self._stopped = False
         self._process: SpawnProcess | None = None
         self._pipe: Connection | None = None
@@ -173,6 +182,7 @@ class _Worker:
                 sentence = f"a process to read files can't be started: {error.strerror}"
                 raise EngineBroken(sentence) from error
             with suppress(EOFError, OSError):
+                pipe.send(self._prepare)
                 if pipe.poll(_START):
                     pipe.recv()
                     return pipe
@@ -217,7 +227,7 @@ class _Worker:
 
 def _work(pipe: Connection, memory: int) -> None:
     """Do what comes through a pipe, in a process of its own, until that is closed."""
-    os.environ.update(_ONE_THREAD)  # before the libraries are loaded, with the first call
+    os.environ.update(_ONE_THREAD)  # before the libraries are loaded, with what comes first
     for number in _OF_PARENT:
         signal.signal(number, signal.SIG_IGN)
     _end_with_parent()
@@ -225,6 +235,8 @@ def _work(pipe: Connection, memory: int) -> None:
     keep_freed_memory()
     engines.say_it_goes_on = partial(pipe.send, None)
     try:
+        if prepare := pipe.recv():
+            prepare()
         pipe.send(None)  # ready
         while True:
             function, args, kwargs = pipe.recv()

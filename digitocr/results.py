@@ -32,7 +32,7 @@ _NAME_TROUBLE = {
     errno.EINVAL,
 }
 PICTURES = ".pictures"  # in the output folder: those of numbers, which a workbook is made of
-_OF_FILE = ("csv", "json", "form.csv")  # after a file's name
+OF_FILE = ("csv", "json", "form.csv")  # after a file's name
 _OF_PAGE = re.compile(r"(?:page(\d+)\.)?(?:table\d+\.csv|annotated\.jpg)")  # the same
 
 
@@ -49,9 +49,24 @@ class Output:
 class Results:
     """The results of one file in the output folder."""
 
-    def __init__(self, folder: Place, source: Source, settings: Settings, output: Output) -> None:
-        """Begin; nothing is written yet."""
-        self._folder, self._name = folder, source.name
+    def __init__(
+        self,
+        folder: Place,
+        source: Source,
+        settings: Settings,
+        output: Output,
+        safe: bool = False,
+    ) -> None:
+        """Begin; nothing is written yet.
+
+        Args:
+            folder: where results go.
+            source: whose they are.
+            settings: that it is read with.
+            output: which results.
+            safe: what is written is on the disk at once; else the journal sees to it, for many.
+        """
+        self._folder, self._name, self._safe = folder, source.name, safe
         self._settings, self._output = settings, output
         self.written: dict[str, int] = {}  # path in the folder → bytes
 
@@ -109,7 +124,7 @@ class Results:
             # It would be made anew, with these results alone.
             raise OutputUnwritable(f"{folder}: is not there any more")
         try:
-            write_file(_inside(folder, name), content)
+            write_file(_inside(folder, name), content, self._safe)
         except OutputUnwritable as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
@@ -124,7 +139,7 @@ class Results:
             self.written.clear()
             self._forget_in_store(self._folder)
             return
-        for ending in _OF_FILE:
+        for ending in OF_FILE:
             # There is none, its name is too long or that of a folder, or it is not in the folder.
             with suppress(OSError, InputUnreadable):
                 writers.inside(self._folder, f"{self._name}.{ending}").unlink()
@@ -139,12 +154,12 @@ class Results:
             for path in (store / f"{self._name}.").beginning():
                 name = str(path).removeprefix(f"{store}/")
                 ending = name.removeprefix(f"{self._name}.")
-                if (ending in _OF_FILE or _OF_PAGE.fullmatch(ending)) and name not in self.written:
+                if (ending in OF_FILE or _OF_PAGE.fullmatch(ending)) and name not in self.written:
                     path.unlink()
 
     def _forget_rest(self, folder: Path, result: FileResult) -> None:
         """Remove what an earlier run left and this has not written: it would be old."""
-        for ending in _OF_FILE:
+        for ending in OF_FILE:
             self._forget_unwritten(folder, ending)
         for page in result.pages:
             before, tables = _before(page.page), count(1)
@@ -210,8 +225,8 @@ def _cuttings(page: Page, result: PageResult) -> bytes:
     return archive.getvalue()
 
 
-def write_file(path: Place, content: bytes | Iterator[bytes]) -> None:
-    """Write a file whole or not at all.
+def write_file(path: Place, content: bytes | Iterator[bytes], safe: bool = True) -> None:
+    """Write a file whole or not at all; on a disk `safe` as `writers.write` takes it.
 
     Raises:
         OutputUnwritable: it can't be written.
@@ -220,7 +235,7 @@ def write_file(path: Place, content: bytes | Iterator[bytes]) -> None:
         if isinstance(path, StorePath):
             path.write(content)
         else:
-            writers.write(path, content)
+            writers.write(path, content, safe)
 
 
 @contextmanager

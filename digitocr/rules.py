@@ -207,6 +207,8 @@ def _lengths(cells: _Cells) -> NDArray[np.int64]:
 
 def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
     """Tell which level lines, (N, 4), end on both sides at upright ones, (M, 4)."""
+    if not len(lines) or not len(across):
+        return np.zeros(len(lines), np.bool_)
     left, top, right, bottom = across.T
     beside = (lines[:, 1:2] < bottom + near) & (lines[:, 3:4] > top - near)  # (N, M)
     ends = (
@@ -218,6 +220,8 @@ def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) ->
 
 def _goes_on(cells: _Cells, along: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
     """Tell which level lines run to the page's edge as rest of level rules, (M, 4)."""
+    if not len(along):
+        return np.zeros(len(cells.boxes), np.bool_)
     lines = corners_of(cells.boxes).astype(np.int64)
     at_edge = (lines[:, 0] <= 1) | (lines[:, 2] >= cells.ink.shape[1] - 1)
     _, top, _, bottom = along.T

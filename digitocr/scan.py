@@ -322,7 +322,7 @@ def _proposed(runs: Sequence[Run], model: Model) -> list[Candidate]:
     where two are as narrow as one, nor what is surely one wide digit.
     """
     wide = [one for run in runs if run.is_wide and (one := run.whole)]
-    surest = _scored(wide, model).max(axis=1)
+    surest = _scored(wide, model).max(axis=1) if wide else ()
     whole = {one.run for one, chance in zip(wide, surest, strict=True) if chance >= _SURE}
     proposed = []
     for run in runs:
@@ -352,6 +352,8 @@ def _boxes_on_page(boxes: Sequence[Box], to_page: Transform, width: int, height:
 
     Edges lie half a pixel outside of pixel centres, which is what transforms act on.
     """
+    if not boxes:
+        return []
     left, top, right, bottom = corners_of(boxes).T - 0.5
     corners = np.array([[left, right, right, left], [top, top, bottom, bottom]])  # (2, 4, N)
     x, y, w = np.einsum("ij,jkn->ikn", to_page[:, :2], corners) + to_page[:, 2, None, None]

@@ -32,14 +32,18 @@ EXTENSIONS = frozenset(
 STDIN = "-"
 _MOST_STDIN = 2_000_000_001  # bytes, one more than pages.py accepts: the rest is not waited for
 _DRAWN = ".annotated.jpg"  # what --annotate adds to an input's name; results.py writes it
-_NO_FILE = "is neither a file nor a folder"
+_NO_FILE = (
+    "is neither a file nor a folder",
+    "Leave out what is no file: pipes and devices may never end.",
+)
 _LEADS_OUT = (
     "is a link that leads out of the folder; to read it add --follow-symlinks",
     "Add --follow-symlinks where links out of folders are to be followed.",
 )
-# What a run writes itself (views.py, journal.py), in lower case: no folder of results may be
-# called so.
-_TAKEN = {"numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json", "journal.jsonl"}
+# What a run writes itself, in lower case: the views (views.py) and the journal (journal.py). No
+# folder of results may be called so.
+VIEWS = ("numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json")
+_TAKEN = {*VIEWS, "journal.jsonl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +55,10 @@ class _Way:
 
 
 def find_sources(
-    inputs: Sequence[str], *apart: stores.Place | None, follow: bool = False
+    inputs: Sequence[str],
+    *apart: stores.Place | None,
+    follow: bool = False,
+    key: Callable[[str], str] | None = None,
 ) -> list[Source | Unread]:
     """Return what to read, in the order typed and natural order within folders.
 
@@ -59,6 +66,7 @@ def find_sources(
         inputs: files, folders (walked), globs, "-" for one image or PDF on stdin, or URLs of these.
         apart: folders, of results and the like, passed over where they lie inside an input.
         follow: links that lead out of an input are followed, each folder once.
+        key: what is the same for names that clash; None for `folded`.
 
     Returns:
         Sources with distinct names, each file once, and an `Unread` for each input that can't
@@ -73,7 +81,20 @@ def find_sources(
     for text in inputs:
         found += _from_url(text, apart) if stores.is_url(text) else _from_input(text, way)
     real: RealPath = cache(os.path.realpath)  # folders are far fewer than files
-    return _distinct(_each_once(found, real), real)
+    return _distinct(_each_once(found, real), real, key or folded)
+
+
+def folded(name: str) -> str:
+    """Return what is the same for names that macOS or Windows take for one.
+
+    Those differ by case alone, or by how a letter with an accent is put together (canonical
+    caseless matching: Unicode 15, D145).
+    """
+    if name.isascii():
+        return name.lower()
+    from unicodedata import normalize
+
+    return normalize("NFC", normalize("NFD", name).casefold())
 
 
 def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
@@ -126,7 +147,7 @@ def _from_file(text: str) -> Source | Unread:
     except OSError as error:
         return Unread(shown, _unreachable(path, error))
     if not stat.S_ISREG(mode):
-        return Unread(shown, _NO_FILE)
+        return Unread(shown, *_NO_FILE)
     if path.suffix.lower() not in EXTENSIONS:
         return _of_no_type(text)
     return Source(path.name, path)
@@ -240,7 +261,7 @@ def _from_entry(path: Path, root: Path, follow: bool) -> Iterator[Source | Unrea
     elif stat.S_ISREG(mode):
         yield Source(name, path)
     elif not stat.S_ISDIR(mode):  # a folder that is linked to is found at its own place
-        yield Unread(name, _NO_FILE)
+        yield Unread(name, *_NO_FILE)
 
 
 def _unreachable(path: Path, error: OSError) -> str:
@@ -281,19 +302,37 @@ def _place(source: Source, real: RealPath) -> str:
     return os.path.join(real(folder), name)
 
 
-def _distinct(found: Sequence[Source | Unread], real: RealPath) -> list[Source | Unread]:
+@dataclass(slots=True)
+class _Names:
+    """The names that sources have, by what is the same for names that clash (`folded`)."""
+
+    key: Callable[[str], str]
+    count: Counter[str]  # of those that they would have
+    taken: set[str]  # of those that they have
+
+    def are_free(self, name: str) -> bool:
+        """Tell whether no source has a name, and no file of the run's that of its first folder."""
+        return self.key(name) not in self.taken and _first_part(name) not in _TAKEN
+
+    def clash(self, name: str) -> bool:
+        """Tell whether several sources would have a name."""
+        return self.count[self.key(name)] > 1
+
+
+def _distinct(
+    found: Sequence[Source | Unread], real: RealPath, key: Callable[[str], str] = folded
+) -> list[Source | Unread]:
     """Return the list with equal names told apart by as many parent folders as it takes.
 
     A name may not begin with that of a file that the run itself writes either.
     """
-    count = Counter(one.name for one in found if isinstance(one, Source))
-    taken: set[str] = set()
+    names = _Names(key, Counter(key(one.name) for one in found if isinstance(one, Source)), set())
     distinct: list[Source | Unread] = []
     for one in found:
         if isinstance(one, Source):
-            if _is_taken(one.name, taken) or count[one.name] > 1:
-                one = replace(one, name=_free_name(one, count, taken, real))
-            taken.add(one.name)
+            if names.clash(one.name) or not names.are_free(one.name):
+                one = replace(one, name=_free_name(one, names, real))
+            names.taken.add(key(one.name))
         distinct.append(one)
     return distinct
 
@@ -310,17 +349,12 @@ def _parents(source: Source, real: RealPath) -> list[str]:
     return parts[: -len(PurePath(source.name).parts)]
 
 
-def _free_name(source: Source, count: Counter[str], taken: Set[str], real: RealPath) -> str:
+def _free_name(source: Source, names: _Names, real: RealPath) -> str:
     """Return the source's name, with parent folders before it until no other has it."""
     name, parents = source.name, _parents(source, real)
-    while (count[name] > 1 and parents) or _is_taken(name, taken):
+    while (names.clash(name) and parents) or not names.are_free(name):
         name = f"{parents.pop() if parents else '_'}/{name}"
     return name
-
-
-def _is_taken(name: str, taken: Set[str]) -> bool:
-    """Tell whether a source has a name, or a file that the run writes that of its first folder."""
-    return name in taken or _first_part(name) in _TAKEN
 
 
 def _first_part(name: str) -> str:

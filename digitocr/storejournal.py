@@ -18,7 +18,10 @@ from tempfile import TemporaryDirectory
 from digitocr.errors import OutputUnwritable
 from digitocr.journal import NAME, Done, Journal
 from digitocr.results import unwritable, write_file
+from digitocr.sources import VIEWS
 from digitocr.stores import StorePath, contents
+from digitocr.strangers import refuse
+from digitocr.writers import pieces
 
 _PART = re.compile(r"journal\.(\d{9})\.jsonl")
 
@@ -40,7 +43,8 @@ class StoreJournal(Journal):
             restart: forget what is in it.
 
         Raises:
-            OutputUnwritable: it can't be reached or written.
+            OutputUnwritable: it can't be reached or written, or there are combined files that no
+                journal speaks of.
         """
         self._store = store
         self._here = TemporaryDirectory()
@@ -50,6 +54,8 @@ class StoreJournal(Journal):
         except OSError as error:
             sentence = f"{store}/{NAME}: can't be read: {error.strerror}"
             raise OutputUnwritable(sentence) from error
+        if not earlier:
+            refuse(store, (name for name in VIEWS if (store / name).exists()))
         super().__init__(Path(self._here.name), names, restart)
         self._copied = self._file.seek(0, os.SEEK_END)  # bytes
         self._last = max(map(_number, earlier), default=0)
@@ -128,7 +134,7 @@ class StoreJournal(Journal):
 
     def _content(self) -> Iterator[bytes]:
         with self._whole.open("rb") as file:
-            yield from iter(lambda: file.read(1 << 20), b"")
+            yield from pieces(file)
 
 
 def _number(name: str) -> int:

@@ -103,6 +103,11 @@ class StorePath:
                     file.writelines(content)
                 _store(self.url).put_file(str(whole), self.url)
 
+    def exists(self) -> bool:
+        """Tell whether there is something."""
+        with _os_errors():
+            return bool(_store(self.url).exists(self.url))
+
     def unlink(self) -> None:
         """Remove what is there, if anything is."""
         with suppress(FileNotFoundError), _os_errors():  # some stores say so, S3 doesn't
@@ -305,8 +310,11 @@ def _os_errors() -> Iterator[None]:
 
 
 def _cause(error: Exception) -> Exception:
-    """Return what a library's error hides: of the web, all that fails is FileNotFoundError."""
-    hidden = error.__cause__
+    """Return an error, or what it hides: all that fails on the web is a FileNotFoundError's cause.
+
+    S3's, whose cause is the answer, are what they say.
+    """
+    hidden = error.__cause__ if isinstance(error, FileNotFoundError) else None
     return hidden if isinstance(hidden, Exception) and not hasattr(hidden, "response") else error
 
 

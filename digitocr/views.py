@@ -182,7 +182,7 @@ def _write_workbook(
             shown = _all_shown(folder, parts, read)
             left_out = sheets.write_workbook(made, shown, unread, fields, settings.decimal)
             with made.open("rb") as content:
-                writers.write(path, iter(lambda: content.read(1 << 20), b""))
+                writers.write(path, writers.pieces(content))
     finally:
         remove_folder(parts)
     return [f"{path}: {sentence}" for sentence in left_out]

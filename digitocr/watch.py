@@ -14,7 +14,7 @@ from types import FrameType
 
 from digitocr import batch, work, writers
 from digitocr.archive import Archive
-from digitocr.errors import NothingToRead, OutputUnwritable, WrongUsage
+from digitocr.errors import NothingToRead, OutputUnwritable, WrongUsage, counted
 from digitocr.inbox import Inbox
 from digitocr.journal import Done, Journal
 from digitocr.model import Model
@@ -22,6 +22,7 @@ from digitocr.processes import Processes
 from digitocr.records import Settings, Source
 from digitocr.results import Output, check_folder, form_header, sweep
 from digitocr.sources import natural_key
+from digitocr.strangers import refuse_strangers
 from digitocr.views import Report, write_views
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
@@ -58,13 +59,15 @@ class Watch:
 
         Raises:
             NothingToRead: the folder is not there.
-            OutputUnwritable: a folder can't be made or written, or another run is writing there.
+            OutputUnwritable: a folder can't be made or written, another run is writing there, or
+                it holds what no run wrote.
             WrongUsage: results are to go to stdout, or files to be moved to where they are.
         """
         if not isinstance(output.folder, Path):
             where = output.folder or "-"
             raise WrongUsage(f"-o {where}: watch writes files, into a folder of this machine")
         _check_folders(inbox.folder, output.folder, archive)
+        refuse_strangers(output, ())
         self._folder, self._output = output.folder, output
         self._settings, self._model, self._warn = settings, model, warn
         self._job = work.job(settings, model, output)
@@ -92,15 +95,19 @@ class Watch:
                 n_gone += 1
         if n_gone:
             self._warn(
-                f"{self._folder}: numbers of {n_gone} files that were read before are left out of "
-                "the combined files: their results are gone, or not in the formats wanted now"
+                f"{self._folder}: the combined files leave out {counted(n_gone, 'file')} of those "
+                "read before: the results are gone, or not in the formats wanted now"
             )
 
     def __enter__(self) -> Watch:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
-        self._journal.close()
+        try:
+            self._journal.close()
+        except OutputUnwritable:
+            if error is None:
+                raise
 
     def work(self, workers: int, timeout: float | None, stop: Event) -> Iterator[Done]:
         """Read what comes until `stop` is set; yield how each file ended.
@@ -116,10 +123,11 @@ class Watch:
             OutputUnwritable: results can't be written, whatever the file.
         """
         memory = self._settings.limits.process
-        with Processes(workers, timeout or batch.TIMEOUT, memory) as engine:
+        prepare = partial(work.prepare, self._job)
+        with Processes(workers, timeout or batch.TIMEOUT, memory, prepare) as engine:
             for changed in _ticks(self._inbox.folder, stop):
                 yield from self._take(changed)
-                self._begin(engine, workers * batch.AHEAD)
+                self._begin(engine, workers * engine.ahead)
                 yield from self._end()
                 if self._stale and time.monotonic() >= self._views_at:
                     self._write_views()

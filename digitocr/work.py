@@ -8,6 +8,7 @@ import sys
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -40,6 +41,8 @@ class Job:
     model: str  # of the weights file, SHA-256
     fingerprint: str  # of the settings (`fingerprint`)
     versions: str  # of what reads (`versions`)
+    # It is done on other machines, whose disks the journal's process can't see to.
+    elsewhere: bool = False
 
 
 def job(settings: Settings, model: Model, output: Output) -> Job:
@@ -77,6 +80,12 @@ def check_same(job: Job) -> None:
         raise engines.EngineBroken(f"{here}: has other form files or lists of numbers", advice)
     if isinstance(job.output.folder, Path) and not job.output.folder.is_dir():
         raise OutputUnwritable(f"{here}: {job.output.folder}: is not there", advice)
+
+
+def prepare(job: Job) -> None:
+    """Load what all files of a run need; what is wrong with it `read` says."""
+    with suppress(Exception):
+        check_same(job)
 
 
 def fingerprint(settings: Settings, output: Output) -> str:
@@ -140,9 +149,7 @@ def read(source: Source, job: Job) -> tuple[Done, str]:
         lacks_extra = isinstance(error, ExtraMissing)
         done = replace(done, error=str(error), advice=error.advice, lacks_extra=lacks_extra)
     except MemoryError:
-        most = job.settings.limits.process // 10**6
-        sentence = f"takes more memory than there is, or than {most} MB"
-        done = replace(done, error=sentence, advice=InputTooLarge.advice)
+        done = replace(done, error=too_much(job), advice=InputTooLarge.advice)
     except Exception as error:  # a bug met on one file must not cost the others
         sentence = f"unexpected {type(error).__name__}: {error}"
         advice = "Report what was unexpected; --verbose shows where it was met."
@@ -160,9 +167,17 @@ def lost(source: Source, job: Job, why: str) -> Done:
     return Done(source.name, stamp(source, job), error=why, advice=advice)
 
 
+def too_much(job: Job) -> str:
+    """Return the sentence about a file for which memory ran out."""
+    most = job.settings.limits.process // 10**6
+    return f"takes more memory than there is, or than {most} MB"
+
+
 def _results(source: Source, job: Job) -> Results | None:
     folder = job.output.folder
-    return Results(folder, source, job.settings, job.output) if folder else None
+    if folder is None:
+        return None
+    return Results(folder, source, job.settings, job.output, safe=job.elsewhere)
 
 
 def _read(source: Source, job: Job, results: Results | None) -> FileResult:

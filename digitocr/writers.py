@@ -1,15 +1,20 @@
 """Results → CSV and JSON, written beside the target and renamed onto it."""
 
+# Of a small file, to make paths of pathlib's takes longer than to write it.
+# ruff: noqa: PTH103, PTH105, PTH108, PTH112, PTH118, PTH120, PTH123
 from __future__ import annotations
 
 import json
 import os
 import re
 import secrets
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from digitocr import __version__
 from digitocr.errors import InputUnreadable
@@ -225,8 +230,12 @@ def inside(folder: Path, name: str) -> Path:
     Raises:
         InputUnreadable: a link in the folder leads out of it, or the name does.
     """
-    path = folder / name
-    if path.parent == folder:  # as most do; real paths take their time
+    path, folders = folder / name, name.split("/")[:-1]
+    ways = accumulate(folders, os.path.join, initial=str(folder))
+    # As most do; real paths take their time. The folder itself may be a link. On Windows there are
+    # more ways out of a folder.
+    plain = sys.platform != "win32" and {"", ".."}.isdisjoint(folders)
+    if plain and not any(map(os.path.islink, islice(ways, 1, None))):
         return path
     if not Path(os.path.realpath(path.parent)).is_relative_to(os.path.realpath(folder)):
         sentence = "its results can't be written: their folder is a link elsewhere"
@@ -234,24 +243,40 @@ def inside(folder: Path, name: str) -> Path:
     return path
 
 
-def write(path: Path, content: bytes | Iterator[bytes]) -> None:
+def write(path: Path, content: bytes | Iterator[bytes], safe: bool = True) -> None:
     """Write a file whole or not at all, making its folder.
+
+    Args:
+        path: of the file.
+        content: of it, or the pieces of it.
+        safe: it is on the disk when this returns. Else a power cut may leave the name with no
+            content, until the journal has seen to it.
 
     Raises:
         OSError: it can't be written; what stood there before is untouched.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        os.makedirs(folder, exist_ok=True)
     # Short, because the target's name may be as long as names can be; new, because workers on
     # other machines write here too.
-    beside = path.with_name(f".{secrets.token_hex(_TOKEN)}.tmp")
+    beside = os.path.join(folder, f".{secrets.token_hex(_TOKEN)}.tmp")
     try:
-        with beside.open("xb") as file:
+        with open(beside, "xb") as file:
             file.writelines([content] if isinstance(content, bytes) else content)
-            file.flush()
-            os.fsync(file.fileno())  # or a power cut could leave the new name with no content
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+            if safe:
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(beside)
+        raise
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yield the rest of a file, of any size, a megabyte at a time."""
+    return iter(partial(file.read, 1 << 20), b"")
 
 
 def sweep(folder: Path) -> None:

@@ -31,6 +31,7 @@ LAYERS = [
     {"upright", "forms"},
     {"scan", "blank", "dataset", "sheets", "engines", "journal"},
     {"inbox", "results", "processes", "additions", "distort", "calibration"},
+    {"strangers"},
     {"work", "views", "archive", "storejournal", "cluster"},
     {"batch"},
     {"watch"},

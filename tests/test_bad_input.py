@@ -347,6 +347,7 @@ def test_argument_that_is_no_image_is_an_error(run: Run, clear: Clear, tmp_path:
     said = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
     assert said == [f"error: {name}: {sentence}." for name, sentence in sentences.items()]
     assert list(results_in(tmp_path / "out")) == ["good.png"]
+    assert "Leave out what is no file: pipes and devices may never end.\n" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,19 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
 from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
 
+from digitocr import work
+from digitocr.batch import outcome
 from digitocr.errors import ExitCode, OutputUnwritable
+from digitocr.journal import Done
 from digitocr.model import load_model, model_file
-from digitocr.results import check_folder, unwritable
+from digitocr.records import Settings, Source
+from digitocr.results import Output, check_folder, unwritable
 
 
 @pytest.fixture
@@ -123,6 +128,15 @@ def test_a_view_that_can_not_be_written_is_named(
     assert (tmp_path / "out" / "page1.png.csv").exists()
 
 
+def test_memory_that_runs_out_where_nobody_can_say_so_costs_its_file(tmp_path: Path) -> None:
+    job = work.job(Settings(), load_model("digits"), Output(tmp_path, ("csv",)))
+    future: Future[tuple[Done, str]] = Future()
+    future.set_exception(MemoryError())
+    done, text = outcome(future, Source("a.png", tmp_path / "a.png"), job)
+    assert (done.file, text) == ("a.png", "")
+    assert done.error == "takes more memory than there is, or than 6000 MB"
+
+
 def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputUnwritable, match="file"):
@@ -136,6 +150,11 @@ def test_results_of_formats_not_asked_for_are_not_written(run: Run, tmp_path: Pa
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         *("digit.png.json", "errors.csv", "journal.jsonl", "run.json")
     ]
+
+
+def test_counts_are_words(run: Run) -> None:
+    done = run("scan", SAMPLES / "digit.png", "-o", "out", "--verbose")
+    assert "digit.png: 1 page, 1 number, 0 to review, " in done.stderr
 
 
 @pytest.mark.parametrize("command", ["scan {} -o -", "models", "evaluate --data {}"])

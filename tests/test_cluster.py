@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from conftest import COMMAND, Clear, Run, encode, read_rows
 
-from digitocr import work
+from digitocr import cluster, work
 from digitocr.engines import EngineBroken
 from digitocr.errors import ExitCode, ModelUnreadable, OutputUnwritable
 from digitocr.model import load_model
@@ -168,6 +168,29 @@ def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
     ):
         with pytest.raises(error):
             work.check_same(other)
+
+
+class Set:
+    """Stands for the processes of a Dask worker."""
+
+    ended = False
+
+    def shutdown(self) -> None:
+        """End."""
+        self.ended = True
+
+
+def test_processes_of_earlier_runs_end_where_they_have_no_calls(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster, "_started", lambda *_: Set())
+    monkeypatch.setattr(cluster, "_sets", {})
+    idle, busy = (cluster._set_for(seconds, 1, time.time) for seconds in (1.0, 2.0))
+    assert idle.processes.ended and not busy.processes.ended  # type: ignore[attr-defined]
+    busy.calls = 1
+    new = cluster._set_for(3.0, 1, time.time)
+    assert new is cluster._set_for(3.0, 1, time.time)
+    assert not busy.processes.ended and not new.processes.ended  # type: ignore[attr-defined]
 
 
 def test_a_cluster_has_its_own_workers(run: Run) -> None:

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import wait
+from functools import partial
 from multiprocessing.context import SpawnProcess
 
 import pytest
@@ -32,6 +33,13 @@ def test_calls_are_done_elsewhere(engine: Processes) -> None:
     futures = [engine.submit(math.factorial, i) for i in range(20)]
     assert [future.result() for future in futures] == [math.factorial(i) for i in range(20)]
     assert engine.submit(os.getpid).result() != os.getpid()
+
+
+def test_what_comes_before_the_first_call_does_not_count_as_its_time() -> None:
+    with Processes(1, 2, GIGABYTE, partial(time.sleep, 3)) as engine:
+        assert engine.submit(math.factorial, 3).result() == 6
+    with Processes(1, 20, GIGABYTE, partial(os.umask, 0o123)) as engine:
+        assert engine.submit(os.umask, 0).result() == 0o123  # it was called, and there
 
 
 def test_an_error_comes_back(engine: Processes) -> None:

@@ -107,7 +107,12 @@ def test_results_of_a_bad_file_are_not_removed_through_a_link(run: Run, planted:
 def test_pictures_for_a_workbook_are_not_written_through_a_link(run: Run, planted: Path) -> None:
     pytest.importorskip("xlsxwriter")
     before = what_is_mine(planted)
-    run("scan", "scans", "-o", "out", "--format", "xlsx")
+    done = run("scan", "scans", "-o", "out", "--format", "xlsx")
+    assert done.returncode == 5
+    assert done.stderr == (
+        "error: out/.pictures: is a link, and nothing is written through links. "
+        "Remove it, or choose another folder with -o.\n"
+    )
     assert what_is_mine(planted) == before
 
 

@@ -130,8 +130,8 @@ def test_what_failed_or_changed_is_read_again(
     done = run("scan", scans, "-o", "out")
     assert done.returncode == 0
     assert "Of these 3 were read before" in done.stderr
-    assert "read again because inputs have changed: 1 files." in done.stderr
-    assert "read again because results are gone: 1 files." in done.stderr
+    assert "read again because inputs have changed: 1 file." in done.stderr
+    assert "read again because results are gone: 1 file." in done.stderr
     again = {line["file"] for line in lines(tmp_path / "out")[6:]}
     assert again == {"1.png", "2.png", "3.png"}
     run("scan", scans, "-o", "fresh")

@@ -7,13 +7,14 @@ import os
 import sys
 from pathlib import Path, PurePosixPath
 from random import Random
+from unicodedata import normalize
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from digitocr.records import Source, Unread
-from digitocr.sources import _distinct, find_sources, natural_key
+from digitocr.sources import _distinct, find_sources, folded, natural_key
 
 
 @pytest.fixture(autouse=True)
@@ -138,6 +139,25 @@ def test_files_of_one_name_get_as_many_parents_as_it_takes() -> None:
     make("a/1/x.png", "b/1/x.png", "c/x.png", "y.png")
     inputs = ["a/1/x.png", "b/1/x.png", "c/x.png", "y.png"]
     assert names(*inputs) == ["1/x.png", "b/1/x.png", "c/x.png", "y.png"]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("A.png", "a.PNG"), ("\u00e9.png", "e\u0301.png"), ("STRASSE.png", "stra\u00dfe.png")],
+    ids=["case", "accent", "sharp s"],
+)
+def test_names_that_some_disks_take_for_one_get_parents(one: str, other: str) -> None:
+    for name in (one, other, "b.png"):
+        make(f"scans/{name}")
+    found = names("scans")
+    assert len({folded(name) for name in found}) == 3
+    assert {PurePosixPath(name).name for name in found} == {one, other, "b.png"}
+    assert "b.png" in found and {one, other}.isdisjoint(found)
+
+
+@given(st.text(max_size=6))
+def test_how_a_letter_is_put_together_makes_no_other_name(name: str) -> None:
+    assert folded(normalize("NFC", name)) == folded(normalize("NFD", name)) == folded(name)
 
 
 @given(st.lists(st.sampled_from(["a/b/x.png", "b/x.png", "b/b/x.png", "x.png", "a/x.png"])))

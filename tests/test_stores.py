@@ -129,6 +129,14 @@ def test_trouble_is_waited_for_or_costs_its_file(run: Run, bucket: Bucket, tmp_p
     assert "Traceback" not in done.stderr
 
 
+def test_a_stranger_s_file_is_not_replaced(run: Run, bucket: Bucket) -> None:
+    bucket.put("mine/numbers.csv", b"mine")
+    done = run("scan", f"{bucket.url}/scans/", "-o", f"{bucket.url}/mine", env=bucket.env)
+    assert done.returncode == ExitCode.OUTPUT
+    assert "numbers.csv: no journal says that digitocr wrote this." in done.stderr
+    assert bucket.contents("mine") == {"numbers.csv": b"mine"}
+
+
 def test_a_file_a_glob_and_a_store_that_is_not_there(run: Run, bucket: Bucket) -> None:
     done = run(
         "scan", f"{bucket.url}/scans/page*.png", f"{bucket.url}/scans/page10.png",
@@ -203,6 +211,17 @@ def test_a_page_on_the_web(run: Run, picture: bytes, tmp_path: Path) -> None:
     assert f"error: {url}: can't be reached: the server says 403 Forbidden." in done.stderr
     told = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
     assert "secret" not in told + done.stderr
+
+
+def test_what_a_missing_file_hides_is_told_and_nothing_else() -> None:
+    hidden = ConnectionError(111, "Connection refused")
+    for error, told in (
+        (FileNotFoundError("http://a/b"), "Connection refused"),  # aiohttp's
+        (PermissionError(13, "Access denied"), "Access denied"),
+    ):
+        error.__cause__ = hidden
+        with pytest.raises(OSError, match=told), stores._os_errors():
+            raise error
 
 
 def test_nothing_is_put_on_a_web_server(run: Run) -> None:

@@ -240,6 +240,10 @@ def test_what_can_not_be_done_is_said_at_once(
     assert not list(inbox.iterdir())
 
 
+def test_help_speaks_of_no_stdout(run: Run) -> None:
+    assert "stdout" not in run("watch", "--help").stdout
+
+
 def test_a_missing_extra_is_named(inbox: Path) -> None:
     program = "import sys; sys.modules['watchfiles'] = None; from digitocr.cli import main; main()"
     command = [sys.executable, "-c", program, "watch", str(inbox)]

@@ -105,7 +105,7 @@ def main() -> None:
                 ratios.append(many / one)
                 print(f"--workers 2: {one:.1f} s; --cluster: {many:.1f} s", flush=True)
             print(f"times as long, median: {statistics.median(ratios):.2f}")
-            with Cluster(address, 60, Limits().process) as cluster:
+            with Cluster(address, 60, Limits().process, time.time) as cluster:
                 calls_through(cluster, 100)
                 before, mine, start = processor_time(scheduler), time.process_time(), time.time()
                 calls_through(cluster, arguments.calls)
