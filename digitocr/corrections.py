@@ -12,7 +12,7 @@ import json
 import re
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, astuple, dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,7 +48,7 @@ class Correction:
 
     def __post_init__(self) -> None:
         """Hold what comes from a file, or from a browser, to what it must be."""
-        sides = astuple(self.box)
+        sides = self.box.sides
         if not all(type(side) is int and abs(side) < _MOST_PIXELS for side in sides):
             raise ValueError(f"{self.box}: is no box in pixels")
         if min(sides[2:]) < 1 or type(self.page) is not int or self.page < 1:
@@ -104,7 +104,7 @@ class Corrections:
         Also those made when the file was another (`in_force`).
         """
         own = self._of.get(utf8_name(file), {})
-        return sorted(own.values(), key=lambda one: (one.page, one.box.y, *astuple(one.box)))
+        return sorted(own.values(), key=lambda one: (one.page, one.box.y, *one.box.sides))
 
     def in_force(self, file: str, stamp: Stamp | None) -> list[Correction]:
         """Return the decisions about a file that hold for it as it is now (`in_force`)."""
@@ -158,7 +158,7 @@ class Corrections:
 
 
 def _as_line(correction: Correction) -> bytes:
-    entry = asdict(correction) | {"box": astuple(correction.box)}
+    entry = asdict(correction) | {"box": correction.box.sides}
     return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
 
 
@@ -186,7 +186,7 @@ def in_force(corrections: Iterable[Correction], stamp: Stamp | None) -> list[Cor
 
 def digest(corrections: Iterable[Correction]) -> str:
     """Return what tells decisions about a file from others; "" where there are none."""
-    about = [(one.page, astuple(one.box), one.read, one.number) for one in corrections]
+    about = [(one.page, one.box.sides, one.read, one.number) for one in corrections]
     return hashlib.sha256(repr(about).encode("utf-8", "replace")).hexdigest()[:16] if about else ""
 
 

@@ -57,6 +57,8 @@ class Done:
     n_pages: int = 0
     n_numbers: int = 0
     n_review: int = 0
+    n_checked: int = 0  # of them, those that a person has decided about
+    decided: str = ""  # what tells which decisions are in its results (`corrections.digest`)
     least: float | None = None  # the lowest confidence of its numbers
     seconds: float = 0.0
     written: dict[str, int] = field(default_factory=dict)  # path in the folder → bytes

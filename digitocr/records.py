@@ -43,6 +43,11 @@ class Box:
         return self.y + self.height
 
     @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """How results write it: x, y, width and height."""
+        return self.x, self.y, self.width, self.height
+
+    @property
     def middle(self) -> tuple[float, float]:
         """The middle of the box, (x, y)."""
         return self.x + self.width / 2, self.y + self.height / 2

@@ -64,13 +64,16 @@ def tracked(done: Iterable[Done], total: int) -> Iterator[Done]:
 def summary(report: Report, min_confidence: float, where: str) -> None:
     """Print what a run came to, with its slowest and least certain files."""
     console, counts = stderr(), report.counts
+    checked = f", {report.checked} checked" if report.checked else ""
     console.print(
         f"files: {counts['read']} read, {counts['failed']} failed; pages: {counts['pages']}; "
         f"numbers: {counts['numbers']}, {counts['review']} to review "
-        f"(confidence below {min_confidence:.2f}); {report.seconds:.1f} s"
+        f"(confidence below {min_confidence:.2f}){checked}; {report.seconds:.1f} s"
     )
     if report.earlier:
         console.print(f"Of these {report.earlier} were read before (--restart reads all anew).")
+    if report.outdated:
+        console.print(f"Corrections that don't count, as their files changed: {report.outdated}.")
     if report.read > 1:
         console.print(_file_table(report))
     for advice in report.advice:

@@ -29,10 +29,10 @@ LAYERS = [
     },
     # cuts marks out as `segment` does, and has them read turned; reads a form's picture as a page
     {"upright", "forms"},
-    {"scan", "blank", "dataset", "sheets", "engines", "journal"},
+    {"scan", "blank", "dataset", "sheets", "engines", "journal", "jsonresult"},
     {"corrections", "inbox", "results", "processes", "additions", "distort", "calibration"},
     {"work", "views", "archive", "storejournal", "cluster"},
-    {"batch"},
+    {"batch", "checking"},
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},
