@@ -19,7 +19,10 @@ from digitocr.views import INPUTS, rewrite_views, run_inputs
 
 
 class Checking:
-    """The results of a folder's last run, which are this process's own until this is closed."""
+    """The results of a folder's last run, which are this process's own until this is closed.
+
+    One thread may add to `corrections` while another has results written.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Open them, and show in them what was decided and is not shown yet.
@@ -88,10 +91,12 @@ class Checking:
             InputUnreadable: it has no JSON, or that is damaged.
             OutputUnwritable: they can't be written.
         """
-        done, result = self._done(file), self.result(file)
+        done = self._done(file)
+        decisions = self.decisions(done)  # once: another thread may add one meanwhile
+        result = corrected(read_result(self._folder, file), decisions)
         written = done.written | rewrite(self._folder, result, done.written)
-        decided = digest(self.decisions(done))
-        self._journal.add(work.counted(replace(done, written=written, decided=decided), result))
+        done = replace(done, written=written, decided=digest(decisions))
+        self._journal.add(work.counted(done, result))
         self._journal.flush()  # else what a next decision changes might not be missed
 
     def write_views(self) -> list[str]:

@@ -19,7 +19,7 @@ import typer
 from digitocr import __version__
 from digitocr.errors import DigitocrError, ExitCode, NothingToRead, OutputUnwritable, WrongUsage
 from digitocr.memory import keep_freed_memory
-from digitocr.options import Quiet, Reading, Verbose, extra, with_reading
+from digitocr.options import STDOUT, Quiet, Reading, Verbose, extra, with_reading
 
 if TYPE_CHECKING:
     from digitocr.dataset import Digits
@@ -317,6 +317,40 @@ def _say_done(done: Done, counts: bool, trace: bool) -> None:
     if counts and not done.error:
         found = f"{done.n_pages} pages, {done.n_numbers} numbers, {done.n_review} to review"
         _say(f"{done.file}: {found}, {done.seconds:.2f} s")
+
+
+@app.command()
+def diff(
+    old: Annotated[
+        Path, typer.Argument(metavar="OLD_DIR", help="Results of a scan, with JSON among them.")
+    ],
+    new: Annotated[Path, typer.Argument(metavar="NEW_DIR", help="Others, of the same files.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="CSV to write; - for stdout.")
+    ] = STDOUT,
+    verbose: Verbose = False,
+) -> None:
+    """List the numbers that changed from one scan to another, such as with another model.
+
+    Example: digitocr diff results results-new -o changed.csv
+    """
+    with _reported(verbose):
+        from digitocr.diff import Tally, compared
+        from digitocr.results import write_file
+        from digitocr.show import compared_summary
+        from digitocr.work import show
+
+        if output == STDOUT and sys.stdout is None:
+            raise OutputUnwritable("stdout is closed")
+        tally = Tally()
+        texts = compared(old, new, tally, _warn)
+        if output == STDOUT:
+            for text in texts:
+                show(text)
+        else:
+            write_file(Path(output), (text.encode() for text in texts))
+        compared_summary(tally)
+        raise typer.Exit(tally.exit_code)
 
 
 @app.command()

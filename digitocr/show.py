@@ -13,6 +13,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from digitocr.calibration import Level
+    from digitocr.diff import Tally
     from digitocr.evaluate import DigitReport, PageReport
     from digitocr.journal import Done
     from digitocr.train import Epoch
@@ -81,6 +82,20 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")
+
+
+def compared_summary(tally: Tally) -> None:
+    """Print what comparing two results folders came to."""
+    console = stderr()
+    console.print(
+        f"files: {tally.files} compared, {tally.apart} not; numbers: {tally.numbers} compared, "
+        f"{tally.other} changed, {tally.only_old} gone, {tally.only_new} new"
+    )
+    if tally.checked:
+        console.print(
+            f"Of {tally.checked} places checked in the old results, {tally.read_right_old} were "
+            f"read right there, {tally.read_right_new} in the new."
+        )
 
 
 def _file_table(report: Report) -> Table:

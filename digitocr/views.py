@@ -126,9 +126,10 @@ def write_views(
     if output.folder is None:
         return []
     about = _about_run(report, inputs, settings, model, output)
+    left_out = _write(output.folder, ended, about)
     if isinstance(output.folder, Path):
         write_file(output.folder / INPUTS, map(_as_line, ended()))
-    return _write(output.folder, ended, about)
+    return left_out
 
 
 def rewrite_views(folder: Path, journal: Journal) -> list[str]:

@@ -32,7 +32,7 @@ LAYERS = [
     {"scan", "blank", "dataset", "sheets", "engines", "journal", "jsonresult"},
     {"corrections", "inbox", "results", "processes", "additions", "distort", "calibration"},
     {"work", "views", "archive", "storejournal", "cluster"},
-    {"batch", "checking"},
+    {"batch", "checking", "diff"},
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},

@@ -134,7 +134,7 @@ def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
 def test_results_of_formats_not_asked_for_are_not_written(run: Run, tmp_path: Path) -> None:
     run("scan", SAMPLES / "digit.png", "-o", "out", "--format", "json")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("digit.png.json", "errors.csv", "journal.jsonl", "run.json")
+        *(".inputs.jsonl", "digit.png.json", "errors.csv", "journal.jsonl", "run.json")
     ]
 
 
