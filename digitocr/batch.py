@@ -12,10 +12,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from threading import Event
 from types import FrameType, TracebackType
 
 from digitocr import engines, journal, work
+from digitocr.corrections import Correction, Corrections, digest, in_force
 from digitocr.errors import InputUnreadable, OutputUnwritable, counted
 from digitocr.journal import Done, Journal, Stamp
 from digitocr.model import Model
@@ -64,11 +66,14 @@ class Run:
         self._found = found
         self._job = work.job(settings, model, output)
         self._journal: Journal | None = None
+        self._corrections: Corrections | None = None  # stores have none
         self._todo = [one for one in found if isinstance(one, Source)]
         if output.folder:
             names = [one.name for one in self._todo]
             refuse_strangers(output, names)
             self._journal = _journal_of(output.folder, names, restart)
+            if isinstance(output.folder, Path):
+                self._corrections = Corrections(output.folder, self._journal)
             self._leave_out_done(output.folder, self._journal)
 
     def __enter__(self) -> Run:
@@ -100,7 +105,7 @@ class Run:
         left, reasons = [], Counter[str]()
         for source in self._todo:
             done = kept[source.name]
-            reason = "" if done is None else why_again(folder, done, work.stamp(source, self._job))
+            reason = "" if done is None else self._why_again(folder, done, source)
             if done is None or reason is not None:
                 kept.forget(source.name)
                 left.append(source)
@@ -110,6 +115,14 @@ class Run:
         self.notes = [
             f"read again because {why}: {counted(n, 'file')}" for why, n in reasons.items()
         ]
+
+    def _why_again(self, folder: Place, done: Done, source: Source) -> str | None:
+        now = work.stamp(source, self._job)
+        return why_again(folder, done, now, in_force(self._decisions(source.name), now))
+
+    def _decisions(self, name: str) -> list[Correction]:
+        """Return what a person decided about a file's numbers, also before it changed."""
+        return self._corrections.of(name) if self._corrections else []
 
     def work(
         self, workers: int, timeout: float | None, stop: Event, cluster: str | None = None
@@ -165,7 +178,7 @@ class Run:
             self._journal.flush()
             sweep(self._job.output.folder, self._found_names())
             for done in self.ended():
-                self.report.add(done)
+                self.report.add(done, self._decisions(done.file))
 
     def _found_names(self) -> Iterator[str]:
         return (one.name for one in self._found if isinstance(one, Source))
@@ -178,6 +191,9 @@ class Run:
             elif self._journal and (done := self._journal[one.name]):
                 yield done
 
+    def _begun(self, engine: engines.Engine, source: Source) -> Future[Outcome]:
+        return engine.submit(work.read, source, self._job, self._decisions(source.name))
+
     def _outcomes(self, engine: engines.Engine, stop: Event) -> Iterator[Outcome]:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
@@ -187,7 +203,7 @@ class Run:
         while True:
             room = max(0, engine.workers * ahead - len(waiting))
             for source in islice(left, 0 if stop.is_set() else room):
-                waiting[engine.submit(work.read, source, self._job)] = source
+                waiting[self._begun(engine, source)] = source
             if stop.is_set():
                 for future in waiting:
                     future.cancel()
@@ -233,10 +249,18 @@ def not_read(one: Unread) -> Done:
     return Done(one.file, error=one.error, advice=one.advice)
 
 
-def why_again(folder: Place, done: Done, now: Stamp | None) -> str | None:
+def why_again(
+    folder: Place, done: Done, now: Stamp | None, decisions: Sequence[Correction] = ()
+) -> str | None:
     """Return why an input that was done is to be read again, None where it is not.
 
     "" for what needs no word: it failed, or can't be reached now.
+
+    Args:
+        folder: of the results.
+        done: how it ended.
+        now: what its results depend on now.
+        decisions: of a person about its numbers, which hold now.
     """
     if done.error is not None or now is None or done.stamp is None:
         return ""
@@ -246,6 +270,8 @@ def why_again(folder: Place, done: Done, now: Stamp | None) -> str | None:
         return "the model has changed"
     if done.stamp != now:
         return "inputs have changed"
+    if done.decided != digest(decisions):
+        return "corrections are not in their results"
     if not all(_has_size(folder, name, size) for name, size in done.written.items()):
         return "results are gone"
     return None

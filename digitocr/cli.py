@@ -26,7 +26,7 @@ from digitocr.errors import (
     counted,
 )
 from digitocr.memory import keep_freed_memory
-from digitocr.options import Quiet, Reading, Verbose, extra, with_reading
+from digitocr.options import STDOUT, Quiet, Reading, Verbose, extra, with_reading
 
 if TYPE_CHECKING:
     from digitocr.dataset import Digits
@@ -324,6 +324,40 @@ def _say_done(done: Done, counts: bool, trace: bool) -> None:
     if counts and not done.error:
         found = f"{counted(done.n_pages, 'page')}, {counted(done.n_numbers, 'number')}"
         _say(f"{done.file}: {found}, {done.n_review} to review, {done.seconds:.2f} s")
+
+
+@app.command()
+def diff(
+    old: Annotated[
+        Path, typer.Argument(metavar="OLD_DIR", help="Results of a scan, with JSON among them.")
+    ],
+    new: Annotated[Path, typer.Argument(metavar="NEW_DIR", help="Others, of the same files.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="CSV to write; - for stdout.")
+    ] = STDOUT,
+    verbose: Verbose = False,
+) -> None:
+    """List the numbers that changed from one scan to another, such as with another model.
+
+    Example: digitocr diff results results-new -o changed.csv
+    """
+    with _reported(verbose):
+        from digitocr.diff import Tally, compared
+        from digitocr.results import write_file
+        from digitocr.show import compared_summary
+        from digitocr.work import show
+
+        if output == STDOUT and sys.stdout is None:
+            raise OutputUnwritable("stdout is closed")
+        tally = Tally()
+        texts = compared(old, new, tally, _warn)
+        if output == STDOUT:
+            for text in texts:
+                show(text)
+        else:
+            write_file(Path(output), (text.encode() for text in texts))
+        compared_summary(tally)
+        raise typer.Exit(tally.exit_code)
 
 
 @app.command()

@@ -42,6 +42,12 @@ class Stamp:
     model: str  # of the weights file, SHA-256
     version: str = ""  # of what has a URL, its ETag
 
+    def same_input(self, other: Stamp) -> bool:
+        """Tell whether the input is the same, whatever it was read with."""
+        return (self.size, self.mtime_ns, self.version) == (
+            *(other.size, other.mtime_ns, other.version),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -56,6 +62,8 @@ class Done:
     n_pages: int = 0
     n_numbers: int = 0
     n_review: int = 0
+    n_checked: int = 0  # of them, those that a person has decided about
+    decided: str = ""  # what tells which decisions are in its results (`corrections.digest`)
     least: float | None = None  # the lowest confidence of its numbers
     seconds: float = 0.0
     written: dict[str, int] = field(default_factory=dict)  # path in the folder → bytes
@@ -153,11 +161,8 @@ class Journal:
             if not self._waiting:
                 return
             self._sync(self._waiting)
-            place = _whole(self._file)
-            self._file.truncate(place)  # a line that an attempt before this left torn
             lines = [_as_line(done) for done in self._waiting]
-            _write_whole(self._file, b"".join(lines))
-            os.fsync(self._file.fileno())
+            place = append(self._file, b"".join(lines))
         except OSError as error:
             raise OutputUnwritable.because(self._path, error) from error
         for done, line in zip(self._waiting, lines, strict=True):
@@ -213,6 +218,25 @@ def _from_line(line: bytes) -> Done | None:
         return Done(stamp=Stamp(**stamp) if stamp else None, misfits=misfits, **entry)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
+
+
+def append(file: BinaryIO, lines: bytes) -> int:
+    """Add lines to a file, which are safe on return; return where they begin.
+
+    What an attempt before this left torn at its end is cut off.
+
+    Args:
+        file: open to be read and added to, without a buffer.
+        lines: each with its end.
+
+    Raises:
+        OSError: they can't be written, or only in part.
+    """
+    place = _whole(file)
+    file.truncate(place)
+    _write_whole(file, lines)
+    os.fsync(file.fileno())
+    return place
 
 
 def _whole(file: BinaryIO) -> int:
@@ -290,7 +314,7 @@ def _lock(file: BinaryIO, folder: Path) -> None:
     except (BlockingIOError, PermissionError):
         raise OutputUnwritable(
             f"{folder}: another run is writing there",
-            "Wait for its end, or choose another folder with -o.",
+            "Wait for its end, close a review of it, or choose another folder with -o.",
         ) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:

@@ -43,6 +43,11 @@ class Box:
         return self.y + self.height
 
     @property
+    def sides(self) -> tuple[int, int, int, int]:
+        """How results write it: x, y, width and height."""
+        return self.x, self.y, self.width, self.height
+
+    @property
     def middle(self) -> tuple[float, float]:
         """The middle of the box, (x, y)."""
         return self.x + self.width / 2, self.y + self.height / 2
@@ -216,11 +221,13 @@ class Reading:
 class Number:
     """Neighbouring digits read as one, as on paper: "007", "9.093" and "-5" stay so."""
 
-    text: str  # digits, and signs between and before them: . , : / and -
+    # Digits, and signs between and before them: . , : / and -; "" where a person who checked it
+    # found no number, which is left out of all but JSON.
+    text: str
     # 0..1; in results the chance that every digit is right, before that the product of how sure
     # its digits are and how sure it is that they are all of it
     confidence: float
-    status: str  # "ok" or "review"
+    status: str  # "ok", "review" or, where a person has decided what is there, "checked"
     line: int  # from 1, top to bottom
     item: int  # from 1, left to right in its line
     box: Box
@@ -229,6 +236,7 @@ class Number:
     row: int | None = None
     column: int | None = None
     field: str | None = None  # of the form, by its name; None without one
+    read: str | None = None  # where it is checked: what was read there; None where it was missed
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +261,7 @@ class PageResult:
     tables: tuple[Table, ...] = ()
     fields: tuple[FieldReading, ...] = ()  # of a form, all of them in its order
     error: str | None = None  # why a page could not be read where others of its file could
+    reading: PageResult | None = None  # where something is checked: the page as it was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +271,7 @@ class FieldReading:
     name: str
     text: str  # "" where nothing is
     confidence: float  # 0..1, the chance that it is right
-    status: str  # "ok" or "review"
+    status: str  # as of a `Number`
     box: Box  # of the field, page pixels
 
 
@@ -284,8 +293,8 @@ class FileResult:
 
     @property
     def numbers(self) -> list[Number]:
-        """The numbers of all pages in reading order."""
-        return [number for page in self.pages for number in page.numbers]
+        """The numbers of all pages in reading order, without what a person found to be none."""
+        return [number for page in self.pages for number in page.numbers if number.text]
 
 
 @dataclass(frozen=True, slots=True)

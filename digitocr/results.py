@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
@@ -19,6 +19,7 @@ from digitocr import sheets, writers
 from digitocr.draw import annotated, cutting, encoded
 from digitocr.errors import InputUnreadable, OutputUnwritable
 from digitocr.forms import load_form
+from digitocr.jsonresult import from_json, json_text
 from digitocr.records import FileResult, Page, PageResult, Settings, Source
 from digitocr.stores import Place, StorePath
 
@@ -91,28 +92,14 @@ class Results:
             InputUnreadable: the file's name allows no results.
             OutputUnwritable: they can't be written, whatever the name.
         """
-        excel = self._output.excel
-        for kind in self._output.formats:
-            if kind != "xlsx":  # of the whole run
-                top = writers.header_row(excel) if kind == "csv" else ""
-                self._write(kind, (top + rows(result, kind, excel)).encode())
-        if "csv" in self._output.formats:
-            self._write_tables(result)
-        if form := self._settings.form:
-            content = form_header(form, excel) + writers.form_rows(result, excel)
-            self._write("form.csv", content.encode())
+        excel, form = self._output.excel, self._settings.form
+        head = form_header(form, excel) if form else ""
+        for ending, text in _texts(result, self._output.formats, excel, head):
+            self._write(ending, text.encode())
         if isinstance(self._folder, StorePath):
             self._forget_in_store(self._folder)
         else:
             self._forget_rest(self._folder, result)
-
-    def _write_tables(self, result: FileResult) -> None:
-        """Write each table as it stands on paper."""
-        for page in result.pages:
-            before = _before(page.page)
-            for number, table in enumerate(page.tables, 1):
-                content = writers.table_rows(table, self._output.excel).encode()
-                self._write(f"{before}table{number}.csv", content)
 
     def _write(self, ending: str, content: bytes) -> None:
         self._write_at(f"{self._name}.{ending}", content)
@@ -200,9 +187,80 @@ def _before(page: int) -> str:
     return "" if page == 1 else f"page{page}."
 
 
+def _texts(
+    result: FileResult, formats: Sequence[str], excel: bool, form_head: str
+) -> Iterator[tuple[str, str]]:
+    """Yield what is written of a file: what follows its name, and the text.
+
+    Args:
+        result: what is known of it.
+        formats: "csv" and "json"; others are made of these.
+        excel: CSV is for a double click in Excel.
+        form_head: the header of its fields; "" without a form.
+    """
+    if "csv" in formats:
+        yield "csv", writers.header_row(excel) + rows(result, "csv", excel)
+        for page in result.pages:
+            for number, table in enumerate(page.tables, 1):
+                yield f"{_before(page.page)}table{number}.csv", writers.table_rows(table, excel)
+    if "json" in formats:
+        yield "json", rows(result, "json", excel)
+    if form_head:
+        yield "form.csv", form_head + writers.form_rows(result, excel)
+
+
+def read_result(folder: Path, file: str) -> FileResult:
+    """Return what the results in a folder say of a file, and what was read there.
+
+    Raises:
+        InputUnreadable: they have no JSON of it, or it is damaged.
+    """
+    path = folder / f"{file}.json"
+    try:
+        return from_json(path.read_bytes(), file)
+    except OSError as error:
+        sentence = f"{path}: can't be read: {error.strerror}"
+    except ValueError as error:
+        sentence = f"{path}: is damaged: {error}"
+    raise InputUnreadable(sentence, "Scan it again, with JSON among what --format names.")
+
+
+def rewrite(folder: Path, result: FileResult, names: Iterable[str]) -> dict[str, int]:
+    """Write results of a file anew, in the forms that they have; return their sizes, bytes.
+
+    Args:
+        folder: of the results.
+        result: what is known of the file now.
+        names: of its results in the folder; of these, what has no text stays.
+
+    Raises:
+        InputUnreadable: a link leads out of the folder.
+        OutputUnwritable: they can't be written.
+    """
+    there, written = set(names), dict[str, int]()
+    formats = [kind for kind in ("csv", "json") if f"{result.file}.{kind}" in there]
+    heads = {name: _first_line(folder / f"{result.file}.{name}") for name in ("csv", "form.csv")}
+    excel = heads["csv"].startswith(writers.BOM)
+    form_head = heads["form.csv"] if f"{result.file}.form.csv" in there else ""
+    for ending, text in _texts(result, formats, excel, form_head):
+        name, content = f"{result.file}.{ending}", text.encode()
+        write_file(_inside(folder, name), content)
+        written[name] = len(content)
+    return written
+
+
+def _first_line(path: Path) -> str:
+    """Return the header of a CSV, with its end; "" where there is none."""
+    try:
+        with path.open(encoding="utf-8", newline="\n") as file:
+            return file.readline()
+    except (OSError, ValueError):
+        return ""
+
+
 def rows(result: FileResult, kind: str, excel: bool) -> str:
     """Return what is written of a file's numbers, without a header; `kind` is csv or json."""
-    return writers.number_rows(result, excel) if kind == "csv" else writers.json_text(result)
+    return writers.number_rows(result, excel) if kind == "csv" else json_text(result)
 
 
 def form_header(form: Path, excel: bool) -> str:

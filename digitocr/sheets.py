@@ -169,9 +169,11 @@ class _Book:
         self._write_errors(unread)
         for result, pictures in files:
             for page in result["pages"]:
-                for i, number in enumerate(page["numbers"], 1):
-                    picture = pictures / picture_name(page["page"], i)
-                    self._write_number(result["file"], page["page"], number, picture)
+                names = _picture_names(page)
+                for number in page["numbers"]:
+                    if number["text"]:  # else a person found that it is none
+                        picture = pictures / names.get(tuple(number["box"]), "none")
+                        self._write_number(result["file"], page["page"], number, picture)
                 self._write_tables(result["file"], page)
                 if self._form_columns and "error" not in page:
                     self._write_form(result["file"], page)
@@ -267,7 +269,8 @@ class _Book:
 
     def _insert_picture(self, picture: Path, text: str) -> None:
         self._n_pictures += 1
-        # There is none where another run in the same folder has ended before this one.
+        # There is none of a number that the reader missed, nor where another run in the same
+        # folder has ended before this one.
         if self._n_pictures <= PICTURES and picture.exists():
             options = {
                 "x_offset": 3 * _MARGIN,
@@ -336,6 +339,12 @@ class _Book:
         if doubtful:
             look["bg_color"] = _DOUBTFUL
         return self._workbook.add_format(look)
+
+
+def _picture_names(page: dict[str, Any]) -> dict[tuple[int, ...], str]:
+    """Return what the pictures of a page's numbers are called, by box: those that were read."""
+    numbers = page.get("reading", page)["numbers"]
+    return {tuple(one["box"]): picture_name(page["page"], i) for i, one in enumerate(numbers, 1)}
 
 
 def _set_widths(sheet: Worksheet, widths: Iterable[int]) -> None:

@@ -13,6 +13,7 @@ from rich.text import Text
 
 if TYPE_CHECKING:
     from digitocr.calibration import Level
+    from digitocr.diff import Tally
     from digitocr.evaluate import DigitReport, PageReport
     from digitocr.journal import Done
     from digitocr.train import Epoch
@@ -64,13 +65,16 @@ def tracked(done: Iterable[Done], total: int) -> Iterator[Done]:
 def summary(report: Report, min_confidence: float, where: str) -> None:
     """Print what a run came to, with its slowest and least certain files."""
     console, counts = stderr(), report.counts
+    checked = f", {report.checked} checked" if report.checked else ""
     console.print(
         f"files: {counts['read']} read, {counts['failed']} failed; pages: {counts['pages']}; "
         f"numbers: {counts['numbers']}, {counts['review']} to review "
-        f"(confidence below {min_confidence:.2f}); {report.seconds:.1f} s"
+        f"(confidence below {min_confidence:.2f}){checked}; {report.seconds:.1f} s"
     )
     if report.earlier:
         console.print(f"Of these {report.earlier} were read before (--restart reads all anew).")
+    if report.outdated:
+        console.print(f"Corrections that don't count, as their files changed: {report.outdated}.")
     if report.read > 1:
         console.print(_file_table(report))
     for advice in report.advice:
@@ -78,6 +82,20 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")
+
+
+def compared_summary(tally: Tally) -> None:
+    """Print what comparing two results folders came to."""
+    console = stderr()
+    console.print(
+        f"files: {tally.files} compared, {tally.apart} not; numbers: {tally.numbers} compared, "
+        f"{tally.other} changed, {tally.only_old} gone, {tally.only_new} new"
+    )
+    if tally.checked:
+        console.print(
+            f"Of {tally.checked} places checked in the old results, {tally.read_right_old} were "
+            f"read right there, {tally.read_right_new} in the new."
+        )
 
 
 def _file_table(report: Report) -> Table:

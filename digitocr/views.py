@@ -19,15 +19,15 @@ import cv2
 import numpy as np
 
 from digitocr import __version__, sheets, writers
-from digitocr.errors import ExitCode, FormMisfit
+from digitocr.corrections import Correction, in_force
+from digitocr.errors import ExitCode, FormMisfit, InputUnreadable
 from digitocr.forms import load_form
-from digitocr.journal import Done
+from digitocr.journal import Done, Journal
 from digitocr.model import Model
-from digitocr.records import Settings, Unread
+from digitocr.records import Decimal, Settings, Unread
 from digitocr.results import (
     PICTURES,
     Output,
-    form_header,
     pictures_of,
     remove_folder,
     unwritable,
@@ -36,6 +36,7 @@ from digitocr.results import (
 from digitocr.stores import Place, contents, without_secrets
 
 SHOWN = 3  # of the slowest and of the least certain files
+INPUTS = ".inputs.jsonl"  # in the output folder: what the views are of, in order
 _PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in the making
 
 
@@ -48,6 +49,8 @@ class Report:
     pages: int = 0
     numbers: int = 0
     review: int = 0
+    checked: int = 0  # of the numbers, those that a person has decided about
+    outdated: int = 0  # decisions about files that have changed since
     misfits: int = 0  # pages that could not be read where others of their file could
     lack_extra: int = 0  # files whose extra is not installed
     doubtful: list[Done] = field(default_factory=list)  # the files least certain, least first
@@ -57,8 +60,10 @@ class Report:
     interrupted: bool = False
     seconds: float = 0.0
 
-    def add(self, done: Done) -> None:
-        """Count how one input ended."""
+    def add(self, done: Done, decisions: Sequence[Correction] = ()) -> None:
+        """Count how one input ended, and which of the decisions about its numbers don't hold."""
+        self.outdated += len(decisions) - len(in_force(decisions, done.stamp))
+        self.checked += done.n_checked
         self.failed += done.error is not None
         self.read += done.error is None
         self.pages += done.n_pages
@@ -77,7 +82,7 @@ class Report:
     @property
     def counts(self) -> dict[str, int]:
         """Totals, by the names that run.json uses."""
-        names = ("read", "failed", "pages", "numbers", "review")
+        names = ("read", "failed", "pages", "numbers", "review", "checked")
         return {name: getattr(self, name) for name in names}
 
     @property
@@ -118,32 +123,79 @@ def write_views(
     Raises:
         OutputUnwritable: one of them can't be written.
     """
-    folder, left_out = output.folder, list[str]()
-    if folder is None:
-        return left_out
+    if output.folder is None:
+        return []
+    about = _about_run(report, inputs, settings, model, output)
+    left_out = _write(output.folder, ended, about)
+    if isinstance(output.folder, Path):
+        write_file(output.folder / INPUTS, map(_as_line, ended()))
+    return left_out
+
+
+def rewrite_views(folder: Path, journal: Journal) -> list[str]:
+    """Write what covers the last run anew, of results that have changed since; as `write_views`.
+
+    Raises:
+        InputUnreadable: no run has ended there, or what it left is damaged.
+        OutputUnwritable: one of them can't be written.
+    """
+    try:
+        about = json.loads((folder / "run.json").read_bytes())
+        report = Report()
+        for done in run_inputs(folder, journal):
+            report.add(done)
+        return _write(folder, lambda: run_inputs(folder, journal), about | report.counts)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        sentence = f"{folder}: is no folder of results, or is damaged: {error}"
+        raise InputUnreadable(sentence, "Scan into it again.") from error
+
+
+def run_inputs(folder: Path, journal: Journal) -> Iterator[Done]:
+    """Yield how each input of the last run into a folder ended, in order.
+
+    Raises:
+        OSError: no run has ended there.
+        ValueError: what it left is damaged.
+    """
+    with (folder / INPUTS).open("rb") as lines:
+        for line in lines:
+            file, error = json.loads(line)
+            if done := journal[file] if error is None else Done(file, error=error):
+                yield done
+
+
+def _as_line(done: Done) -> bytes:
+    """Return a line about an input: its name, and why it is none, where the journal has it not."""
+    return json.dumps([done.file, None if done.stamp else done.error]).encode() + b"\n"
+
+
+def _write(folder: Place, ended: Callable[[], Iterable[Done]], about: dict[str, Any]) -> list[str]:
+    """Write the views of a run that `about`, for run.json, says all else of."""
+    settings, left_out = about["settings"], list[str]()
+    formats, excel, fields = (settings.get(key) for key in ("formats", "excel", "fields"))
 
     def read() -> Iterator[Done]:
         return (one for one in ended() if one.error is None)
 
-    if "csv" in output.formats:
-        header = writers.header_row(output.excel).encode()
+    if "csv" in formats:
+        header = writers.header_row(excel).encode()
         write_file(folder / "numbers.csv", _joined(folder, read(), "csv", header))
     else:
         _forget(folder / "numbers.csv")
-    if settings.form:
-        header = form_header(settings.form, output.excel).encode()
+    if fields:
+        header = writers.form_header(fields, excel).encode()
         write_file(folder / "forms.csv", _joined(folder, read(), "form.csv", header))
     else:
         _forget(folder / "forms.csv")
     if isinstance(folder, Path):  # a store gets no workbook
-        if "xlsx" in output.formats:
-            left_out = _write_workbook(folder, read(), _unread(ended()), settings)
+        if "xlsx" in formats:
+            decimal = settings["decimal"]
+            left_out = _write_workbook(folder, read(), _unread(ended()), fields or (), decimal)
         else:
             _forget(folder / "numbers.xlsx")
             remove_folder(folder / PICTURES)
-    errors = writers.error_rows(_unread(ended()), output.excel)
+    errors = writers.error_rows(_unread(ended()), excel)
     write_file(folder / "errors.csv", errors.encode())
-    about = _about_run(report, inputs, settings, model, output)
     write_file(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
     return left_out
 
@@ -169,18 +221,21 @@ def _joined(folder: Place, read: Iterable[Done], ending: str, header: bytes) -> 
 
 
 def _write_workbook(
-    folder: Path, read: Iterable[Done], unread: Iterable[Unread], settings: Settings
+    folder: Path,
+    read: Iterable[Done],
+    unread: Iterable[Unread],
+    fields: Sequence[str],
+    decimal: Decimal | None,
 ) -> list[str]:
     """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
     parts, path = folder / _PARTS, folder / "numbers.xlsx"
-    fields = [one.name for one in load_form(settings.form).fields] if settings.form else []
     remove_folder(parts)  # a killed run's, or a link
     try:
         with unwritable(path):
             parts.mkdir()
             made = parts / "numbers.xlsx"
             shown = _all_shown(folder, parts, read)
-            left_out = sheets.write_workbook(made, shown, unread, fields, settings.decimal)
+            left_out = sheets.write_workbook(made, shown, unread, fields, decimal)
             with made.open("rb") as content:
                 writers.write(path, writers.pieces(content))
     finally:
@@ -215,7 +270,7 @@ def _about_run(
             "pages": settings.pages,
             "dpi": settings.dpi,
             "limits": asdict(settings.limits),
-            **({"form": writers.utf8_name(str(settings.form))} if settings.form else {}),
+            **(_about_form(settings.form) if settings.form else {}),
             "formats": list(output.formats),
             "annotate": output.annotate,
             "excel": output.excel,
@@ -229,3 +284,8 @@ def _about_run(
             "opencv": cv2.__version__,
         },
     }
+
+
+def _about_form(form: Path) -> dict[str, Any]:
+    names = [field.name for field in load_form(form).fields]
+    return {"form": writers.utf8_name(str(form)), "fields": names}

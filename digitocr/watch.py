@@ -14,6 +14,7 @@ from types import FrameType
 
 from digitocr import batch, work, writers
 from digitocr.archive import Archive
+from digitocr.corrections import Corrections
 from digitocr.errors import NothingToRead, OutputUnwritable, WrongUsage, counted
 from digitocr.inbox import Inbox
 from digitocr.journal import Done, Journal
@@ -73,6 +74,7 @@ class Watch:
         self._job = work.job(settings, model, output)
         self._inbox = inbox
         self._journal = Journal(output.folder)
+        self._corrections = Corrections(output.folder, self._journal)
         self._archive = archive and Archive(archive, self._inbox, self._journal, warn)
         self._heads = _heads(settings, output)
         self._waiting: dict[Path, Source] = {}  # complete and not begun
@@ -162,7 +164,9 @@ class Watch:
             if self._archive:
                 source = self._archive.named(source)
             if not self._is_done(source):
-                self._reading[engine.submit(work.read, source, self._job)] = source
+                decisions = self._corrections.of(source.name)
+                future = engine.submit(work.read, source, self._job, decisions)
+                self._reading[future] = source
             elif self._archive:
                 self._archive.put_away(source)
 
@@ -171,7 +175,8 @@ class Watch:
         now = work.stamp(source, self._job)
         if done is None or done.error is not None:
             return done is not None and done.stamp == now
-        return batch.why_again(self._folder, done, now) is None and self._fits(done)
+        decisions = self._corrections.in_force(source.name, now)
+        return batch.why_again(self._folder, done, now, decisions) is None and self._fits(done)
 
     def _end(self) -> Iterator[Done]:
         """Note and yield how files ended; move those that were read."""
@@ -210,7 +215,7 @@ class Watch:
         report = Report(interrupted=interrupted, seconds=time.perf_counter() - self._start)
         names = self._shown()
         for done in self._ended(names):
-            report.add(done)
+            report.add(done, self._corrections.of(done.file))
         ended, inputs = partial(self._ended, names), [str(self._inbox.folder)]
         left_out = write_views(ended, report, inputs, self._settings, self._model, self._output)
         end = time.monotonic()

@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from digitocr import __version__, engines, writers
+from digitocr.corrections import Correction, corrected, digest, in_force
 from digitocr.errors import (
     DigitocrError,
     ExtraMissing,
@@ -123,8 +124,13 @@ def stamp(source: Source, job: Job) -> Stamp | None:
     return found and Stamp(found.st_size, found.st_mtime_ns, job.fingerprint, job.model)
 
 
-def read(source: Source, job: Job) -> tuple[Done, str]:
+def read(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tuple[Done, str]:
     """Read one file; write its results into the output folder, or return them as text.
+
+    Args:
+        source: the file.
+        job: what is done with it.
+        decisions: of a person about its numbers; those that hold are put over what is read.
 
     Raises:
         EngineBroken: this process would read otherwise than the one that the run began in.
@@ -136,13 +142,14 @@ def read(source: Source, job: Job) -> tuple[Done, str]:
     done = Done(source.name, stamp(source, job))  # before it is read: it may change meanwhile
     results = _results(source, job)
     try:
-        result = _read(source, job, results)
+        held = in_force(decisions, done.stamp)
+        result = corrected(_read(source, job, results), held)
         if results:
             results.write(result)
             done = replace(done, written=results.written)
         else:
             text = _text(result, job)
-        done = _counted(done, result)
+        done = counted(replace(done, decided=digest(held)), result)
     except (OutputUnwritable, ModelUnreadable):
         raise
     except DigitocrError as error:
@@ -213,19 +220,21 @@ def _text(result: FileResult, job: Job) -> str:
     return rows(result, kind, job.output.excel)
 
 
-def _counted(done: Done, result: FileResult) -> Done:
-    """Return how the work on a file ended, with the counts of what was read in it."""
+def counted(done: Done, result: FileResult) -> Done:
+    """Return how the work on a file ended, with the counts of what is known of it."""
     numbers = result.numbers
+    statuses = [one.status for page in result.pages for one in _judged(page)]
     return replace(
         done,
         misfits=tuple(page.error for page in result.pages if page.error),
         n_pages=len(result.pages),
         n_numbers=len(numbers),
-        n_review=sum(one.status == "review" for page in result.pages for one in _judged(page)),
+        n_review=statuses.count("review"),
+        n_checked=statuses.count("checked"),
         least=min((number.confidence for number in numbers), default=None),
     )
 
 
 def _judged(page: PageResult) -> Sequence[Number | FieldReading]:
-    """Return what of a page may be for review: numbers, of a form its fields."""
-    return page.fields or page.numbers
+    """Return what of a page may be for review or checked: numbers, of a form its fields."""
+    return page.fields or [number for number in page.numbers if number.text]

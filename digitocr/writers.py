@@ -1,10 +1,9 @@
-"""Results → CSV and JSON, written beside the target and renamed onto it."""
+"""Results → CSV, and files of any kind written beside the target and renamed onto it."""
 
 # Of a small file, to make paths of pathlib's takes longer than to write it.
 # ruff: noqa: PTH103, PTH105, PTH108, PTH112, PTH118, PTH120, PTH123
 from __future__ import annotations
 
-import json
 import os
 import re
 import secrets
@@ -14,13 +13,11 @@ from contextlib import suppress
 from functools import partial
 from itertools import accumulate, islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
-from digitocr import __version__
 from digitocr.errors import InputUnreadable
-from digitocr.records import Box, FieldReading, FileResult, Number, PageResult, Table, Unread
+from digitocr.records import FieldReading, FileResult, Number, Table, Unread
 
-SCHEMA = 1
 COLUMNS = [
     "file",
     "page",
@@ -48,7 +45,7 @@ _SAFE_IN_EXCEL = re.compile(r"0|-?[1-9][0-9]{0,9}")
 _TOKEN = 8  # random bytes in the name of a file that is being written
 _UNFINISHED = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
 OTHER_NAME = "Rename what can't have results, or choose another folder with -o."
-_BOM = "\ufeff"  # without it Excel takes a CSV for one in the system's old code page
+BOM = "\ufeff"  # without it Excel takes a CSV for one in the system's old code page
 
 
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
@@ -63,16 +60,20 @@ def _cell(value: object) -> str:
 
 def header_row(excel: bool = False) -> str:
     """Return the header line of every numbers CSV, for Excel after a byte order mark."""
-    return (_BOM if excel else "") + csv_text([COLUMNS])
+    return (BOM if excel else "") + csv_text([COLUMNS])
 
 
 def number_rows(result: FileResult, excel: bool = False) -> str:
-    """Return a file's numbers as CSV lines without the header; "" for a blank file."""
+    """Return a file's numbers as CSV lines without the header; "" for a blank file.
+
+    What a person found to be no number has no line.
+    """
     name = safe_cell(utf8_name(result.file))
     return csv_text(
         _number_row(name, page.page, number, excel)
         for page in result.pages
         for number in page.numbers
+        if number.text
     )
 
 
@@ -80,7 +81,7 @@ def _number_row(name: str, page: int, number: Number, excel: bool) -> list[objec
     text = excel_cell(number.text) if excel else number.text
     confidence = f"{number.confidence:.4f}"
     place = [number.line, number.item, number.table, number.row, number.column]
-    return [name, page, *place, text, confidence, number.status, *_box(number.box)]
+    return [name, page, *place, text, confidence, number.status, *number.box.sides]
 
 
 def table_rows(table: Table, excel: bool = False) -> str:
@@ -96,7 +97,7 @@ def form_columns(names: Sequence[str]) -> list[str]:
 
 def form_header(names: Sequence[str], excel: bool = False) -> str:
     """Return the header line of forms.csv for fields of these names."""
-    return (_BOM if excel else "") + csv_text([map(safe_cell, form_columns(names))])
+    return (BOM if excel else "") + csv_text([map(safe_cell, form_columns(names))])
 
 
 def form_rows(result: FileResult, excel: bool = False) -> str:
@@ -130,7 +131,7 @@ def excel_cell(text: str) -> str:
 def error_rows(unread: Iterable[Unread], excel: bool = False) -> str:
     """Return errors.csv: one row for each input that could not be read."""
     rows = ((safe_cell(utf8_name(one.file)), safe_cell(utf8_name(one.error))) for one in unread)
-    return (_BOM if excel else "") + csv_text([("file", "error"), *rows])
+    return (BOM if excel else "") + csv_text([("file", "error"), *rows])
 
 
 def utf8_name(name: str) -> str:
@@ -141,72 +142,6 @@ def utf8_name(name: str) -> str:
 def safe_cell(text: str) -> str:
     """Return a text that no spreadsheet runs as a formula: with an apostrophe before it."""
     return f"'{text}" if text.startswith(_FORMULA) else text
-
-
-def json_text(result: FileResult) -> str:
-    """Return a file's result as one line of JSON (DESIGN.md section 2, schema 1)."""
-    return json.dumps(_json(result), ensure_ascii=False, separators=(",", ":")) + "\n"
-
-
-def _json(result: FileResult) -> dict[str, Any]:
-    return {
-        "schema": SCHEMA,
-        "file": utf8_name(result.file),
-        "digitocr": __version__,
-        "model": {"name": result.model.name, "sha256": result.model.sha256},
-        "pages": [_page_json(page) for page in result.pages],
-    }
-
-
-def _page_json(page: PageResult) -> dict[str, Any]:
-    return {
-        "page": page.page,
-        "width": page.width,
-        "height": page.height,
-        "dpi": page.dpi,
-        "rotation": page.rotation,
-        "skew": page.skew,
-        "numbers": [_number_json(number) for number in page.numbers],
-        "tables": [_table_json(table) for table in page.tables],
-        **({"fields": [_field_json(one) for one in page.fields]} if page.fields else {}),
-        **({"error": page.error} if page.error else {}),
-    }
-
-
-def _field_json(field: FieldReading) -> dict[str, Any]:
-    return {
-        "name": field.name,
-        "text": field.text,
-        "confidence": round(field.confidence, 4),
-        "status": field.status,
-    }
-
-
-def _number_json(number: Number) -> dict[str, Any]:
-    return {
-        "text": number.text,
-        "confidence": round(number.confidence, 4),
-        "status": number.status,
-        "line": number.line,
-        "item": number.item,
-        "table": number.table,
-        "row": number.row,
-        "column": number.column,
-        **({"field": number.field} if number.field else {}),
-        "box": _box(number.box),
-        "digits": [
-            {"digit": d.digit, "confidence": round(d.confidence, 4), "box": _box(d.box)}
-            for d in number.digits
-        ],
-    }
-
-
-def _table_json(table: Table) -> dict[str, Any]:
-    return {"box": _box(table.box), "rows": [list(row) for row in table.rows]}
-
-
-def _box(box: Box) -> list[int]:
-    return [box.x, box.y, box.width, box.height]
 
 
 def check(folder: Path) -> None:

@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
     {"records", "errors", "memory"},
-    {"quads"},
+    {"quads", "overlaps"},
     {"frames", "headers", "pdf", "pageranges", "known", "stores"},
     {"model", "crops", "rules", "words", "signs"},
     {"percent"},
@@ -25,15 +25,15 @@ LAYERS = [
         "regroup",
         *("layout", "tables", "gridlines"),
         *("writers", "draw"),
-        *("align", "boxes", "fields"),
+        *("align", "boxes", "fields", "missed"),
     },
     # cuts marks out as `segment` does, and has them read turned; reads a form's picture as a page
     {"upright", "forms"},
-    {"scan", "blank", "dataset", "sheets", "engines", "journal"},
-    {"inbox", "results", "processes", "additions", "distort", "calibration"},
+    {"scan", "blank", "dataset", "sheets", "engines", "journal", "jsonresult"},
+    {"corrections", "inbox", "results", "processes", "additions", "distort", "calibration"},
     {"strangers"},
     {"work", "views", "archive", "storejournal", "cluster"},
-    {"batch"},
+    {"batch", "checking", "diff"},
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},

@@ -207,7 +207,7 @@ def test_nothing_half_written_and_nothing_outside_is_left(wreck: Wreck) -> None:
     read = ["good.png", "folder.png/good.png", *(f"blank/{name}" for name in blank_files())]
     results = {f"{name}.{kind}" for name in read for kind in ("csv", "json")}
     found = {str(path.relative_to(wreck.out)) for path in wreck.out.rglob("*") if path.is_file()}
-    views = {"numbers.csv", "errors.csv", "run.json", "journal.jsonl"}
+    views = {"numbers.csv", "errors.csv", "run.json", "journal.jsonl", ".inputs.jsonl"}
     assert found - views == results
     assert {path.name for path in wreck.out.parent.iterdir()} == {"scans", "secret", "out"}
 
@@ -300,7 +300,7 @@ def test_name_too_long_for_results_costs_only_that_file(
     assert f"error: {name}: its results can't be written: File name too long." in done.stderr
     assert list(results_in(tmp_path / "out")) == ["y.png"]
     assert [row["file"] for row in read_rows(tmp_path / "out/errors.csv")] == [name]
-    assert not list((tmp_path / "out").rglob(".*"))
+    assert [path.name for path in (tmp_path / "out").rglob(".*")] == [".inputs.jsonl"]
 
 
 def test_folder_named_like_a_result_costs_only_its_files(

@@ -114,7 +114,7 @@ def test_ctrl_c_keeps_what_is_finished(clear: Clear, tmp_path: Path) -> None:
     read = {row["file"] for row in read_rows(out / "numbers.csv")}
     assert 20 <= len(read) < 3000
     assert json.loads((out / "run.json").read_text())["interrupted"] is True
-    assert not list(out.glob(".*"))
+    assert [path.name for path in out.glob(".*")] == [".inputs.jsonl"]
 
 
 @pytest.mark.parametrize("view", ["numbers.csv", "errors.csv", "run.json"])
@@ -148,7 +148,7 @@ def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
 def test_results_of_formats_not_asked_for_are_not_written(run: Run, tmp_path: Path) -> None:
     run("scan", SAMPLES / "digit.png", "-o", "out", "--format", "json")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("digit.png.json", "errors.csv", "journal.jsonl", "run.json")
+        *(".inputs.jsonl", "digit.png.json", "errors.csv", "journal.jsonl", "run.json")
     ]
 
 

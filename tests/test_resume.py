@@ -184,7 +184,7 @@ def test_two_runs_at_a_time_can_not_have_one_folder(run: Run, scans: Path, tmp_p
     assert second.returncode == ExitCode.OUTPUT
     assert second.stderr == (
         "error: out: another run is writing there. "
-        "Wait for its end, or choose another folder with -o.\n"
+        "Wait for its end, close a review of it, or choose another folder with -o.\n"
     )
 
 

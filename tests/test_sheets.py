@@ -136,7 +136,8 @@ def test_what_could_not_be_read_has_a_sheet(scanned: Path) -> None:
 
 def test_only_what_was_asked_for_is_left(scanned: Path) -> None:
     assert sorted(path.name for path in scanned.iterdir()) == [
-        *(".pictures", "=receipt.jpg.csv", "=receipt.jpg.json", "=receipt.jpg.table1.csv"),
+        *(".inputs.jsonl", ".pictures"),
+        *("=receipt.jpg.csv", "=receipt.jpg.json", "=receipt.jpg.table1.csv"),
         *("errors.csv", "journal.jsonl", "numbers.csv", "numbers.xlsx", "run.json"),
     ]
 
@@ -146,7 +147,7 @@ def test_what_is_not_asked_for_any_more_goes(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "out" / "receipt.jpg.annotated.jpg").exists()
     run("scan", SAMPLES / "receipt.jpg", "-o", "out", "--format", "json")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        *("errors.csv", "journal.jsonl", "receipt.jpg.json", "run.json"),
+        *(".inputs.jsonl", "errors.csv", "journal.jsonl", "receipt.jpg.json", "run.json"),
     ]
 
 

@@ -14,7 +14,7 @@ from conftest import rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr import __version__, writers
+from digitocr import __version__, jsonresult, writers
 from digitocr.records import Box, Digit, FileResult, ModelId, Number, PageResult, Table, Unread
 
 HEADER = "file,page,line,item,table,row,column,number,confidence,status,x,y,width,height"
@@ -44,7 +44,7 @@ def test_blank_file_has_no_rows() -> None:
 
 
 def test_json_has_exactly_the_promised_keys_in_order() -> None:
-    text = writers.json_text(a_result())
+    text = jsonresult.json_text(a_result())
     assert text.count("\n") == 1 and text.endswith("}\n")
     assert json.loads(text) == {
         "schema": 1,
@@ -141,8 +141,8 @@ def test_csv_gives_back_any_name_and_no_formula(name: str) -> None:
     dangerous = name[0] in "=+-@\t\r\n"
     assert cells == ["'" + shown if dangerous else shown] * 2
     assert [row["number"] for row in rows(text)] == ["007", "-5"]
-    assert json.loads(writers.json_text(a_result(name)))["file"] == shown
-    assert writers.json_text(a_result(name)).encode().count(b"\n") == 1
+    assert json.loads(jsonresult.json_text(a_result(name)))["file"] == shown
+    assert jsonresult.json_text(a_result(name)).encode().count(b"\n") == 1
 
 
 @given(ANY_NAME)

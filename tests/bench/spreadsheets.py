@@ -29,7 +29,7 @@ from typing import NamedTuple
 import openpyxl
 from commands import SAMPLES
 
-from digitocr import scan_file, writers
+from digitocr import jsonresult, scan_file, writers
 from digitocr.records import Box, FileResult, ModelId, Number, PageResult, Table
 from digitocr.sheets import Shown, write_workbook
 
@@ -92,7 +92,7 @@ def write_all(results: Sequence[FileResult], folder: Path) -> None:
         (folder / f"{name}.csv").write_text(writers.header_row(excel) + rows, "utf-8")
     tables = "".join(writers.table_rows(table, excel=True) for table in tables_of(results))
     (folder / "excel-tables.csv").write_text(tables, "utf-8")
-    lines = [writers.json_text(one) for one in results]
+    lines = [jsonresult.json_text(one) for one in results]
     (folder / "results.jsonl").write_text("".join(lines), "utf-8")
     shown = (Shown(json.loads(line), folder) for line in lines)
     write_workbook(folder / "numbers.xlsx", shown, [])

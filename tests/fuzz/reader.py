@@ -20,8 +20,9 @@ from typing import Any
 
 from digitocr import scan_file
 from digitocr.errors import InputUnreadable
+from digitocr.jsonresult import json_text
 from digitocr.records import Unread
-from digitocr.writers import error_rows, json_text
+from digitocr.writers import error_rows
 
 _MEMORY = 6 * 10**9  # bytes of address space: a file that wants more fails
 

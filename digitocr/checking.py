@@ -1,0 +1,122 @@
+"""A results folder while a person checks it: decisions are kept, and shown in all that is written.
+
+What the reader read stays in each file's JSON, so that no picture is read again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from digitocr import work
+from digitocr.corrections import Correction, Corrections, corrected, digest
+from digitocr.errors import InputUnreadable, NothingToRead
+from digitocr.journal import Done, Journal
+from digitocr.records import FileResult
+from digitocr.results import read_result, rewrite
+from digitocr.views import INPUTS, rewrite_views, run_inputs
+
+
+class Checking:
+    """The results of a folder's last run, which are this process's own until this is closed.
+
+    One thread may add to `corrections` while another has results written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Open them, and show in them what was decided and is not shown yet.
+
+        Raises:
+            InputUnreadable: what a run left there is damaged.
+            NothingToRead: no run into the folder has ended.
+            OutputUnwritable: they can't be written, or another process is writing there.
+        """
+        if not (folder / INPUTS).is_file():
+            sentence = f"{folder}: is no folder of results"
+            raise NothingToRead(sentence, "Name one that digitocr scan has written.")
+        self._folder = folder
+        self._journal = Journal(folder)
+        try:
+            self.corrections = Corrections(folder, self._journal)
+            for done in self.files():
+                if done.decided != digest(self.decisions(done)):
+                    self.rewrite(done.file)
+        except BaseException:
+            self._journal.close()
+            raise
+
+    def __enter__(self) -> Checking:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.close()
+
+    def files(self) -> Iterator[Done]:
+        """Yield how the reading of each file of the run ended that was read, in order.
+
+        Raises:
+            InputUnreadable: what the run left is damaged.
+        """
+        try:
+            yield from (done for done in run_inputs(self._folder, self._journal) if not done.error)
+        except (OSError, ValueError, TypeError) as error:
+            sentence = f"{self._folder}: its results are damaged: {error}"
+            raise InputUnreadable(sentence, "Scan into it again.") from error
+
+    def decisions(self, done: Done) -> list[Correction]:
+        """Return the decisions about a file that hold for it as it was read."""
+        return self.corrections.in_force(done.file, done.stamp)
+
+    def result(self, file: str) -> FileResult:
+        """Return what is known of a file's numbers, with what was read.
+
+        Raises:
+            InputUnreadable: it has no JSON, or that is damaged.
+        """
+        return corrected(read_result(self._folder, file), self.decisions(self._done(file)))
+
+    def _done(self, file: str) -> Done:
+        done = self._journal[file]
+        if done is None or done.error is not None:
+            raise InputUnreadable(f"{file}: was not read", "Name a file of the run.")
+        return done
+
+    def rewrite(self, file: str) -> None:
+        """Write a file's results anew, with what is decided about it.
+
+        Without decisions they are what the scan wrote, to the byte.
+
+        Raises:
+            InputUnreadable: it has no JSON, or that is damaged.
+            OutputUnwritable: they can't be written.
+        """
+        done = self._done(file)
+        decisions = self.decisions(done)  # once: another thread may add one meanwhile
+        result = corrected(read_result(self._folder, file), decisions)
+        written = done.written | rewrite(self._folder, result, done.written)
+        done = replace(done, written=written, decided=digest(decisions))
+        self._journal.add(work.counted(done, result))
+        self._journal.flush()  # else what a next decision changes might not be missed
+
+    def write_views(self) -> list[str]:
+        """Write numbers.csv and what else covers the whole run anew.
+
+        Returns:
+            A sentence, without its full stop, for each thing that one of them had no room for.
+
+        Raises:
+            InputUnreadable: what the run left is damaged.
+            OutputUnwritable: one of them can't be written.
+        """
+        self._journal.flush()
+        return rewrite_views(self._folder, self._journal)
+
+    def close(self) -> None:
+        """Let other processes have the folder; the views are written before, where wanted.
+
+        Raises:
+            OutputUnwritable: the journal can't be written.
+        """
+        self.corrections.close()
+        self._journal.close()
