@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from digitocr.errors import ExitCode
 from digitocr.journal import Journal, Stamp
 from digitocr.jsonresult import json_text
 from digitocr.records import Box, FileResult, ModelId, Number, PageResult
+from digitocr.views import INPUTS
 
 BOXES = [Box(100 * i, 50, 80, 40) for i in range(4)]
 STAMP = Stamp(1, 1, "settings", "model")
@@ -37,6 +39,9 @@ def line(*texts: str) -> list[tuple[str, Box]]:
 
 
 def write(folder: Path, *results: FileResult) -> None:
+    folder.mkdir()
+    names = (json.dumps([one.file, None]) + "\n" for one in results)
+    (folder / INPUTS).write_text("".join(names))
     for one in results:
         path = folder / f"{one.file}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -79,41 +84,43 @@ def test_numbers_that_changed_are_listed_with_both_readings(run: Run, tmp_path: 
     )
 
 
-def test_files_come_in_natural_order_whatever_folder_they_are_in(run: Run, tmp_path: Path) -> None:
-    names = ["a-b/1.png", "a/2.png", "a/10.png", "page2.png", "page2.png.d/1.png", "page10.png"]
+def test_files_come_in_their_order(run: Run, tmp_path: Path) -> None:
+    names = ["b/2.png", "b/10.png", "a.png", "c \udcff.png"]
     write(tmp_path / "a", *(result(name, line("1")) for name in names))
-    write(tmp_path / "b", *(result(name, line("2")) for name in names))
+    write(tmp_path / "b", *(result(name, line("2")) for name in reversed(names)))
     done = run("diff", "a", "b", "-o", "deep/changed.csv")
     assert (done.returncode, done.stdout) == (0, "")
     found = [row["file"] for row in read_rows(tmp_path / "deep" / "changed.csv")]
-    assert found == ["a/2.png", "a/10.png", "a-b/1.png", *names[3:]]
+    assert found == [*names[:3], "c \\xff.png"]
 
 
 def test_what_can_not_be_compared_is_named(run: Run, tmp_path: Path) -> None:
     write(tmp_path / "a", *(result(name, line("1")) for name in ("both.png", "old.png", "x.png")))
     write(tmp_path / "b", *(result(name, line("2")) for name in ("both.png", "new.png", "x.png")))
     (tmp_path / "b" / "x.png.json").write_text('{"schema":1,')
-    (tmp_path / "b" / "notes.json").write_text("[]")
-    (tmp_path / "b" / "run.json").write_text("{}")
+    with (tmp_path / "a" / INPUTS).open("a") as inputs:
+        inputs.write('["failed.png",null]\n["gone.png","there is no such file"]\n')
+    (tmp_path / "b" / "of an earlier run.png.json").touch()
     done = run("diff", "a", "b")
     assert done.returncode == ExitCode.SOME_FAILED
     assert changed(rows(done.stdout)) == [("both.png", "1", "1", "2")]
     said = done.stderr.splitlines()
-    assert said[:2] == ["warning: new.png: is only in b.", "warning: old.png: is only in a."]
-    assert said[2].startswith("warning: b/x.png.json: is damaged: ")
+    assert said[0] == "warning: old.png: is only in a."
+    assert said[1].startswith("warning: b/x.png.json: is damaged: ")
+    assert said[2] == "warning: new.png: is only in b."
     assert said[3].startswith("files: 1 compared, 3 not; ")
     assert len(said) == 4
 
 
 @pytest.mark.parametrize(
     ("old", "sentence"),
-    [("none", "none: can't be listed: "), ("empty", "empty: holds no results in JSON. ")],
+    [("none", "none: is no folder of results"), ("empty", "empty: holds no results in JSON. ")],
 )
 def test_folders_without_results_are_refused(
     old: str, sentence: str, run: Run, tmp_path: Path
 ) -> None:
     write(tmp_path / "a", result("x.png", line("1")))
-    (tmp_path / "empty").mkdir()
+    write(tmp_path / "empty")
     for folders in ((old, "a"), ("a", old)):
         done = run("diff", *folders, "-o", "out.csv")
         assert done.returncode == ExitCode.NOTHING_TO_READ
