@@ -11,15 +11,19 @@ import hashlib
 import json
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
 
 from digitocr.errors import OutputUnwritable
 from digitocr.journal import Journal, Stamp, append, sync_folder
 from digitocr.missed import field_at, with_missed
-from digitocr.overlaps import pairs, within
+from digitocr.overlaps import pairs, same, within
 from digitocr.records import Box, FieldReading, FileResult, Number, PageResult, Table
 from digitocr.writers import utf8_name
 
@@ -99,12 +103,11 @@ class Corrections:
         self.close()
 
     def of(self, file: str) -> list[Correction]:
-        """Return the last decision about each place of a file that is not undone, by place.
+        """Return the last decision about each place of a file that is not undone, as they came.
 
         Also those made when the file was another (`in_force`).
         """
-        own = self._of.get(utf8_name(file), {})
-        return sorted(own.values(), key=lambda one: (one.page, one.box.y, *one.box.sides))
+        return list(self._of.get(utf8_name(file), {}).values())
 
     def in_force(self, file: str, stamp: Stamp | None) -> list[Correction]:
         """Return the decisions about a file that hold for it as it is now (`in_force`)."""
@@ -142,9 +145,8 @@ class Corrections:
             return
         of_file = self._of.setdefault(utf8_name(correction.file), {})
         place = correction.page, correction.box
-        if correction.undone:
-            of_file.pop(place, None)
-        else:
+        of_file.pop(place, None)
+        if not correction.undone:
             of_file[place] = correction
 
     def close(self) -> None:
@@ -175,13 +177,39 @@ def _from_line(line: bytes) -> Correction | None:
 
 
 def in_force(corrections: Iterable[Correction], stamp: Stamp | None) -> list[Correction]:
-    """Return the decisions that hold for a file as it is now: it has not changed since.
+    """Return the decisions that hold for a file as it is now, by place.
+
+    Those are of the file as it is, and not of a place that a later one is about, too: when pages
+    are read anew, boxes move a little, and what is decided then is of a place beside.
 
     Args:
-        corrections: about the file.
+        corrections: about the file, as they came.
         stamp: of the file now; None, where that can't be told: none holds.
     """
-    return [one for one in corrections if stamp and one.stamp and one.stamp.same_input(stamp)]
+    held = [one for one in corrections if stamp and one.stamp and one.stamp.same_input(stamp)]
+    held.sort(key=attrgetter("page"))
+    last = [one for _, of_page in groupby(held, attrgetter("page")) for one in _last(list(of_page))]
+    return sorted(last, key=lambda one: (one.page, one.box.y, *one.box.sides))
+
+
+def _last(decisions: Sequence[Correction]) -> Iterator[Correction]:
+    """Yield the decisions about a page that no later one takes the place of."""
+    near = same([one.box for one in decisions])
+    for i, one in enumerate(decisions):
+        later = (decisions[j] for j in np.flatnonzero(near[i]).tolist() if j > i)
+        if not any(_outdoes(other, one) for other in later):
+            yield one
+
+
+def _outdoes(later: Correction, one: Correction) -> bool:
+    """Tell whether a decision about nearly the same place takes that of an earlier one.
+
+    Of a number that is read as one with its neighbour, the whole is found to be none and its parts
+    are drawn, in any order: these go together.
+    """
+    if later.read is None:
+        return one.read is None
+    return one.read is not None or later.number is not None
 
 
 def digest(corrections: Iterable[Correction]) -> str:

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from heapq import merge
-from itertools import groupby, repeat
-from operator import itemgetter
+from itertools import chain
 from pathlib import Path
-from typing import TypeAlias
 
 from digitocr.errors import ExitCode, InputUnreadable, NothingToRead
 from digitocr.overlaps import pairs
 from digitocr.records import FileResult, Number, PageResult
 from digitocr.results import read_result
-from digitocr.sources import natural_key
+from digitocr.views import input_names
 from digitocr.writers import csv_text, safe_cell, utf8_name
 
 COLUMNS = [
@@ -23,9 +19,7 @@ COLUMNS = [
     *("old_number", "old_confidence", "old_status"),
     *("new_number", "new_confidence", "new_status"),
 ]
-_RESULT, _BEGINS = ".json", b'{"schema":'  # how a file's result is named, and how it begins
 _ADVICE = "Name folders that digitocr scan has written."
-_Key: TypeAlias = tuple[tuple[str | int, ...], str]  # of a name (`natural_key`)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class Tally:
 
 
 def compared(old: Path, new: Path, tally: Tally, warn: Callable[[str], None]) -> Iterator[str]:
-    """Yield a CSV, header first, of the numbers that changed, file by file in natural order.
+    """Yield a CSV, header first, of the numbers that changed, file by file in the order of the old.
 
     Args:
         old: a results folder with JSON.
@@ -70,10 +64,14 @@ def compared(old: Path, new: Path, tally: Tally, warn: Callable[[str], None]) ->
         NothingToRead: a folder holds no such results.
     """
     for folder in (old, new):
-        if not any(_files(folder)):
+        if not any(_has(folder, file) for file in _inputs(folder)):
             raise NothingToRead(f"{folder}: holds no results in JSON", _ADVICE)
     yield csv_text([COLUMNS])
-    for file, folders in _in_both(old, new):
+    only_new = (file for file in _inputs(new) if not _has(old, file))
+    for file in chain(_inputs(old), only_new):
+        folders = [folder for folder in (old, new) if _has(folder, file)]
+        if not folders:
+            continue  # it could not be read
         try:
             if len(folders) == 1:
                 raise InputUnreadable(f"{file}: is only in {folders[0]}")
@@ -86,44 +84,17 @@ def compared(old: Path, new: Path, tally: Tally, warn: Callable[[str], None]) ->
         yield csv_text(_row(file, one) for one in changes(before, after, tally))
 
 
-def _in_both(old: Path, new: Path) -> Iterator[tuple[str, list[Path]]]:
-    """Yield the name of each file that has results, and the folders that have them, old first."""
-    found = (zip(_files(folder), repeat(folder)) for folder in (old, new))
-    in_order = merge(*found, key=itemgetter(0))
-    for key, both in groupby(in_order, key=itemgetter(0)):
-        yield "/".join(name for _, name in key), [folder for _, folder in both]
-
-
-def _files(folder: Path) -> Iterator[list[_Key]]:
-    """Yield the files that have results in a folder, in order, by the key of each part of a name.
-
-    Raises:
-        NothingToRead: the folder, or one in it, can't be listed.
-    """
+def _inputs(folder: Path) -> Iterator[str]:
+    """Yield the files of the last run into a folder, in order."""
     try:
-        with os.scandir(folder) as entries:
-            found = [(one.name, one.is_dir(follow_symlinks=False)) for one in entries]
-    except OSError as error:
-        raise NothingToRead(f"{folder}: can't be listed: {error.strerror}", _ADVICE) from error
-    names = [
-        (name if is_folder else name.removesuffix(_RESULT), is_folder)
-        for name, is_folder in found
-        if not name.startswith(".") and (is_folder or name.endswith(_RESULT))
-    ]
-    for name, is_folder in sorted(names, key=lambda one: (natural_key(one[0]), one[1])):
-        if is_folder:
-            yield from ([natural_key(name), *rest] for rest in _files(folder / name))
-        elif _is_result(folder / f"{name}{_RESULT}"):
-            yield [natural_key(name)]
+        yield from (file for file, error in input_names(folder) if error is None)
+    except (OSError, ValueError, TypeError) as error:
+        sentence = f"{folder}: is no folder of results, or is damaged: {error}"
+        raise NothingToRead(sentence, _ADVICE) from error
 
 
-def _is_result(path: Path) -> bool:
-    """Tell a file's result from JSON of another kind: run.json, and what others put there."""
-    try:
-        with path.open("rb") as file:
-            return file.read(len(_BEGINS)) == _BEGINS
-    except OSError:
-        return False
+def _has(folder: Path, file: str) -> bool:
+    return (folder / f"{file}.json").is_file()
 
 
 def changes(old: FileResult, new: FileResult, tally: Tally) -> Iterator[Change]:

@@ -21,8 +21,7 @@ def pairs(one: Sequence[Box], other: Sequence[Box]) -> dict[int, int]:
 
     Each is in one pair at most; those that overlap most come first. Empty where there are none.
     """
-    met = _common(one, other)  # (N, M), pixels
-    ious = met / (_areas(one)[:, None] + _areas(other)[None] - met)
+    ious = _ious(one, other)
     found: dict[int, int] = {}
     for flat in np.argsort(-ious, axis=None, kind="stable")[: np.count_nonzero(ious >= _SAME)]:
         i, j = divmod(int(flat), len(other))
@@ -31,11 +30,22 @@ def pairs(one: Sequence[Box], other: Sequence[Box]) -> dict[int, int]:
     return found
 
 
+def same(boxes: Sequence[Box]) -> NDArray[np.bool_]:
+    """Tell which of N boxes stand for the same place, (N, N)."""
+    return np.asarray(_ious(boxes, boxes) >= _SAME)
+
+
 def within(boxes: Sequence[Box], others: Sequence[Box]) -> list[bool]:
     """Tell for each of N boxes whether it lies in one of M others, or one of these in it."""
     smaller = np.minimum(_areas(boxes)[:, None], _areas(others)[None])
     inside = np.asarray(_common(boxes, others) >= _WITHIN * smaller)
     return [bool(row.any()) for row in inside]
+
+
+def _ious(one: Sequence[Box], other: Sequence[Box]) -> NDArray[np.float64]:
+    """Return what N boxes and M others have in common, of what both fill, (N, M), 0..1."""
+    met = _common(one, other)
+    return np.asarray(met / (_areas(one)[:, None] + _areas(other)[None] - met), np.float64)
 
 
 def _common(one: Sequence[Box], other: Sequence[Box]) -> NDArray[np.float64]:

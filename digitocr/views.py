@@ -157,11 +157,24 @@ def run_inputs(folder: Path, journal: Journal) -> Iterator[Done]:
         OSError: no run has ended there.
         ValueError: what it left is damaged.
     """
+    for file, error in input_names(folder):
+        if done := journal[file] if error is None else Done(file, error=error):
+            yield done
+
+
+def input_names(folder: Path) -> Iterator[tuple[str, str | None]]:
+    """Yield the name of each input of the last run into a folder, in order, and why it is none.
+
+    That is None for what is a file, whether it could be read or not.
+
+    Raises:
+        OSError: no run has ended there.
+        ValueError: what it left is damaged.
+    """
     with (folder / INPUTS).open("rb") as lines:
         for line in lines:
             file, error = json.loads(line)
-            if done := journal[file] if error is None else Done(file, error=error):
-                yield done
+            yield file, error
 
 
 def _as_line(done: Done) -> bytes:

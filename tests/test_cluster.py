@@ -17,6 +17,9 @@ import pytest
 from conftest import COMMAND, Clear, Run, encode, read_rows
 
 from digitocr import cluster, work
+from digitocr.checking import Checking
+from digitocr.corrections import NAME as CORRECTIONS
+from digitocr.corrections import Correction
 from digitocr.engines import EngineBroken
 from digitocr.errors import ExitCode, ModelUnreadable, OutputUnwritable
 from digitocr.model import load_model
@@ -117,6 +120,21 @@ def test_a_cluster_gives_the_bytes_of_one_machine(
     assert done.returncode == ExitCode.SOME_FAILED, done.stderr
     assert len(read_rows(tmp_path / "many" / "errors.csv")) == 4
     run(*options, "-o", "one", "--workers", "2", env=MISCHIEF)
+    assert contents(tmp_path / "many") == contents(tmp_path / "one")
+
+
+def test_a_cluster_keeps_corrections(run: Run, dask: Dask, tmp_path: Path) -> None:
+    run("scan", "scans", "-o", "one", "--workers", "2")
+    with Checking(tmp_path / "one") as checking:
+        done = next(checking.files())
+        number = checking.result(done.file).numbers[0]
+        decision = Correction(done.file, 1, number.box, number.text, "12", done.stamp)
+        checking.corrections.add(decision)
+        checking.rewrite(done.file)
+        checking.write_views()
+    (tmp_path / "many").mkdir()
+    shutil.copy(tmp_path / "one" / CORRECTIONS, tmp_path / "many")
+    assert run("scan", "scans", "-o", "many", "--cluster", dask.address).returncode == 0
     assert contents(tmp_path / "many") == contents(tmp_path / "one")
 
 

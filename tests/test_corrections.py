@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_what_is_added_is_found_again_with_its_time(tmp_path: Path) -> None:
 def test_of_several_decisions_about_a_place_the_last_holds(tmp_path: Path) -> None:
     add(tmp_path, FIX, replace(FIX, page=2), replace(FIX, number="4"))
     add(tmp_path, replace(FIX, box=NINE), replace(FIX, box=NINE, undone=True))
-    assert [(one.page, one.number) for one in kept(tmp_path)] == [(1, "4"), (2, "1")]
+    assert [(one.page, one.number) for one in kept(tmp_path)] == [(2, "1"), (1, "4")]
     assert len((tmp_path / NAME).read_bytes().splitlines()) == 5
 
 
@@ -255,15 +256,39 @@ def test_what_is_read_otherwise_in_a_decided_box_is_left_out() -> None:
     assert shown(decided(parts, replace(FIX, number=None))) == [("9", 1, 3)]
 
 
-def test_a_joined_number_is_parted_by_three_decisions() -> None:
+@pytest.mark.parametrize("order", list(permutations(range(3))), ids=str)
+def test_a_joined_number_is_parted_by_three_decisions(order: tuple[int, ...]) -> None:
     joined = page(number("12", 1, 1, Box(100, 50, 100, 40)))
-    now = decided(
-        joined,
+    decisions = [
         Correction("a.png", 1, Box(100, 50, 100, 40), "12", None, STAMP),
         Correction("a.png", 1, Box(100, 50, 60, 40), None, "1", STAMP),
         Correction("a.png", 1, Box(160, 50, 40, 40), None, "2", STAMP),
-    )
+    ]
+    now = decided(joined, *in_force([decisions[i] for i in order], STAMP))
     assert [text for text, _, _ in shown(now)] == ["1", "2"]
+
+
+@pytest.mark.parametrize("later", ["4", None])
+def test_of_decisions_about_boxes_that_moved_the_last_holds(later: str | None) -> None:
+    moved = Box(95, 52, 85, 40)
+    again = Correction("a.png", 1, moved, "1", later, STAMP)
+    now = decided(page(number("1", 1, 1, moved), TWO.numbers[1]), *in_force([FIX, again], STAMP))
+    assert [text for text, _, _ in shown(now)] == [*([later] if later else []), "9"]
+
+
+def test_a_number_that_was_missed_and_is_read_later_is_decided_once() -> None:
+    drawn = Correction("a.png", 1, Box(598, 48, 84, 44), None, "5", STAMP)
+    redrawn = replace(drawn, box=Box(596, 46, 90, 50))
+    assert in_force([drawn, redrawn], STAMP) == [redrawn]
+    read = page(*TWO.numbers, number("3", 1, 3, Box(600, 50, 80, 40)))
+    again = Correction("a.png", 1, Box(600, 50, 80, 40), "3", "6", STAMP)
+    now = decided(read, *in_force([drawn, again], STAMP))
+    assert [text for text, _, _ in shown(now)] == ["7", "9", "6"]
+
+
+def test_neighbours_are_decided_each_by_itself() -> None:
+    both = [FIX, replace(FIX, box=NINE), replace(FIX, page=2)]
+    assert in_force(reversed(both), STAMP) == both
 
 
 def test_neighbours_whose_boxes_overlap_on_a_slanting_page_stay() -> None:

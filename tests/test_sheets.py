@@ -186,7 +186,7 @@ def test_ctrl_c_leaves_a_workbook_of_what_is_finished(clear: Clear, tmp_path: Pa
     sheet = opened(out / "numbers.xlsx")["numbers"]
     assert 5 <= len({row["file"] for row in as_dicts(sheet)}) < 500
     assert len(sheet._images) == sheet.max_row - 1
-    assert [path.name for path in out.glob(".*")] == [".pictures"]
+    assert {path.name for path in out.glob(".*")} == {".inputs.jsonl", ".pictures"}
 
 
 def test_a_missing_extra_is_told_before_anything_is_read(

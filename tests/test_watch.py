@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 from conftest import COMMAND, Clear, Run, encode, read_rows
 
+from digitocr.checking import Checking
+from digitocr.corrections import Correction
 from digitocr.errors import ExitCode
 
 pytest.importorskip("watchfiles")
@@ -250,3 +252,19 @@ def test_a_missing_extra_is_named(inbox: Path) -> None:
     done = subprocess.run(command, cwd=inbox, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.EXTRA_MISSING
     assert "pip install 'digitocr[watch]'" in done.stderr
+
+
+def test_corrections_are_kept(inbox: Path, tmp_path: Path, page: bytes) -> None:
+    (inbox / "a.png").write_bytes(page)
+    with watching(tmp_path) as running:
+        running.until(lambda: files(tmp_path) == {"a.png": ["3407", "57"]})
+        running.end()
+    with Checking(tmp_path / "out") as checking:
+        (done,) = checking.files()
+        number = checking.result("a.png").numbers[1]
+        decision = Correction("a.png", 1, number.box, number.text, "58", done.stamp)
+        checking.corrections.add(decision)
+    with watching(tmp_path) as running:
+        running.until(lambda: files(tmp_path) == {"a.png": ["3407", "58"]})
+        assert running.end() == 0
+        assert ", 1 checked; " in running.text
