@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
 
 NAME = "audit.json"  # in a results folder
+KEYS = {"summary", "run", "seed", "asked", "population", "sample", "earlier"}  # that it has
 LEVEL = 0.95  # how often the interval is to hold the share
 _Z = 1.959964  # of the normal distribution: 95 % of it lie within so many deviations
 _SIZES = 1_000_000  # samples beyond are no use: whoever looks at so many can look at all
@@ -68,6 +74,26 @@ def sentence(wrong: int, size: int) -> str:
         f"{wrong} of {size} wrong: between {_percent(low)} and {_percent(high)} of the ok numbers "
         f"are ({100 * LEVEL:.0f} %, Wilson)"
     )
+
+
+def kept(folder: Path) -> dict[str, Any] | None:
+    """Return what a results folder's audit.json holds, None where there is none, or a damaged one.
+
+    It has `run`, what was audited (`audited`), and `summary`, what that came to.
+    """
+    with suppress(OSError, ValueError):
+        found = json.loads((folder / NAME).read_bytes())
+        if isinstance(found, dict) and found.keys() >= KEYS and isinstance(found["summary"], dict):
+            return found
+    return None
+
+
+def audited(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what an audit says something of, out of run.json: other runs have other errors."""
+    return {
+        "model": about["model"]["sha256"],
+        "min_confidence": about["settings"]["min_confidence"],
+    }
 
 
 def _percent(share: float) -> str:

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from digitocr.audit import audited
 from digitocr.checking import Checking
-from digitocr.corrections import NAME as CORRECTIONS
 from digitocr.doubts import Doubts
 from digitocr.errors import InputUnreadable, ModelUnreadable, NothingToRead, OutputUnwritable
 from digitocr.journal import Done
@@ -23,6 +23,7 @@ from digitocr.records import Limits, Source
 from digitocr.rewriting import Rewriting
 from digitocr.sampled import Audit, begin, sentences, write
 from digitocr.session import Session
+from digitocr.views import decided
 from digitocr.webapp import web_app
 
 _HOST = "127.0.0.1"
@@ -66,8 +67,9 @@ def review(
     with Checking(folder) as checking:
         read = list(checking.files())
         doubts = _doubts(folder, read, checking)
-        audit = begin(folder, doubts, *sampling) if sampling else None
-        rewriting = Rewriting(checking, partial(_write_audit, folder, audit), _stale(folder))
+        audit = begin(folder, audited(about), doubts, *sampling) if sampling else None
+        behind = about.get("decided", "") != decided(read)
+        rewriting = Rewriting(checking, partial(_write_audit, folder, audit), behind)
         stamps = {done.file: done.stamp for done in read}
         session = Session(doubts, checking.corrections, stamps, audit, rewriting.changed)
         settings = about["settings"]
@@ -83,15 +85,6 @@ def review(
 def _write_audit(folder: Path, audit: Audit | None) -> None:
     if audit:
         write(folder, audit)
-
-
-def _stale(folder: Path) -> bool:
-    """Tell whether a review was ended, by whatever, before it had written the views."""
-    try:
-        decided = (folder / CORRECTIONS).stat().st_mtime_ns
-        return decided > (folder / "run.json").stat().st_mtime_ns
-    except OSError:  # nothing is decided
-        return False
 
 
 def _serve(

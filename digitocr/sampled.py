@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from digitocr.errors import NothingToRead
 from digitocr.results import write_file
 from digitocr.writers import utf8_name
 
-_KEYS = {"summary", "seed", "asked", "population", "sample", "earlier"}
 BOUNDS = (0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)  # shares that users may want to show
 
 
@@ -27,6 +25,7 @@ BOUNDS = (0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)  # shares that users may 
 class Audit:
     """A random sample of the numbers that were `ok`."""
 
+    run: dict[str, Any]  # what was audited (`audit.audited`)
     asked: int  # how many numbers were to be looked at; there may be fewer
     seed: int
     population: int  # numbers that it was drawn from
@@ -82,11 +81,14 @@ def sentences(begun: Audit) -> list[str]:
     return said
 
 
-def begin(folder: Path, doubts: Doubts, size: int, seed: int, shown: bool) -> Audit:
+def begin(
+    folder: Path, run: dict[str, Any], doubts: Doubts, size: int, seed: int, shown: bool
+) -> Audit:
     """Return the audit of this size and seed: the one that was begun, if it still holds.
 
     Args:
         folder: of the results.
+        run: what is audited (`audit.audited`).
         doubts: the numbers of the run.
         size: how many numbers to look at.
         seed: of the choice.
@@ -96,18 +98,20 @@ def begin(folder: Path, doubts: Doubts, size: int, seed: int, shown: bool) -> Au
         NothingToRead: there are no `ok` numbers.
         OutputUnwritable: audit.json can't be written.
     """
-    kept = _kept(folder)
-    if kept and (kept["seed"], kept["asked"]) == (seed, size):
+    kept = audit.kept(folder)
+    if kept and (kept["run"], kept["seed"], kept["asked"]) == (run, seed, size):
         entries = _found(kept["sample"], doubts)
         if entries is not None:
-            return Audit(size, seed, kept["population"], entries, tuple(kept["earlier"]), shown)
+            return Audit(
+                run, size, seed, kept["population"], entries, tuple(kept["earlier"]), shown
+            )
     earlier = [*kept["earlier"], kept["summary"]] if kept else []
     population = [entry for entry in doubts.entries if entry.status == "ok" and entry.is_there]
     if not population:
         raise NothingToRead(f"{folder}: holds no ok numbers to audit", "Scan something first.")
     chosen = audit.drawn(len(population), size, seed)
     sample = tuple(population[i] for i in chosen)
-    begun = Audit(size, seed, len(population), sample, tuple(earlier), shown)
+    begun = Audit(run, size, seed, len(population), sample, tuple(earlier), shown)
     write(folder, begun)
     return begun
 
@@ -116,6 +120,7 @@ def write(folder: Path, begun: Audit) -> None:
     """Write audit.json; raise OutputUnwritable where it can't be."""
     content = {
         "summary": begun.summary(),
+        "run": begun.run,
         "seed": begun.seed,
         "asked": begun.asked,
         "population": begun.population,
@@ -134,15 +139,6 @@ def _described(entry: Entry) -> dict[str, Any]:
         "looked_at": entry.decision is not None,
         "number": entry.decision.number if entry.decision else None,
     }
-
-
-def _kept(folder: Path) -> dict[str, Any] | None:
-    """Return what audit.json holds, None where there is none, or a damaged one."""
-    with suppress(OSError, ValueError):
-        kept = json.loads((folder / audit.NAME).read_bytes())
-        if isinstance(kept, dict) and kept.keys() >= _KEYS:
-            return kept
-    return None
 
 
 def _found(sample: Sequence[Mapping[str, Any]], doubts: Doubts) -> tuple[Entry, ...] | None:

@@ -192,3 +192,6 @@ def test_an_audit_hides_readings_until_they_are_typed(
     assert "Audit: 1 of 1 wrong: between 21 % and 100 % of the ok numbers are" in said
     (row,) = read_rows(tmp_path / "out" / "numbers.csv")
     assert (row["number"], row["status"]) == ("66", "checked")
+    assert json.loads((tmp_path / "out" / "run.json").read_bytes())["audit"]["wrong"] == 1
+    again = run_command("scan", samples / "digit.png", "-o", "out", cwd=tmp_path)
+    assert "Audit: 1 of 1 wrong" in again.stderr
