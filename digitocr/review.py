@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import secrets
 import signal
@@ -144,9 +145,12 @@ def _doubts(folder: Path, read: Iterable[Done], checking: Checking) -> Doubts:
         return dict(json.loads((folder / f"{name}.json").read_bytes()))
 
     doubts = Doubts(content)
+    gc.disable()  # it would go through all numbers again and again, and find nothing
     for done in read:
         with suppress(FileNotFoundError):  # somebody has removed its results
             doubts.add_file(done.file, content(done.file), checking.decisions(done))
+    gc.enable()
+    gc.freeze()
     return doubts
 
 

@@ -257,8 +257,8 @@ async function fetchAhead() {
   for (const id of ahead.slice(0, 2)) await guess(numbers.get(id));
 }
 
-async function loadQueue() {
-  const told = await get("queue", filter);
+async function loadQueue(asked = get("queue", filter)) {
+  const told = await asked;
   ids = told.ids;
   changes = told.progress.changes;
   showProgress(told.progress);
@@ -563,7 +563,7 @@ $("filter").addEventListener("close", () => {
   if ($("filter").returnValue === "apply") {
     filter = Object.fromEntries([...new FormData(form)].filter(([, value]) => value));
     sheet.close();
-    run(loadQueue);
+    run(() => loadQueue());
   }
   $("filter").returnValue = "";
   typed.focus({ preventScroll: true });
@@ -576,13 +576,14 @@ function choose({ fields, tables }) {
 }
 
 run(async () => {
+  const queue = get("queue", filter);
   const told = await get("state");
   audit = told.audit;
   $("mode").textContent = audit ? "audit" : "review";
   document.title = `digitocr ${$("mode").textContent}`;
   $("open-filter").hidden = $("whole").hidden = audit !== null;
   choose(told.choices);
-  await loadQueue();
+  await loadQueue(queue);
 });
 setInterval(listen, LISTEN);
 document.addEventListener("visibilitychange", listen);
