@@ -37,9 +37,12 @@ _LEADS_OUT = (
     "is a link that leads out of the folder; to read it add --follow-symlinks",
     "Add --follow-symlinks where links out of folders are to be followed.",
 )
-# What a run writes itself (views.py, journal.py), in lower case: no folder of results may be
-# called so.
-_TAKEN = {"numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json", "journal.jsonl"}
+# What runs and reviews write themselves (views.py, journal.py, corrections.py, audit.py), in lower
+# case: no folder of results may be called so.
+_TAKEN = {
+    *("numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json", "journal.jsonl"),
+    *("corrections.jsonl", "audit.json"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,7 +155,15 @@ function showNumber(one) {
   $("whole").disabled = one.table === null && one.field === null;
   $("whole").firstChild.textContent = one.field === null ? "Whole table " : "Whole form ";
   $("undo").disabled = history.length === 0 && !one.decided;
-  if (!document.querySelector("dialog[open]")) typed.focus({ preventScroll: true });
+  nameButtons();
+  if (document.querySelector("dialog[open]")) return;
+  typed.focus({ preventScroll: true });
+  $("answer").scrollIntoView({ block: "nearest" });
+}
+
+function nameButtons() {
+  $("accept").firstChild.textContent = page.drawing() ? "Add " : "Accept ";
+  $("none").disabled = page.drawing();
 }
 
 function hint() {
@@ -275,7 +283,7 @@ function take(one) {
 }
 
 async function listen() {
-  if (document.hidden || working) return;
+  if (document.hidden || working || !$("banner").hidden) return;
   try {
     const told = await get("changes", { since: changes });
     if (working) return;
@@ -383,6 +391,7 @@ function beginAdding() {
   typed.value = "";
   typed.placeholder = "";
   $("ask").textContent = "Which number is in the box?";
+  nameButtons();
   typed.focus({ preventScroll: true });
   hint();
   say("Add a number: arrows move the box, Shift and arrows size it; type the number, then Enter. Esc ends.");
