@@ -91,6 +91,7 @@ def kept(folder: Path) -> dict[str, Any] | None:
 def audited(about: Mapping[str, Any]) -> dict[str, Any]:
     """Return what an audit says something of, out of run.json: other runs have other errors."""
     return {
+        "inputs": about["inputs"],
         "model": about["model"]["sha256"],
         "min_confidence": about["settings"]["min_confidence"],
     }

@@ -208,7 +208,10 @@ def _write(folder: Place, ended: Callable[[], Iterable[Done]], about: dict[str, 
 def _audit(folder: Place, about: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return what an audit of this run has come to, None where there is none."""
     kept = audit.kept(folder) if isinstance(folder, Path) else None
-    return kept["summary"] if kept and kept["run"] == audit.audited(about) else None
+    if kept and kept["run"] == audit.audited(about) and kept["summary"].get("looked_at"):
+        summary: dict[str, Any] = kept["summary"]
+        return summary
+    return None
 
 
 def decided(read: Iterable[Done]) -> str:
