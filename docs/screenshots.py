@@ -16,16 +16,17 @@ from typing import Any
 
 from PIL import Image
 
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from conftest import run_command
 from reviewing import reviewing, start_browser
 
-WIDTH, HEIGHT, COLOURS = 1180, 740, 96  # pixels; of so many colours a picture takes 70 KB
+HERE = Path(__file__).parent
+WIDTH, HEIGHT, COLOURS = 1180, 740, 128  # pixels; of so many colours a picture takes 90 KB
 
 
 def main() -> None:
+    """Make them."""
     chrome = start_browser()
     try:
         with tempfile.TemporaryDirectory() as folder:
@@ -64,7 +65,8 @@ def _press(chrome: Any, key: str) -> None:
 def _save(chrome: Any, name: str) -> None:
     time.sleep(3)  # pictures and second guesses come after the number
     taken = Image.open(io.BytesIO(chrome.get_screenshot_as_png())).convert("RGB")
-    taken.quantize(COLOURS, dither=Image.Dither.NONE).save(HERE / name, optimize=True)
+    few = taken.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few.save(HERE / name, optimize=True)
 
 
 if __name__ == "__main__":
