@@ -327,6 +327,39 @@ def _say_done(done: Done, counts: bool, trace: bool) -> None:
 
 
 @app.command()
+def review(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of results, as digitocr scan wrote it.")
+    ],
+    inputs: Annotated[
+        Path | None,
+        typer.Option(help="Folder that the inputs are in now, if they were moved."),
+    ] = None,
+    audit: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, help="Look at N random ok numbers, to tell how many are wrong."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the choice of an audit's numbers.")] = 0,
+    show: Annotated[
+        bool, typer.Option("--show", help="Show each number's reading at once in an audit.")
+    ] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Check and correct doubtful numbers in the browser, on this machine alone.
+
+    Example: digitocr review results && digitocr review results --audit 200
+    """
+    with _reported(verbose), extra("review"):
+        from digitocr.review import Sampling
+        from digitocr.review import review as review_results
+
+        sampling = Sampling(audit, seed, show) if audit else None
+        review_results(folder, inputs, _say, sampling)
+
+
+@app.command()
 def diff(
     old: Annotated[
         Path, typer.Argument(metavar="OLD_DIR", help="Results of a scan, with JSON among them.")

@@ -55,6 +55,7 @@ class Done:
 
     file: str
     stamp: Stamp | None = None  # None for what has none, such as stdin: it is read each time
+    path: str = ""  # where the input was, absolute; "" for what is no file of this machine
     error: str | None = None  # None: read and written
     advice: str = ""  # what to do about the error, a sentence
     misfits: tuple[str, ...] = ()  # why pages of it were not read, though others were

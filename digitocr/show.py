@@ -75,6 +75,8 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
         console.print(f"Of these {report.earlier} were read before (--restart reads all anew).")
     if report.outdated:
         console.print(f"Corrections that don't count, as their files changed: {report.outdated}.")
+    if report.audit:
+        console.print(f"Audit: {report.audit}.")
     if report.read > 1:
         console.print(_file_table(report))
     for advice in report.advice:

@@ -40,10 +40,11 @@ _LEADS_OUT = (
     "is a link that leads out of the folder; to read it add --follow-symlinks",
     "Add --follow-symlinks where links out of folders are to be followed.",
 )
-# What a run writes itself, in lower case: the views (views.py) and the journal (journal.py). No
-# folder of results may be called so.
+# What runs and reviews write themselves, in lower case: the views (views.py), the journal
+# (journal.py), decisions (corrections.py) and audits (audit.py). No folder of results may be called
+# so.
 VIEWS = ("numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json")
-_TAKEN = {*VIEWS, "journal.jsonl"}
+_TAKEN = {*VIEWS, "journal.jsonl", "corrections.jsonl", "audit.json"}
 
 
 @dataclass(frozen=True, slots=True)

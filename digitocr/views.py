@@ -9,16 +9,17 @@ import heapq
 import json
 import platform
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 
-from digitocr import __version__, sheets, writers
+from digitocr import __version__, audit, sheets, writers
 from digitocr.corrections import Correction, in_force
 from digitocr.errors import ExitCode, FormMisfit, InputUnreadable
 from digitocr.forms import load_form
@@ -51,6 +52,7 @@ class Report:
     review: int = 0
     checked: int = 0  # of the numbers, those that a person has decided about
     outdated: int = 0  # decisions about files that have changed since
+    audit: str = ""  # what one of its numbers came to, a sentence without its full stop
     misfits: int = 0  # pages that could not be read where others of their file could
     lack_extra: int = 0  # files whose extra is not installed
     doubtful: list[Done] = field(default_factory=list)  # the files least certain, least first
@@ -129,6 +131,7 @@ def write_views(
     left_out = _write(output.folder, ended, about)
     if isinstance(output.folder, Path):
         write_file(output.folder / INPUTS, map(_as_line, ended()))
+    report.audit = about["audit"]["sentence"] if about["audit"] else ""
     return left_out
 
 
@@ -209,8 +212,28 @@ def _write(folder: Place, ended: Callable[[], Iterable[Done]], about: dict[str, 
             remove_folder(folder / PICTURES)
     errors = writers.error_rows(_unread(ended()), excel)
     write_file(folder / "errors.csv", errors.encode())
+    about["decided"] = decided(read())
+    about["audit"] = _audit(folder, about)
     write_file(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
     return left_out
+
+
+def _audit(folder: Place, about: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what an audit of this run has come to, None where there is none."""
+    kept = audit.kept(folder) if isinstance(folder, Path) else None
+    if kept and kept["run"] == audit.audited(about) and kept["summary"].get("looked_at"):
+        summary: dict[str, Any] = kept["summary"]
+        return summary
+    return None
+
+
+def decided(read: Iterable[Done]) -> str:
+    """Return what tells the decisions that are in results from others; "" where there are none.
+
+    run.json has it of the views, which a review that was killed may have left behind.
+    """
+    shown = [f"{one.file}/{one.decided}" for one in read if one.decided]
+    return sha256("\n".join(shown).encode("utf-8", "replace")).hexdigest()[:16] if shown else ""
 
 
 def _unread(ended: Iterable[Done]) -> Iterator[Unread]:

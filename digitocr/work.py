@@ -124,6 +124,11 @@ def stamp(source: Source, job: Job) -> Stamp | None:
     return found and Stamp(found.st_size, found.st_mtime_ns, job.fingerprint, job.model)
 
 
+def place(source: Source) -> str:
+    """Return where a file is on this machine, for who wants to see it later; "" for others."""
+    return str(source.path.absolute()) if source.path else ""
+
+
 def read(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tuple[Done, str]:
     """Read one file; write its results into the output folder, or return them as text.
 
@@ -139,7 +144,8 @@ def read(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tupl
     """
     check_same(job)
     start, text = time.perf_counter(), ""
-    done = Done(source.name, stamp(source, job))  # before it is read: it may change meanwhile
+    # Before it is read: it may change meanwhile.
+    done = Done(source.name, stamp(source, job), place(source))
     results = _results(source, job)
     try:
         held = in_force(decisions, done.stamp)
@@ -171,7 +177,7 @@ def lost(source: Source, job: Job, why: str) -> Done:
     if results := _results(source, job):
         results.forget()
     advice = "Leave out what ends the process that reads it; raise --timeout for what takes long."
-    return Done(source.name, stamp(source, job), error=why, advice=advice)
+    return Done(source.name, stamp(source, job), place(source), error=why, advice=advice)
 
 
 def too_much(job: Job) -> str:

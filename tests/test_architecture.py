@@ -15,7 +15,7 @@ PACKAGE = Path(digitocr.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
-    {"records", "errors", "memory"},
+    {"records", "errors", "memory", "audit"},
     {"quads", "overlaps"},
     {"frames", "headers", "pdf", "pageranges", "known", "stores"},
     {"model", "crops", "rules", "words", "signs"},
@@ -32,13 +32,16 @@ LAYERS = [
     {"scan", "blank", "dataset", "sheets", "engines", "journal", "jsonresult"},
     {"corrections", "inbox", "results", "processes", "additions", "distort", "calibration"},
     {"strangers"},
-    {"work", "views", "archive", "storejournal", "cluster"},
-    {"batch", "checking", "diff"},
+    {"work", "views", "archive", "storejournal", "cluster", "pictures", "guesses"},
+    {"batch", "checking", "diff", "doubts"},
+    {"sampled"},
+    {"session", "webguard"},
+    {"webapp", "rewriting"},
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines"},
     {"fitting"},  # scans lines written with held-out digits, to calibrate
-    {"train"},
+    {"train", "review"},
     {"show", "options"},
     {"cli"},
     {"__main__"},

@@ -85,6 +85,9 @@ def test_command_runs(command: str, desk: Path) -> None:
     if command.startswith("digitocr watch"):
         pytest.importorskip("watchfiles")
         command = f"timeout --preserve-status 15 {command}"  # it ends when it is asked to
+    if command.startswith("digitocr review"):
+        pytest.importorskip("uvicorn")
+        command = f"timeout --preserve-status 8 {command}"
     if "mine.safetensors" in command and not (desk / "mine.safetensors").exists():
         shutil.copy(SAMPLES.parent / "models" / "digits.safetensors", desk / "mine.safetensors")
     done = in_shell(command, desk)

@@ -1,0 +1,177 @@
+"""Check a run's doubtful numbers in the browser: a page on this machine, for this machine alone."""
+
+from __future__ import annotations
+
+import gc
+import json
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from digitocr.audit import audited
+from digitocr.checking import Checking
+from digitocr.doubts import Doubts
+from digitocr.errors import InputUnreadable, ModelUnreadable, NothingToRead, OutputUnwritable
+from digitocr.journal import Done
+from digitocr.model import Model, load_model
+from digitocr.pictures import Pictures
+from digitocr.records import Limits, Source
+from digitocr.rewriting import Rewriting
+from digitocr.sampled import Audit, begin, sentences, write
+from digitocr.session import Session
+from digitocr.views import decided
+from digitocr.webapp import web_app
+
+_HOST = "127.0.0.1"
+_TOKEN = 32  # random bytes in the address
+_GRACE = 2  # seconds that answers begun may take once the review is to end
+_LATER = "No decision is lost: make room there, and review it again."
+_ADVICE = "Name a folder that digitocr scan wrote, with JSON among its --format."
+
+
+class Sampling(NamedTuple):
+    """What an audit looks at."""
+
+    size: int  # numbers
+    seed: int
+    shown: bool  # the reading of each is shown at once
+
+
+def review(
+    folder: Path,
+    inputs: Path | None,
+    say: Callable[[str], None],
+    sampling: Sampling | None = None,
+) -> None:
+    """Let a person review a run's numbers in a browser, until Ctrl-C or SIGTERM.
+
+    Args:
+        folder: of the results.
+        inputs: the folder that the inputs are in now; None: they are where they were read.
+        say: is given sentences: the page's address, in the end what an audit came to.
+        sampling: look at a random sample of the `ok` numbers instead, to tell how many are wrong.
+
+    Raises:
+        ExtraMissing: a package that this needs is not installed.
+        NothingToRead: the folder holds no results that can be reviewed.
+        OutputUnwritable: another process is writing in the folder, or it can't be written.
+    """
+    import starlette  # noqa: F401  (before the numbers are read: they may be many)
+    import uvicorn  # noqa: F401
+
+    about = _about_run(folder)
+    with Checking(folder) as checking:
+        read = list(checking.files())
+        doubts = _doubts(folder, read, checking)
+        audit = begin(folder, audited(about), doubts, *sampling) if sampling else None
+        behind = about.get("decided", "") != decided(read)
+        rewriting = Rewriting(checking, partial(_write_audit, folder, audit), behind)
+        stamps = {done.file: done.stamp for done in read}
+        session = Session(doubts, checking.corrections, stamps, audit, rewriting.changed)
+        settings = about["settings"]
+        pictures = Pictures(_finder(read, inputs), settings["dpi"], Limits(**settings["limits"]))
+        with rewriting:
+            _serve(session, pictures, _model(about["model"]), say)
+        if rewriting.trouble:
+            raise OutputUnwritable(rewriting.trouble, _LATER)
+        for sentence in sentences(audit) if audit else ():
+            say(sentence)
+
+
+def _write_audit(folder: Path, audit: Audit | None) -> None:
+    if audit:
+        write(folder, audit)
+
+
+def _serve(
+    session: Session, pictures: Pictures, model: Model | None, say: Callable[[str], None]
+) -> None:
+    """Answer the browser until the process is asked to end."""
+    import uvicorn
+
+    token = secrets.token_urlsafe(_TOKEN)
+    with socket.create_server((_HOST, 0)) as listening:
+        port = listening.getsockname()[1]
+        hosts = [f"{name}:{port}" for name in (_HOST, "localhost")]
+        app = web_app(session, pictures, model, token, hosts)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11",
+            loop="asyncio", server_header=False, timeout_graceful_shutdown=_GRACE,
+        )  # fmt: skip
+        say(f"Open http://{hosts[0]}/{token}/ in a browser; Ctrl-C ends the review.")
+        with suppress(KeyboardInterrupt), _ended_by_sigterm():
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM be what Ctrl-C is, so that what is left is written; uvicorn raises both again."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _about_run(folder: Path) -> dict[str, Any]:
+    """Return what run.json says of a run whose numbers can be reviewed."""
+    try:
+        about: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
+        formats = about["settings"]["formats"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NothingToRead(f"{folder}: holds no results of a scan", _ADVICE) from error
+    if "json" not in formats:
+        raise NothingToRead(f"{folder}: holds no JSON, which is what is reviewed", _ADVICE)
+    return about
+
+
+def _model(about: Mapping[str, str]) -> Model | None:
+    """Return the model that a run was read with, None where it is not at hand."""
+    with suppress(ModelUnreadable):
+        model = load_model(about["name"])
+        return model if model.id.sha256 == about["sha256"] else None
+    return None
+
+
+def _doubts(folder: Path, read: Iterable[Done], checking: Checking) -> Doubts:
+    """Return the numbers of all files that were read."""
+
+    def content(name: str) -> dict[str, Any]:
+        return dict(json.loads((folder / f"{name}.json").read_bytes()))
+
+    doubts = Doubts(content)
+    gc.disable()  # it would go through all numbers again and again, and find nothing
+    for done in read:
+        with suppress(FileNotFoundError):  # somebody has removed its results
+            doubts.add_file(done.file, content(done.file), checking.decisions(done))
+    gc.enable()
+    gc.freeze()
+    return doubts
+
+
+def _finder(read: Iterable[Done], inputs: Path | None) -> Callable[[str], Source]:
+    """Return what finds the input of a name, as it was when it was read."""
+    places = {done.file: (done.path, done.stamp) for done in read}
+
+    def find(name: str) -> Source:
+        known, stamp = places[name]
+        path = inputs / name if inputs else Path(known)
+        if not (inputs or known):
+            raise InputUnreadable("was read from no file of this machine: there is no picture")
+        try:
+            now = path.stat()
+        except OSError as error:
+            raise InputUnreadable(
+                f"{path} is not there any more: end the review, and name the folder that the inputs"
+                " are in now with --inputs"
+            ) from error
+        if stamp and (now.st_size, now.st_mtime_ns) != (stamp.size, stamp.mtime_ns):
+            raise InputUnreadable(f"{path} has changed since it was read: scan it again")
+        return Source(name, path)
+
+    return find
