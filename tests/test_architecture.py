@@ -22,7 +22,7 @@ LAYERS = [
     {"percent"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
-        "regroup",
+        *("regroup", "forced"),
         *("layout", "tables", "gridlines"),
         *("writers", "draw"),
         *("align", "boxes", "fields", "missed"),
@@ -35,9 +35,10 @@ LAYERS = [
     {"batch", "checking", "diff"},
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
-    {"recipes", "lines"},
+    {"recipes", "lines", "replay", "lessons"},
     {"fitting"},  # scans lines written with held-out digits, to calibrate
     {"train"},
+    {"learn"},
     {"show", "options"},
     {"cli"},
     {"__main__"},
