@@ -429,6 +429,7 @@ def train(
     """
     with _reported(verbose), extra("train"):
         from digitocr import recipes, train
+        from digitocr.lessons import is_checked
 
         if model is not None:
             others = (fonts, batch_size, learning_rate, report)
@@ -438,6 +439,8 @@ def train(
                 )
             _learn(model, list(map(Path, add)), data, epochs, seed, output)
             return
+        if any(is_checked(Path(one)) for one in add or []):
+            raise WrongUsage("--add of a results folder needs --from MODEL, which goes on from it")
         wanted = recipes.recipe(recipe, epochs, batch_size, learning_rate, seed)
         found = Data(data, add or [], fonts)
         _train(wanted, found, output, train.pick_device(device), report)
