@@ -40,7 +40,8 @@ _STEPS, _OWN, _KEPT, _RATE = 8, 64, 128, 0.0005  # a round; digits shown at a st
 _STRIP_STEPS, _STRIP_OWN, _STRIP_WRITTEN, _STRIP_KEPT, _STRIP_RATE = 6, 24, 8, 32, 0.0005
 _STEEPEST = 10.0  # of the strip reader's gradient
 _AVERAGE = 0.97  # the part of the average weights that stays at each step
-_HOLD_COLUMNS = 10.0  # how much a column that is known counts, for a new line
+# How much a digit that is known counts for a new one, and a column that is known for a new line.
+_HOLD, _HOLD_COLUMNS = 10.0, 10.0
 _HELD_OUT = 6  # one in so many numbers is not learned from, but read before and after
 
 
@@ -114,7 +115,7 @@ def _crops_learned(
             crops.split(_OWN), wanted.split(_OWN), held.split(_KEPT), strict=True
         ):
             loss = F.cross_entropy(network(new), right)
-            course.step(loss + _KEPT / _OWN * _strayed(network, before, old))
+            course.step(loss + _HOLD * _strayed(network, before, old))
     return course.kept.exported()
 
 
