@@ -34,8 +34,8 @@ from digitocr.train import Course, accuracy, answers_wanted, as_model, ctc_loss
 from digitocr.writing import Symbols, scanned, symbols
 
 ROUNDS = 20
-# All of them were chosen on a half of the newspapers' sudokus and of the cheques' amounts: more
-# steps or steeper ones forget more, and fewer learn less (tests/bench/README.md).
+# They were chosen on digits of one half of three sets, to read those of the other half and MNIST's
+# test (tests/bench/README.md, "Experiments").
 _STEPS, _OWN, _KEPT, _RATE = 8, 64, 128, 0.0005  # a round; digits shown at a step, new and known
 _STRIP_STEPS, _STRIP_OWN, _STRIP_WRITTEN, _STRIP_KEPT, _STRIP_RATE = 6, 24, 8, 32, 0.0005
 _STEEPEST = 10.0  # of the strip reader's gradient
