@@ -431,7 +431,14 @@ def train(
         typer.Option(
             metavar="DATA[=LICENCE]",
             help="More to train on: an npz with images and labels (-1 is no digit), or a folder"
-            " with a picture for each and a truth.csv (file,truth). Again for more.",
+            " with a picture for each and a truth.csv (file,truth); with --from a results folder"
+            " with checked numbers. Again for more.",
+        ),
+    ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--from", metavar="MODEL", help="Go on with this model: learn what was checked."
         ),
     ] = None,
     fonts: Annotated[
@@ -462,10 +469,30 @@ def train(
     """
     with _reported(verbose), extra("train"):
         from digitocr import recipes, train
+        from digitocr.lessons import is_checked
 
+        if model is not None:
+            others = (fonts, batch_size, learning_rate, report)
+            if not add or recipe != "scan" or any(one is not None for one in others):
+                raise WrongUsage(
+                    "--from goes with --add DIR, --data, --epochs, --seed and -o, with no others"
+                )
+            _learn(model, list(map(Path, add)), data, epochs, seed, output)
+            return
+        if any(is_checked(Path(one)) for one in add or []):
+            raise WrongUsage("--add of a results folder needs --from MODEL, which goes on from it")
         wanted = recipes.recipe(recipe, epochs, batch_size, learning_rate, seed)
         found = Data(data, add or [], fonts)
         _train(wanted, found, output, train.pick_device(device), report)
+
+
+def _check_file(output: Path) -> None:
+    """Raise OutputUnwritable unless a weights file can be written."""
+    from digitocr import results
+
+    results.check_folder(output.parent)
+    if output.is_dir():
+        raise OutputUnwritable(f"{output}: is a folder, not a file", "Name a file with -o.")
 
 
 class Data(NamedTuple):
@@ -481,11 +508,9 @@ def _train(recipe: Recipe, data: Data, output: Path, device: str, report: Path |
     from digitocr import results, show, train, writers
     from digitocr.model import model_file
 
-    for target in (output.parent, report):
-        if target:
-            results.check_folder(target)  # before minutes of training
-    if output.is_dir():
-        raise OutputUnwritable(f"{output}: is a folder, not a file", "Name a file with -o.")
+    _check_file(output)  # before minutes of training
+    if report:
+        results.check_folder(report)
     material, test = _material(recipe, data)
     run, history = train.Training(recipe, material, device), []
     with suppress(KeyboardInterrupt):
@@ -503,6 +528,30 @@ def _train(recipe: Recipe, data: Data, output: Path, device: str, report: Path |
         train.write_report(run, run.weights, history, report)
     if not run.finished:
         raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def _learn(
+    name: str, folders: list[Path], data: Path | None, rounds: int | None, seed: int, output: Path
+) -> None:
+    """Go on with a model: learn what was checked, save the new one with its card."""
+    from digitocr import learn, replay, show, writers
+    from digitocr.dataset import load_mnist, mnist_at_hand
+    from digitocr.lessons import checked_numbers
+    from digitocr.model import load_model, model_file
+
+    _check_file(output)
+    old, mnist = load_model(name), mnist_at_hand(data)
+    training, test = load_mnist(mnist) if mnist else (None, None)
+    checked = [checked_numbers(folder, old) for folder in folders]
+    for one in checked:
+        _say(show.checked(one))
+    known = replay.replay(training, seed)
+    lessons, apart = learn.held_out([lesson for one in checked for lesson in one.lessons])
+    new = learn.learned(old, lessons, known, seed, rounds or learn.ROUNDS, _say)
+    before, after = (learn.measured(model, apart, test) for model in (old, new))
+    card = learn.card(old, checked, known, before, after, _command_line())
+    writers.write(output, model_file(new.arrays, card))
+    _say(show.learned(card, str(output)))
 
 
 def _material(recipe: Recipe, data: Data) -> tuple[Material, Digits | None]:

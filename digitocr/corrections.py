@@ -102,6 +102,10 @@ class Corrections:
     def __exit__(self, kind: object, error: object, trace: object) -> None:
         self.close()
 
+    def __len__(self) -> int:
+        """Return how many there are that are not undone, of all files."""
+        return sum(map(len, self._of.values()))
+
     def of(self, file: str) -> list[Correction]:
         """Return the last decision about each place of a file that is not undone, as they came.
 

@@ -59,7 +59,7 @@ def mnist_folder() -> Path:
     """
     from torchvision.datasets import MNIST
 
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "digitocr"
+    cache = _cache()
     try:
         MNIST(str(cache), download=True)
     except (OSError, RuntimeError) as error:
@@ -68,6 +68,17 @@ def mnist_folder() -> Path:
             "Connect to the network, or name a folder that holds MNIST/raw with: --data DIR",
         ) from error
     return cache
+
+
+def mnist_at_hand(folder: Path | None) -> Path | None:
+    """Return the folder, or the user's cache if MNIST is in it; nothing is downloaded."""
+    if folder is not None:
+        return folder
+    return _cache() if is_mnist(_cache()) else None
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "digitocr"
 
 
 def is_mnist(folder: Path) -> bool:

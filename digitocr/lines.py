@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Gray, Labels
+from digitocr.records import Gray, Labels, Mask
 from digitocr.writing import Symbols, write_line
 
 _TASK = 256  # lines that the other process makes at a time
@@ -77,17 +77,20 @@ def _begin(given: Symbols) -> None:
 
 def _write(n: int, seed: list[int]) -> list[ShownLine]:
     """Return n lines."""
-    rng = np.random.default_rng(seed)
-    return [_shown(_given, rng) for _ in range(n)]
+    return written_lines(_given, n, np.random.default_rng(seed))
 
 
-def _shown(given: Symbols, rng: np.random.Generator) -> ShownLine:
-    line = write_line(given, rng, plain=bool(rng.random() < _PLAIN))
-    size = max(8, line.mask.shape[1] // 2), line.mask.shape[0] // 2
-    return ShownLine(
-        np.asarray(cv2.resize(line.mask, size, interpolation=cv2.INTER_AREA), np.uint8),
-        line.digits,
-    )
+def written_lines(given: Symbols, n: int, rng: np.random.Generator) -> list[ShownLine]:
+    """Return n lines that are written for it."""
+    lines = [write_line(given, rng, plain=bool(rng.random() < _PLAIN)) for _ in range(n)]
+    return [shown_line(line.mask, line.digits) for line in lines]
+
+
+def shown_line(mask: Mask, digits: Labels) -> ShownLine:
+    """Return a line as the strip reader is shown it, of its ink, (64, W), and its digits."""
+    size = max(8, mask.shape[1] // 2), mask.shape[0] // 2
+    small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
+    return ShownLine(np.asarray(small, np.uint8), digits)
 
 
 def batches(

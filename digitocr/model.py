@@ -53,6 +53,19 @@ class StripReader:
     biases: tuple[Weights, ...]
     contexts: tuple[StripContext, ...]
 
+    @property
+    def arrays(self) -> dict[str, Weights]:
+        """Return the weights by the names that they have in a file."""
+        layers = (
+            zip(_names("k"), self.kernels, strict=True),
+            zip(_names("c"), self.biases, strict=True),
+        )
+        found = {name: array for layer in layers for name, array in layer}
+        for part in _CONTEXT:
+            arrays = (getattr(one, part) for one in self.contexts)
+            found |= zip(_names(part, CONTEXTS), arrays, strict=True)
+        return found
+
 
 @dataclass(frozen=True)
 class StripContext:
@@ -75,6 +88,12 @@ class Model:
     b2: Weights  # (10,)
     card: dict[str, Any] = field(default_factory=dict)
     strip_reader: StripReader | None = None
+
+    @property
+    def arrays(self) -> dict[str, Weights]:
+        """Return the weights by the names that they have in a file."""
+        first = {"w1": self.w1, "b1": self.b1, "w2": self.w2, "b2": self.b2}
+        return first | (self.strip_reader.arrays if self.strip_reader else {})
 
     @property
     def temperature(self) -> float:

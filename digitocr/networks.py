@@ -6,7 +6,17 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from digitocr.model import CLASSES, CONTEXTS, NEIGHBOUR_STEP, NEIGHBOURS, STRIP, Weights
+from digitocr.model import (
+    CLASSES,
+    CONTEXTS,
+    NEIGHBOUR_STEP,
+    NEIGHBOURS,
+    STRIP,
+    Model,
+    StripContext,
+    StripReader,
+    Weights,
+)
 
 HIDDEN = 512
 _TEACHER_CHANNELS = (24, 32, 64)
@@ -26,6 +36,14 @@ class Network(nn.Module):
         """Return the logits, (B, 10), of (B, 784) crops."""
         logits: torch.Tensor = self.output(F.relu(self.hidden(crops)))
         return logits
+
+    @torch.no_grad()
+    def take(self, model: Model) -> None:
+        """Take the weights of a model."""
+        pairs = (self.hidden, model.w1, model.b1), (self.output, model.w2, model.b2)
+        for layer, weights, bias in pairs:
+            layer.weight.copy_(torch.from_numpy(weights.T.copy()))
+            layer.bias.copy_(torch.from_numpy(bias))
 
     def exported(self) -> dict[str, Weights]:
         """Return the weights as `digitocr.model` takes them, float32."""
@@ -91,15 +109,28 @@ class StripNetwork(nn.Module):
         logits: torch.Tensor = self.last(maps)[:, :, 0]
         return logits
 
+    @torch.no_grad()
+    def take(self, reader: StripReader) -> None:
+        """Take the weights of a model's reader."""
+        for layer, kernel, bias in zip(self._layers(), reader.kernels, reader.biases, strict=True):
+            layer.weight.copy_(torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()))
+            torch.as_tensor(layer.bias).copy_(torch.from_numpy(bias))
+        for own, given in zip(self._own_contexts(), reader.contexts, strict=True):
+            own.take(given)
+
+    def _layers(self) -> list[nn.Conv2d]:
+        return [self.first, self.second, self.third, self.fourth, self.fifth, self.last]
+
+    def _own_contexts(self) -> list[Context]:
+        return [one for one in self.contexts if isinstance(one, Context)]
+
     def exported(self) -> dict[str, Weights]:
         """Return the weights as `digitocr.model` takes them, float32."""
         tensors: dict[str, torch.Tensor] = {}
-        layers = self.first, self.second, self.third, self.fourth, self.fifth, self.last
-        for i, layer in enumerate(layers, 1):
+        for i, layer in enumerate(self._layers(), 1):
             tensors[f"{STRIP}k{i}"] = layer.weight.permute(2, 3, 1, 0)
             tensors[f"{STRIP}c{i}"] = torch.as_tensor(layer.bias)
-        contexts = [one for one in self.contexts if isinstance(one, Context)]
-        for i, context in enumerate(contexts, 1):
+        for i, context in enumerate(self._own_contexts(), 1):
             tensors |= {f"{STRIP}{name}{i}": one for name, one in context.tensors().items()}
         return _as_numpy(tensors)
 
@@ -131,6 +162,14 @@ class Context(nn.Module):
         """Return (B, C, 1, T) maps with what is beside each column, of the same shape."""
         added: torch.Tensor = maps + self.mixed(F.relu(self.near(maps)))
         return added
+
+    @torch.no_grad()
+    def take(self, given: StripContext) -> None:
+        """Take the weights of a model's context."""
+        self.near.weight[:, 0, 0].copy_(torch.from_numpy(given.near.T.copy()))
+        torch.as_tensor(self.near.bias).copy_(torch.from_numpy(given.near_bias))
+        self.mixed.weight[:, :, 0, 0].copy_(torch.from_numpy(given.mixed.T.copy()))
+        torch.as_tensor(self.mixed.bias).copy_(torch.from_numpy(given.mixed_bias))
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Return the weights by the names that `StripReader` gives them."""

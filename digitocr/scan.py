@@ -123,9 +123,7 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     """Read every number on one page; a blank page gives a result with no numbers."""
     if settings.form is not None:
         return _read_form(page, load_form(settings.form), settings, model)
-    straight, ink, grids = _level_ink(flatten(page.gray), model)
-    marks = find_marks(ink.mask, [grid.box for grid in grids])
-    marks = whole_marks(marks, straight.to_page, page.gray.shape)
+    straight, marks, grids = _marks_on(page, model)
     found = read_marks(marks, settings, model, grids)
     numbers, tables = _in_places(found, grids, settings)
     line = model.review_line(settings)
@@ -144,6 +142,21 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
         ),
         tables=tuple(replace(one, box=box) for one, box in zip(tables, places, strict=True)),
     )
+
+
+def _marks_on(page: Page, model: Model) -> tuple[Straight, Marks, list[Grid]]:
+    """Return a page upright and level, what is written on it, and what may be its tables."""
+    straight, ink, grids = _level_ink(flatten(page.gray), model)
+    marks = find_marks(ink.mask, [grid.box for grid in grids])
+    return straight, whole_marks(marks, straight.to_page, page.gray.shape), grids
+
+
+def runs_on(page: Page, model: Model) -> tuple[list[Run], list[Box]]:
+    """Return the runs of ink on a page as scanning sees them, and their boxes in page pixels."""
+    straight, marks, _ = _marks_on(page, model)
+    height, width = page.gray.shape
+    boxes = _boxes_on_page([run.box for run in marks.runs], straight.to_page, width, height)
+    return marks.runs, boxes
 
 
 def _read_form(page: Page, form: Form, settings: Settings, model: Model) -> PageResult:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from digitocr.diff import Tally
     from digitocr.evaluate import DigitReport, PageReport
     from digitocr.journal import Done
+    from digitocr.lessons import Checked
     from digitocr.train import Epoch
     from digitocr.views import Report
 
@@ -146,6 +147,32 @@ def trained(last: Epoch, card: Mapping[str, Any], where: str) -> str:
         if key in card
     ]
     return f"final training loss {last.loss:.4f}; {', '.join(measured)}. Written: {where}"
+
+
+def checked(found: Checked) -> str:
+    """Return what there is to learn in a results folder, in a line."""
+    facts = found.facts
+    missing = [
+        f"{facts[key]} {why}"
+        for key, why in (
+            ("left_out", "left out, as their digits were not found in the ink"),
+            ("gone", "on files that have changed or are not where they were"),
+        )
+        if facts[key]
+    ]
+    learned = f"{facts['numbers']} checked numbers, {facts['digits']} digits"
+    return printable("; ".join([f"{found.name}: {learned}", *missing]))
+
+
+def learned(card: Mapping[str, Any], where: str) -> str:
+    """Return what learning from checked numbers came to, in a line."""
+    before, after = card["before"], card["after"]
+    right = f"{before['numbers_right']} before, {after['numbers_right']} now"
+    measured = [f"of {after['numbers']} checked numbers held out right: {right}"]
+    if "mnist_test" in after:
+        shares = " and ".join(f"{100 * one['mnist_test']:.2f} %" for one in (before, after))
+        measured.append(f"MNIST's test digits: {shares}")
+    return f"{'; '.join(measured)} (shown again: {card['replay']}). Written: {where}"
 
 
 def report(found: DigitReport | PageReport) -> Group:

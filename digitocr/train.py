@@ -149,14 +149,14 @@ def strip_epoch(
     device = next(course.network.parameters()).device
     for batch in batches(lines, _STRIP_BATCH, rng):
         answers = course.network(torch.from_numpy(batch.strips).to(device))  # (B, 11, T)
-        loss = _ctc_loss(answers, batch)
+        loss = ctc_loss(answers, batch)
         course.step(loss)
         losses += float(loss.detach()) * len(batch.lengths)
         right += _n_read(answers.detach(), batch)
     return losses / len(lines), right / len(lines)
 
 
-def _ctc_loss(answers: torch.Tensor, batch: StripBatch) -> torch.Tensor:
+def ctc_loss(answers: torch.Tensor, batch: StripBatch) -> torch.Tensor:
     """Return the mean of how unlikely the digits of B lines are, given (B, 11, T) answers."""
     lengths = torch.full((len(batch.lengths),), answers.shape[2])
     loss = F.ctc_loss(

@@ -135,7 +135,7 @@ def write_line(given: Symbols, rng: np.random.Generator, plain: bool = False) ->
         if extent is not None:
             if not plain:
                 _soil(sheet, extent)
-            return Line(_scanned(sheet.canvas, extent, len(digits) > 0, rng), digits)
+            return Line(scanned(sheet.canvas, extent, len(digits) > 0, rng), digits)
 
 
 def _some_hand(given: Symbols, rng: np.random.Generator) -> _Hand:
@@ -490,7 +490,7 @@ def _soil(sheet: _Sheet, extent: tuple[int, int, int, int]) -> None:
         sheet.canvas[y : y + thick, max(0, x) : max(0, x + wide)] = 0
 
 
-def _scanned(
+def scanned(
     canvas: Gray, extent: tuple[int, int, int, int], digits: bool, rng: np.random.Generator
 ) -> Mask:
     """Return what is written as ink in a strip: turned and bent, thick or thin, soft or noisy."""

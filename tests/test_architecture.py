@@ -22,7 +22,7 @@ LAYERS = [
     {"percent"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
-        "regroup",
+        *("regroup", "forced"),
         *("layout", "tables", "gridlines"),
         *("writers", "draw"),
         *("align", "boxes", "fields", "missed"),
@@ -39,9 +39,10 @@ LAYERS = [
     {"webapp", "rewriting"},
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
-    {"recipes", "lines"},
+    {"recipes", "lines", "replay", "lessons"},
     {"fitting"},  # scans lines written with held-out digits, to calibrate
     {"train", "review"},
+    {"learn"},
     {"show", "options"},
     {"cli"},
     {"__main__"},
