@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
-import stat
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, wait
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from threading import Event
 from types import FrameType, TracebackType
 
@@ -102,10 +102,10 @@ class Run:
 
     def _leave_out_done(self, folder: Place, kept: Journal) -> None:
         """Leave out what an earlier run has done, where it still holds; note what doesn't."""
-        left, reasons = [], Counter[str]()
+        left, reasons, present = [], Counter[str](), Present(folder)
         for source in self._todo:
             done = kept[source.name]
-            reason = "" if done is None else self._why_again(folder, done, source)
+            reason = "" if done is None else self._why_again(present, done, source)
             if done is None or reason is not None:
                 kept.forget(source.name)
                 left.append(source)
@@ -116,9 +116,9 @@ class Run:
             f"read again because {why}: {counted(n, 'file')}" for why, n in reasons.items()
         ]
 
-    def _why_again(self, folder: Place, done: Done, source: Source) -> str | None:
+    def _why_again(self, present: Present, done: Done, source: Source) -> str | None:
         now = work.stamp(source, self._job)
-        return why_again(folder, done, now, in_force(self._decisions(source.name), now))
+        return why_again(present, done, now, in_force(self._decisions(source.name), now))
 
     def _decisions(self, name: str) -> list[Correction]:
         """Return what a person decided about a file's numbers, also before it changed."""
@@ -199,17 +199,20 @@ class Run:
         in_order = self._journal is None
         ahead = _AHEAD_IN_ORDER if in_order else engine.ahead
         waiting: dict[Future[Outcome], Source] = {}
-        left = iter(self._todo)
+        ended, left = SimpleQueue[Future[Outcome]](), iter(self._todo)
         while True:
             room = max(0, engine.workers * ahead - len(waiting))
             for source in islice(left, 0 if stop.is_set() else room):
-                waiting[self._begun(engine, source)] = source
+                future = self._begun(engine, source)
+                waiting[future] = source
+                if not in_order:
+                    future.add_done_callback(ended.put)
             if stop.is_set():
                 for future in waiting:
                     future.cancel()
             if not waiting:
                 return
-            for future in _ended(waiting, in_order):
+            for future in _first(waiting) if in_order else _arrived(ended):
                 source = waiting.pop(future)
                 if not future.cancelled():
                     yield outcome(future, source, self._job)
@@ -231,10 +234,17 @@ def outcome(future: Future[Outcome], source: Source, job: work.Job) -> Outcome:
         return work.lost(source, job, work.too_much(job)), ""
 
 
-def _ended(waiting: Mapping[Future[Outcome], Source], in_order: bool) -> list[Future[Outcome]]:
-    """Return what has ended, in order only the first; after a while nothing."""
-    first = islice(waiting, 1) if in_order else waiting
-    return list(wait(first, journal.PAUSE, FIRST_COMPLETED).done)
+def _first(waiting: Iterable[Future[Outcome]]) -> list[Future[Outcome]]:
+    """Return the first call once it has ended; after a while nothing."""
+    return list(wait(islice(waiting, 1), journal.PAUSE).done)
+
+
+def _arrived(ended: SimpleQueue[Future[Outcome]]) -> Iterator[Future[Outcome]]:
+    """Yield the calls that have ended, once there is one; after a while nothing."""
+    with suppress(Empty):
+        yield ended.get(timeout=journal.PAUSE)
+        while True:
+            yield ended.get_nowait()
 
 
 def _journal_of(folder: Place, names: Iterable[str], restart: bool) -> Journal:
@@ -250,14 +260,14 @@ def not_read(one: Unread) -> Done:
 
 
 def why_again(
-    folder: Place, done: Done, now: Stamp | None, decisions: Sequence[Correction] = ()
+    present: Present, done: Done, now: Stamp | None, decisions: Sequence[Correction] = ()
 ) -> str | None:
     """Return why an input that was done is to be read again, None where it is not.
 
     "" for what needs no word: it failed, or can't be reached now.
 
     Args:
-        folder: of the results.
+        present: the results that are there.
         done: how it ended.
         now: what its results depend on now.
         decisions: of a person about its numbers, which hold now.
@@ -272,20 +282,35 @@ def why_again(
         return "inputs have changed"
     if done.decided != digest(decisions):
         return "corrections are not in their results"
-    if not all(_has_size(folder, name, size) for name, size in done.written.items()):
+    if not all(present.has(name, size) for name, size in done.written.items()):
         return "results are gone"
     return None
 
 
-def _has_size(folder: Place, name: str, size: int) -> bool:
-    """Tell whether a result is there, as it was written: no link, and through none."""
-    if isinstance(folder, StorePath):
-        return True  # to ask for each would take as long as to read many of them
-    try:
-        found = inside(folder, name).lstat()
-    except (OSError, InputUnreadable):
-        return False
-    return stat.S_ISREG(found.st_mode) and found.st_size == size
+class Present:
+    """The results that are there when it is made, or soon after: each folder is listed once."""
+
+    def __init__(self, folder: Place) -> None:
+        """Begin; nothing is listed yet."""
+        self._folder, self._sizes = folder, dict[str, dict[str, int]]()
+
+    def has(self, name: str, size: int) -> bool:
+        """Tell whether a result is there, as it was written: no link, and through none."""
+        if isinstance(self._folder, StorePath):
+            return True  # to ask for each would take as long as to read many of them
+        parent, _, file = name.rpartition("/")
+        if parent not in self._sizes:
+            self._sizes[parent] = _sizes_in(self._folder, f"{parent}/" if parent else "")
+        return self._sizes[parent].get(file) == size
+
+
+def _sizes_in(folder: Path, parent: str) -> dict[str, int]:
+    """Return the sizes of the files in a folder of the results, none through a link out of it."""
+    with suppress(OSError, InputUnreadable):
+        with os.scandir(inside(folder, f"{parent}file").parent) as listing:
+            files = [entry for entry in listing if entry.is_file(follow_symlinks=False)]
+        return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in files}
+    return {}
 
 
 def cores() -> int:

@@ -422,7 +422,9 @@ def _share_of_others(runs: Sequence[_Run]) -> float:
     others = _OTHERS
     for _ in range(_ROUNDS):
         none = others * nothing / np.maximum(others * nothing + (1 - others) * digits, 1e-300)
-        others = float((none.sum() + _OTHERS * _EXPECTED) / (len(tall) + _EXPECTED))
+        before, others = others, float((none.sum() + _OTHERS * _EXPECTED) / (len(tall) + _EXPECTED))
+        if others == before:  # nothing changes any more
+            break
     return max(others, _LEAST_OTHERS)
 
 

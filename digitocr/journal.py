@@ -14,16 +14,17 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from digitocr.errors import OutputUnwritable
 
 NAME = "journal.jsonl"
 PAUSE = 0.5  # seconds that finished files may wait for their lines: so much is lost at the most
 _BEGIN = b'{"file":'  # of every line
+_DECODER = json.JSONDecoder()
 _BLOCK = 65536  # bytes read at a time to find the last line
 _AT_ONCE = 32  # files that are synced at a time
 _TO_SYNC = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY  # as fsync takes files there
@@ -111,9 +112,9 @@ class Journal:
     def _find_places(self, every: bool) -> None:
         place = 0
         for line in self._lines:
-            done = _from_line(line)
-            if done and (every or done.file in self._places):
-                self._places[done.file] = place
+            name = _named_in(line)
+            if name in self._places or (every and name is not None and _is_name(name)):
+                self._places[name] = place
             place += len(line)
 
     def __getitem__(self, name: str) -> Done | None:
@@ -203,22 +204,63 @@ def is_ours(folder: Path) -> bool:
 
 
 def _as_line(done: Done) -> bytes:
-    entry = asdict(done)
+    entry = _fields(done)
     del entry["trace"]
+    entry["stamp"] = done.stamp and _fields(done.stamp)
     entry["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
+
+
+def _fields(one: Done | Stamp) -> dict[str, Any]:
+    return {name: getattr(one, name) for name in one.__slots__}
+
+
+def _named_in(line: bytes) -> str | None:
+    """Return which file a line is about, None where it is of another kind.
+
+    Of a hundred thousand lines, to read all that they say takes seconds.
+    """
+    try:
+        found = line.startswith(_BEGIN) and _DECODER.raw_decode(line.decode(), len(_BEGIN))[0]
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def _is_name(name: str) -> bool:
+    """Tell whether a text may be the name of an input: a path within a folder."""
+    try:
+        parts = os.fsencode(name).split(b"/")
+    except UnicodeEncodeError:
+        return False
+    return b"\0" not in b"".join(parts) and {b"", b".", b".."}.isdisjoint(parts)
 
 
 def _from_line(line: bytes) -> Done | None:
     """Return what a line says, None where it is torn or of another kind."""
     try:
-        entry = json.loads(line)
+        entry = json.loads(line.decode())
         del entry["time"]
-        stamp = entry.pop("stamp")
-        misfits = tuple(entry.pop("misfits"))
-        return Done(stamp=Stamp(**stamp) if stamp else None, misfits=misfits, **entry)
-    except (ValueError, TypeError, KeyError, AttributeError):
+        stamp, misfits = entry.pop("stamp"), tuple(entry.pop("misfits"))
+        done = Done(stamp=Stamp(**stamp) if stamp else None, misfits=misfits, **entry)
+        return done if _is_sound(done) else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
+
+
+def _is_sound(done: Done) -> bool:
+    """Tell whether what a line says is of the kinds that it should be.
+
+    Raises:
+        TypeError, ValueError: it is not.
+    """
+    texts = (done.file, done.path, done.error or "", done.advice, done.decided, *done.misfits)
+    texts += tuple(done.written)
+    counts = (done.n_pages, done.n_numbers, done.n_review, done.n_checked, *done.written.values())
+    numbers = (done.seconds, done.least or 0.0)
+    os.fsencode("".join(texts))  # JSON may have texts that no file has
+    sound = {*map(type, texts)} == {str} and {*map(type, counts)} == {int}
+    return sound and {*map(type, numbers)} <= {int, float}
 
 
 def append(file: BinaryIO, lines: bytes) -> int:

@@ -154,6 +154,7 @@ class Watch:
 
     def _begin(self, engine: Executor, most: int) -> None:
         """Have the next files read; those that earlier runs have read are only moved."""
+        present = batch.Present(self._folder)
         busy = {_path(source) for source in self._reading.values()}
         for path in [path for path in self._waiting if path not in busy]:
             if len(self._reading) >= most:
@@ -163,20 +164,20 @@ class Watch:
                 continue  # it has changed or gone, and comes again when it is complete
             if self._archive:
                 source = self._archive.named(source)
-            if not self._is_done(source):
+            if not self._is_done(source, present):
                 decisions = self._corrections.of(source.name)
                 future = engine.submit(work.read, source, self._job, decisions)
                 self._reading[future] = source
             elif self._archive:
                 self._archive.put_away(source)
 
-    def _is_done(self, source: Source) -> bool:
+    def _is_done(self, source: Source, present: batch.Present) -> bool:
         done = self._journal[source.name]
         now = work.stamp(source, self._job)
         if done is None or done.error is not None:
             return done is not None and done.stamp == now
         decisions = self._corrections.in_force(source.name, now)
-        return batch.why_again(self._folder, done, now, decisions) is None and self._fits(done)
+        return batch.why_again(present, done, now, decisions) is None and self._fits(done)
 
     def _end(self) -> Iterator[Done]:
         """Note and yield how files ended; move those that were read."""

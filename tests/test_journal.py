@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import BinaryIO
 
 import pytest
+from conftest import Run
+from hypothesis import given
+from hypothesis import strategies as st
 
 from digitocr import journal
+from digitocr.batch import Present, why_again
 from digitocr.errors import OutputUnwritable
 from digitocr.journal import Done, Journal, Stamp
+from digitocr.records import Unread
+from digitocr.views import Report
+from digitocr.writers import error_rows
 
 STAMP = Stamp(120, 1_700_000_000_000_000_001, "settings", "model")
 READ = Done("a.png", STAMP, n_pages=1, n_numbers=2, least=0.5, seconds=0.25, written={"a": 3})
@@ -67,6 +76,64 @@ def test_lines_do_not_wait_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     new.add(READ)
     assert new["a.png"] == READ
     new.close()
+
+
+ENTRY = json.loads(journal._as_line(READ))
+VALUES = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9))
+    | st.just("\ud800"),
+    lambda some: (
+        st.lists(some, max_size=2) | st.dictionaries(st.text(max_size=4), some, max_size=2)
+    ),
+    max_leaves=4,
+)
+NAMES = st.text(max_size=9) | st.sampled_from(["../a", "/a", "a/./b", "a\0", "\ud800", "\udcff"])
+
+
+@st.composite
+def lines(draw: st.DrawFn) -> bytes:
+    """A line as a run writes it, with some of it changed, torn, or of another program."""
+    entry = ENTRY | draw(
+        st.dictionaries(st.sampled_from([*ENTRY]), VALUES, max_size=2)
+        | st.fixed_dictionaries({"file": NAMES})
+        | st.fixed_dictionaries({"stamp": VALUES, "new": VALUES})
+    )
+    entry = {name: entry[name] for name in entry if name != draw(st.sampled_from(["", *ENTRY]))}
+    line = json.dumps(entry, separators=(",", ":")).encode()
+    at = draw(st.integers(0, len(line)))
+    return draw(
+        st.sampled_from([line, line[:at], line[:at] + b"\xff" + line[at + 1 :], b"[" * 10_000])
+        | st.binary(max_size=30)
+    )
+
+
+@given(st.lists(lines(), max_size=4))
+def test_whatever_is_in_it_a_run_goes_on(found: list[bytes]) -> None:
+    with TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        (folder / journal.NAME).write_bytes(b"\n".join(found))
+        (folder / "a").touch()
+        new, report = Journal(folder), Report()
+        for name in new.names():
+            assert not (folder / f"{name}.csv").exists()
+            if done := new[name]:
+                report.add(done)
+                why_again(Present(folder), done, done.stamp)
+                assert error_rows([Unread(done.file, done.error or "")]).encode()
+                assert journal._from_line(journal._as_line(done)) == done or "nan" in repr(done)
+        assert report.read + report.failed <= len(new.names())
+        new.add(READ)
+        new.close()
+        assert kept(folder, "a.png") == [READ]
+
+
+def test_a_command_goes_on_with_a_foreign_journal(run: Run, samples: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    entry = ENTRY | {"file": "digit.png", "written": [1], "misfits": {"a": 1}}
+    text = json.dumps(entry, separators=(",", ":"))
+    (tmp_path / "out" / journal.NAME).write_text(f'{text}\n{{"file":1}}\n7\n{{"file":"dig')
+    done = run("scan", samples / "digit.png", "-o", "out")
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
 
 
 @pytest.mark.parametrize("torn", [b'{"file":"b', b"\x00" * 100, b"{}\n", b"[]\n7\n\xff\n"])
