@@ -260,7 +260,7 @@ def _is_sound(done: Done) -> bool:
     numbers = (done.seconds, done.least or 0.0)
     os.fsencode("".join(texts))  # JSON may have texts that no file has
     sound = {*map(type, texts)} == {str} and {*map(type, counts)} == {int}
-    return sound and {*map(type, numbers)} <= {int, float}
+    return sound and {*map(type, numbers)} <= {int, float} and type(done.lacks_extra) is bool
 
 
 def append(file: BinaryIO, lines: bytes) -> int:
