@@ -103,8 +103,8 @@ def _serve(
             app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11",
             loop="asyncio", server_header=False, timeout_graceful_shutdown=_GRACE,
         )  # fmt: skip
-        say(f"Open http://{hosts[0]}/{token}/ in a browser; Ctrl-C ends the review.")
         with suppress(KeyboardInterrupt), _ended_by_sigterm():
+            say(f"Open http://{hosts[0]}/{token}/ in a browser; Ctrl-C ends the review.")
             uvicorn.Server(config).run(sockets=[listening])
 
 
