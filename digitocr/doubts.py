@@ -9,6 +9,7 @@ from typing import Any
 
 from digitocr.corrections import Correction
 from digitocr.errors import WrongUsage
+from digitocr.overlaps import pairs
 from digitocr.pictures import Shape
 from digitocr.records import Box
 
@@ -107,17 +108,28 @@ class Doubts:
             corrections: the last decision about each place in it.
         """
         self.files[name] = len(self.files)
-        decided = {(one.page, one.box): one for one in corrections}
+        decisions = list(corrections)
         for page in map(as_read, result["pages"]):
             number = page["page"]
-            shape = Shape(page["width"], page["height"], page["rotation"])
-            self.shapes[name, number] = shape
-            for found in (*_numbers(page), *_unread_fields(page)):
-                decision = decided.pop((number, found["box"]), None)
-                self._add(file=name, page=number, decision=decision, **found)
-        for (number, box), decision in decided.items():  # numbers that were missed
-            if decision.read is None and (name, number) in self.shapes:
-                self.add_missed(name, number, box, decision)
+            self.shapes[name, number] = Shape(page["width"], page["height"], page["rotation"])
+            self._add_page(name, page, [one for one in decisions if one.page == number])
+
+    def _add_page(
+        self, name: str, page: Mapping[str, Any], decisions: Sequence[Correction]
+    ) -> None:
+        """Add a page; each decision goes with the box that it overlaps most, as in results."""
+        found = [*_numbers(page), *_unread_fields(page)]
+        belongs = (
+            {}
+            if not decisions
+            else pairs([one.box for one in decisions], [one["box"] for one in found])
+        )
+        decided = {place: decisions[i] for i, place in belongs.items()}
+        for place, one in enumerate(found):
+            self._add(file=name, page=page["page"], decision=decided.get(place), **one)
+        for i, decision in enumerate(decisions):
+            if i not in belongs and decision.number is not None:
+                self.add_missed(name, page["page"], decision.box, decision)
 
     def add_missed(self, file: str, page: int, box: Box, decision: Correction | None) -> Entry:
         """Add a place where a number was missed."""

@@ -95,9 +95,13 @@ class Session:
         return entry
 
     def _write(self, entry: Entry, text: str | None, undone: bool = False) -> Entry:
-        """Write a decision down, then take note of it."""
+        """Write a decision down, then take note of it.
+
+        One is taken back at the place it was about: boxes move where files are read anew.
+        """
+        place = entry.decision.box if undone and entry.decision else entry.box
         decision = Correction(
-            entry.file, entry.page, entry.box, entry.read, text, self._stamps[entry.file], undone
+            entry.file, entry.page, place, entry.read, text, self._stamps[entry.file], undone
         )
         self._corrections.add(decision)
         before, entry.decision = entry.decision, None if undone else decision

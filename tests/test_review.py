@@ -17,6 +17,8 @@ from conftest import Clear, Run, encode, pdf, read_rows, results_in, run_command
 from reviewing import Server, decisions, reviewing, scanned
 
 from digitocr.audit import drawn, sample_size, sentence, wilson
+from digitocr.corrections import Correction
+from digitocr.doubts import Doubts, Filter
 from digitocr.pictures import Shape
 from digitocr.records import Box
 
@@ -204,6 +206,31 @@ def test_pages_of_documents_have_pictures(tmp_path: Path, clear: Clear) -> None:
     assert cv2.imdecode(np.frombuffer(page, np.uint8), cv2.IMREAD_GRAYSCALE).shape == (260, 700)
     assert len(guesses) == len(found[0]["digits"])
     assert all(len(digit) == 1 and 0 <= chance <= 1 for digit, chance in guesses)
+
+
+def test_decisions_go_with_boxes_that_have_moved() -> None:
+    number = {
+        **dict.fromkeys(("table", "row", "column")),
+        "text": "57",
+        "confidence": 0.5,
+        "status": "review",
+        "line": 1,
+        "item": 1,
+        "box": [102, 101, 60, 40],
+        "digits": [],
+    }
+    page = {"page": 1, "width": 700, "height": 260, "rotation": 0, "numbers": [number]}
+    about = [
+        Correction("a.png", 1, Box(100, 100, 60, 40), "67", "57", None),
+        Correction("a.png", 1, Box(300, 100, 60, 40), None, "8", None),
+    ]
+    doubts = Doubts(lambda _name: {})
+    doubts.add_file("a.png", {"pages": [page]}, about)
+    assert [(one.read, one.decision and one.decision.number) for one in doubts.entries] == [
+        ("57", "57"),
+        (None, "8"),
+    ]
+    assert doubts.queue(Filter()) == []
 
 
 def test_turned_pages_are_shown_upright() -> None:
