@@ -162,7 +162,10 @@ def _finder(read: Iterable[Done], inputs: Path | None) -> Callable[[str], Source
         known, stamp = places[name]
         path = inputs / name if inputs else Path(known)
         if not (inputs or known):
-            raise InputUnreadable("was read from no file of this machine: there is no picture")
+            raise InputUnreadable(
+                f"the results don't say where {name} is: end the review, and name the folder that"
+                " the inputs are in with --inputs"
+            )
         try:
             now = path.stat()
         except OSError as error:
