@@ -12,6 +12,7 @@ from digitocr.align import brought_onto, find_form, from_edge_to_edge, shows
 from digitocr.crops import normalise
 from digitocr.decode import Lattices
 from digitocr.errors import FormMisfit
+from digitocr.faintlines import find_lines
 from digitocr.fields import (
     Guesses,
     as_written,
@@ -69,11 +70,13 @@ from digitocr.tables import (
     into_tables,
     tables_among,
     with_aligned,
+    with_spans,
 )
 from digitocr.upright import quarter_turn
 
 # A wide mark that the first network reads as sure as this is one digit.
 _SURE = 0.95
+_LEAST_ROWS = 3  # of a table that is told by faint or broken lines
 
 
 def scan_file(source: Source | str | Path, settings: Settings | None = None) -> FileResult:
@@ -284,12 +287,28 @@ def _level_ink(flat: Flat, model: Model) -> tuple[Straight, Ink, list[Grid]]:
 def _ink_and_grids(straight: Straight) -> tuple[Ink, list[Grid]]:
     """Return what is written on a page, and what may be its tables, from the top."""
     ink = find_ink(straight.gray, straight.blurred)
-    grids = find_grids(ink.rules, max(ink.mask.shape))
     if straight.frame is None:
-        return ink, grids
-    framed = grid_within(straight.gray, straight.frame)
+        return _with_broken_lines(straight, ink)
+    grids = find_grids(ink.rules, max(ink.mask.shape))
+    framed = with_spans(grid_within(straight.gray, straight.frame), ink.rules)
     grids = [framed, *(grid for grid in grids if not overlap(grid.box, framed.box))]
     return replace(ink, mask=without_lines(ink.mask, framed)), grids
+
+
+def _with_broken_lines(straight: Straight, ink: Ink) -> tuple[Ink, list[Grid]]:
+    """Return ink and grids, those among them whose lines are faint or broken.
+
+    Of these only ones with lines between their rows: in others rows and columns align.
+    """
+    longer = max(ink.mask.shape)
+    grids = find_grids(ink.rules, longer)
+    whole, bridged = find_lines(straight.gray, ink)
+    found = find_grids(whole.rules, longer, bridged)
+    broken = [grid for grid in found if len(grid.rows) > _LEAST_ROWS]
+    if not broken:
+        return ink, grids
+    apart = [one for one in grids if not any(overlap(one.box, grid.box) for grid in broken)]
+    return whole, sorted([*broken, *apart], key=lambda grid: (grid.rows[0], grid.columns[0]))
 
 
 def _in_tables(mask: Mask, grids: Sequence[Grid]) -> Mask:

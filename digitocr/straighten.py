@@ -320,9 +320,10 @@ def _skew(gray: Gray) -> float:
 
 
 def _few_tall_marks(ink: Gray) -> Boxes | None:
-    """Return the marks at least half as tall as the tallest, None where there are many.
+    """Return the marks at least half as tall as most of the ink, None where there are many.
 
-    That leaves points, dashes, specks and the paper's noise out.
+    That leaves points, dashes, specks and the paper's noise out. Pieces of a table's lines are
+    taller than digits but hold little ink.
     """
     contours, nesting = cv2.findContours(ink, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
@@ -332,9 +333,18 @@ def _few_tall_marks(ink: Gray) -> Boxes | None:
     marks = [c for c, ring in zip(contours, nesting[0], strict=True) if ring[3] < 0]  # no holes
     boxes = np.array([cv2.boundingRect(mark) for mark in marks], np.float64).reshape(-1, 4)
     height, width = ink.shape
-    boxes = boxes[(boxes[:, 2] < width / 2) | (boxes[:, 3] < height / 2)]  # no frames
-    tall = np.asarray(boxes[boxes[:, 3] >= boxes[:, 3].max(initial=0) / 2], np.float64)
+    inner = (boxes[:, 2] < width / 2) | (boxes[:, 3] < height / 2)  # no frames
+    boxes = boxes[inner]
+    filled = np.array([cv2.contourArea(mark) for mark in marks])[inner]
+    tall = np.asarray(boxes[boxes[:, 3] >= _usual(boxes[:, 3], filled) / 2], np.float64)
     return tall if len(tall) <= _FEW_MARKS else None
+
+
+def _usual(heights: NDArray[np.float64], areas: NDArray[np.float64]) -> float:
+    """Return the median of heights by area, 0 without any."""
+    order = np.argsort(heights)
+    share = np.cumsum(areas[order])
+    return float(heights[order][np.searchsorted(share, share[-1] / 2)]) if len(order) else 0.0
 
 
 def _ink(small: Gray) -> Gray:

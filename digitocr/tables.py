@@ -11,15 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.records import Box, Grid, Number, Rule, Table, around, corners_of
+from digitocr.spans import find_spans, one_number_each
 
 # Lengths are parts of the page's digit height, unless said otherwise.
 _REACH = 0.008  # of the page's longer side: rules meet when their ends are no farther apart
 # Parts of a table: rules this near each other are one (double lines, pieces of a broken one), cells
 # are no smaller than this, and lines between them meet this part of the lines across.
 _SAME, _LEAST_CELL, _CROSSES = 0.008, 0.012, 0.45
-# Where cells have the same size but for so much, as those of puzzles, an outer one that differs by
-# more than that is none: a frame, a heading's line or the page's edge stands beside the grid.
-_EVEN, _ODD = 0.15, 0.25
+# Where cells have the same size but for so much, and one side no more than so many times as long as
+# the other, as those of puzzles, an outer one that differs by more than that is none: a frame, a
+# heading's line or the page's edge stands beside the grid.
+_EVEN, _SQUARE, _ODD = 0.15, 1.4, 0.25
 _LEAST_EVEN = 4  # cells that say so
 # Where a line between such cells was not found, no more than this part of the digits in them, such
 # as rests of it read as 1, is as near to it as digits of one number are to each other.
@@ -39,18 +41,33 @@ _FLUSH, _MOST_FLUSH = 0.3, 0.75
 _MOST_LEADING = 5.0  # lines farther apart are not of one table
 
 _Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
+_Values = NDArray[np.float64]  # (N,)
 Meets = NDArray[np.bool_]  # (N, N)
 
 
-def find_grids(rules: Sequence[Rule], longer_side: int) -> list[Grid]:
+def find_grids(rules: Sequence[Rule], longer_side: int, bridged: Sequence[Rule] = ()) -> list[Grid]:
     """Return what may be ruled tables on a page, from the top.
 
     Args:
         rules: level and upright ones, in level pixels.
         longer_side: of the page, pixels.
+        bridged: lines over the gaps between some of them.
     """
-    grids = [_grid(group, _REACH * longer_side) for group in _meeting(rules, _REACH * longer_side)]
-    return sorted(filter(None, grids), key=lambda grid: (grid.rows[0], grid.columns[0]))
+    reach = _REACH * longer_side
+    grids = [_grid(group, reach) for group in _meeting([*rules, *bridged], reach)]
+    found = [with_spans(grid, rules) for grid in grids if grid]
+    return sorted(found, key=lambda grid: (grid.rows[0], grid.columns[0]))
+
+
+def with_spans(grid: Grid, rules: Sequence[Rule]) -> Grid:
+    """Return a grid with the cells that are one, of which puzzles have none.
+
+    Args:
+        grid: lines, level pixels.
+        rules: where they are inked.
+    """
+    puzzle = _are_square(np.diff(grid.rows), np.diff(grid.columns))
+    return grid if puzzle else replace(grid, spans=find_spans(grid, rules))
 
 
 def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
@@ -64,7 +81,8 @@ def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
         return []
     marks = corners_of(digits)
     height = float(np.median([box.height for box in digits]))
-    return [_completed(grid, marks, height) for grid in grids if _is_table(grid, marks, height)]
+    found = [_completed(grid, marks, height) for grid in grids if _is_table(grid, marks, height)]
+    return [replace(grid, spans=one_number_each(grid, marks, height)) for grid in found]
 
 
 def _meeting(rules: Sequence[Rule], reach: float) -> list[list[Rule]]:
@@ -103,7 +121,7 @@ def _grid(rules: Sequence[Rule], reach: float) -> Grid | None:
     while n_before != (n_before := len(level) + len(upright)):
         level = [line for line in level if _crosses(line, upright, meets)]
         upright = [line for line in upright if _crosses(line, level, meets)]
-    rows, columns = (_even(_places(rules, lines)) for lines in (level, upright))
+    rows, columns = _without_odd(_places(rules, level), _places(rules, upright))
     if len(rows) < 2 or len(columns) < 2 or (len(rows) == len(columns) == 2):
         return None
     return Grid(tuple(columns), tuple(rows))
@@ -132,9 +150,13 @@ def _lines(rules: Sequence[Rule], chosen: Sequence[int], across: int) -> list[li
 
 
 def _crosses(line: Sequence[int], others: Sequence[Sequence[int]], meets: Meets) -> bool:
-    """Tell whether a line meets as many lines across as those between cells do."""
-    met = sum(bool(meets[np.ix_(line, other)].any()) for other in others)
-    return met >= max(1.0, _CROSSES * len(others))
+    """Tell whether a line meets as many lines across as those between cells do, or the outer two.
+
+    Cells that are one have no lines in them to be met.
+    """
+    met = [bool(meets[np.ix_(line, other)].any()) for other in others]
+    sides = len(met) > 1 and met[0] and met[-1]
+    return sides or sum(met) >= max(1.0, _CROSSES * len(met))
 
 
 def _places(rules: Sequence[Rule], lines: Sequence[Sequence[int]]) -> list[float]:
@@ -149,15 +171,34 @@ def _places(rules: Sequence[Rule], lines: Sequence[Sequence[int]]) -> list[float
     return kept
 
 
-def _even(lines: list[float]) -> list[float]:
-    """Return lines without outer ones that do not belong to a grid of even cells."""
-    sizes = np.diff(lines)
+def _without_odd(rows: list[float], columns: list[float]) -> tuple[list[float], list[float]]:
+    """Return the lines of a grid of even, square cells without outer ones beside it."""
+    if not _are_square(np.diff(rows), np.diff(columns)):
+        return rows, columns
+    return _inner(rows), _inner(columns)
+
+
+def _are_square(heights: _Values, widths: _Values) -> bool:
+    """Tell whether cells are as those of puzzles: even, and about as high as wide."""
+    if not (_are_even(heights) and _are_even(widths)):
+        return False
+    sides = float(np.median(heights)), float(np.median(widths))
+    return max(sides) <= _SQUARE * min(sides)
+
+
+def _are_even(sizes: _Values) -> bool:
+    """Tell whether cells have the same size, but for outer ones."""
     usual = float(np.median(sizes)) if len(sizes) else 0.0
-    if np.count_nonzero(np.abs(sizes - usual) <= _EVEN * usual) < max(_LEAST_EVEN, len(sizes) - 2):
-        return lines
-    first = int(abs(sizes[0] - usual) > _ODD * usual)
-    last = int(abs(sizes[-1] - usual) > _ODD * usual)
-    return lines[first : len(lines) - last]
+    even = np.count_nonzero(np.abs(sizes - usual) <= _EVEN * usual)
+    return bool(even >= max(_LEAST_EVEN, len(sizes) - 2))
+
+
+def _inner(lines: list[float]) -> list[float]:
+    """Return lines without outer ones that are not a cell away from the next."""
+    sizes = np.diff(lines)
+    usual = float(np.median(sizes))
+    odd = np.abs(sizes - usual) > _ODD * usual
+    return lines[int(odd[0]) : len(lines) - int(odd[-1])]
 
 
 def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
@@ -183,10 +224,9 @@ def _completed(grid: Grid, marks: _Corners, height: float) -> Grid:
     inside = np.array([grid.cell(x, y) is not None for x, y in middles.tolist()])
     left, top, right, bottom = marks[inside].T
     room = _NEAR * height
-    return Grid(
-        _with_lost(grid.columns, left - room, right + room),
-        _with_lost(grid.rows, top - room, bottom + room),
-    )
+    columns = _with_lost(grid.columns, left - room, right + room)
+    rows = _with_lost(grid.rows, top - room, bottom + room)
+    return grid if (columns, rows) == (grid.columns, grid.rows) else Grid(columns, rows)
 
 
 def _with_lost(

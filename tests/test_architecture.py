@@ -17,13 +17,13 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 LAYERS = [
     {"records", "errors", "memory", "audit"},
     {"quads", "overlaps"},
-    {"frames", "headers", "pdf", "pageranges", "known", "stores"},
+    {"frames", "headers", "pdf", "pageranges", "known", "stores", "spans"},
     {"model", "crops", "rules", "words", "signs"},
     {"percent"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
         *("regroup", "forced"),
-        *("layout", "tables", "gridlines"),
+        *("layout", "tables", "gridlines", "faintlines"),
         *("writers", "draw"),
         *("align", "boxes", "fields", "missed"),
     },

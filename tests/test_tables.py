@@ -214,3 +214,53 @@ def test_header_words_that_look_like_digits_are_left_blank(run: Run, tmp_path: P
     run("scan", "sheet.png", "-o", "out")
     with (tmp_path / "out" / "sheet.png.table1.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [[""] * 4, *rows[1:]]
+
+
+def drawn_table(lines: np.ndarray, rows: list[list[str]]) -> np.ndarray:
+    """Return a page with lines and with numbers in cells of 200 x 80 pixels, from 100, 100 on."""
+    for row, texts in enumerate(rows):
+        for column, text in enumerate(texts):
+            place = (130 + 200 * column, 155 + 80 * row)
+            cv2.putText(lines, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1.3, 20, 3, cv2.LINE_AA)
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("light", "dash", "gap"), [(215, 80, 0), (60, 14, 9), (60, 90, 30), (205, 90, 30)]
+)
+def test_faint_and_broken_lines_are_whole_ones(
+    run: Run, tmp_path: Path, light: int, dash: int, gap: int
+) -> None:
+    rows = [[str(37 * (5 * r + c) + 10) for c in range(5)] for r in range(7)]
+    rows[2][1] = rows[4][3] = rows[6][0] = ""
+    page = np.full((900, 1300), 245, np.uint8)
+    level, upright = range(100, 661, 80), range(100, 1101, 200)
+    for axis, places, end in ((page, level, 1100), (page.T, upright, 660)):
+        for at in places:
+            for start in range(100, end, dash + gap):
+                axis[at : at + 3, start : min(end, start + dash)] = light
+    cv2.imwrite(str(tmp_path / "sheet.png"), drawn_table(page, rows))
+    run("scan", "sheet.png", "-o", "out")
+    with (tmp_path / "out" / "sheet.png.table1.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == rows
+
+
+def test_cells_over_several_columns_hold_their_number_in_the_first(
+    run: Run, tmp_path: Path
+) -> None:
+    rows = [["", "", "", ""], *([str(41 * (4 * r + c) + 12) for c in range(4)] for r in range(5))]
+    rows[5] = ["", "", "", "77"]
+    page = drawn_table(np.full((800, 1100), 250, np.uint8), rows)
+    for i in range(7):
+        cv2.line(page, (100, 100 + 80 * i), (900, 100 + 80 * i), 60, 3)
+    for i, (top, bottom) in enumerate([(0, 6), (1, 5), (0, 5), (1, 6), (0, 6)]):
+        x = 100 + 200 * i
+        cv2.line(page, (x, 100 + 80 * top), (x, 100 + 80 * bottom), 60, 3)
+    for text, place in (("2019", (250, 155)), ("2020", (650, 155)), ("845", (360, 555))):
+        cv2.putText(page, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1.3, 20, 3, cv2.LINE_AA)
+    cv2.imwrite(str(tmp_path / "sheet.png"), page)
+    run("scan", "sheet.png", "-o", "out")
+    rows[0] = ["2019", "", "2020", ""]
+    rows[5] = ["845", "", "", "77"]
+    with (tmp_path / "out" / "sheet.png.table1.csv").open(newline="") as file:
+        assert list(csv.reader(file)) == rows
