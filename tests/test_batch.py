@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -135,6 +137,19 @@ def test_memory_that_runs_out_where_nobody_can_say_so_costs_its_file(tmp_path: P
     done, text = outcome(future, Source("a.png", tmp_path / "a.png"), job)
     assert (done.file, text) == ("a.png", "")
     assert done.error == "takes more memory than there is, or than 6000 MB"
+
+
+def test_only_on_other_machines_are_results_made_safe_one_by_one(
+    samples: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    safe: list[int] = []
+    monkeypatch.setattr(os, "fsync", safe.append)
+    job = work.job(Settings(), load_model("digits"), Output(tmp_path, ("csv", "json")))
+    for elsewhere, n_files in ((False, 0), (True, 2)):
+        done, _ = work.read(
+            Source("digit.png", samples / "digit.png"), replace(job, elsewhere=elsewhere)
+        )
+        assert (len(safe), len(done.written)) == (n_files, 2)
 
 
 def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:

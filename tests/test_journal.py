@@ -70,6 +70,27 @@ def test_it_is_read_while_it_is_written(tmp_path: Path) -> None:
     new.close()
 
 
+def test_results_and_their_names_are_safe_before_their_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.csv").write_text("1")
+    new, synced = Journal(tmp_path, ["in/a"]), list[tuple[str, int]]()
+
+    def sync(path: Path, flags: int) -> None:
+        del flags
+        synced.append((path.name, (tmp_path / journal.NAME).stat().st_size))
+
+    monkeypatch.setattr(journal, "_sync", sync)
+    new.add(Done("in/a", STAMP, written={"in/a.csv": 1, "in/gone.json": 2}))
+    new.flush()
+    names = [name for name, size in synced if size == 0]
+    assert {"a.csv", "gone.json"} == {*names[:2]}
+    assert {"in", tmp_path.name} == {*names[2:]}
+    assert new["in/a"] is not None
+    new.close()
+
+
 def test_lines_do_not_wait_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Journal, "pause", 0.0)
     new = Journal(tmp_path, ["a.png"])
