@@ -46,12 +46,13 @@ def run_command(
     stdin: bytes | None = None,
     before: Sequence[str] = (),
     env: Mapping[str, str] | None = None,
+    timeout: float = 120,
 ) -> subprocess.CompletedProcess[str]:
     """Run `digitocr`, after the words of another command, as a user does."""
     command = [*before, *COMMAND, *map(str, arguments)]
     source: dict[str, Any] = {"stdin": subprocess.DEVNULL} if stdin is None else {"input": stdin}
     source["env"] = {**os.environ, **(env or {})}
-    done = subprocess.run(command, cwd=cwd, capture_output=True, timeout=120, **source)
+    done = subprocess.run(command, cwd=cwd, capture_output=True, timeout=timeout, **source)
     out, err = (stream.decode("utf-8", "surrogateescape") for stream in (done.stdout, done.stderr))
     return subprocess.CompletedProcess(command, done.returncode, out, err)
 
