@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from digitocr import __version__
+from digitocr.course import Course, accuracy, answers_wanted, ctc_loss
 from digitocr.crops import normalise
 from digitocr.dataset import Digits
 from digitocr.distort import distorted
@@ -30,7 +31,7 @@ from digitocr.records import Settings
 from digitocr.replay import Replay
 from digitocr.scan import read_marks
 from digitocr.segment import Marks
-from digitocr.train import Course, accuracy, answers_wanted, as_model, ctc_loss
+from digitocr.train import as_model
 from digitocr.writing import Symbols, scanned, symbols
 
 ROUNDS = 20

@@ -48,6 +48,11 @@ class Recipe:
     teacher: float = 0.0
     teacher_rate: float = 0.004
     taught: float = 0.0  # the part of the first's answers wanted that the teacher gives
+    # The same of a specialist for MNIST's digits and of the last epochs, in which the first network
+    # learns these from it; and how much of the way that these lead its weights go.
+    specialist: float = 0.0
+    polish: float = 0.0
+    polished: float = 0.0
     lines: float = 0.0  # written for the strip reader, for each crop that the first is shown
 
 
@@ -63,10 +68,13 @@ SCAN = Recipe(
     one_cycle=True,
     average=0.9995,
     cuts=0.4,
-    forms=0.16,
+    forms=0.2,
     echo=3,
     teacher=0.11,
     taught=0.9,
+    specialist=0.093,
+    polish=0.1,
+    polished=0.3,
     lines=0.036,
 )
 
@@ -100,6 +108,7 @@ class Material:
     """What networks are trained on and measured with."""
 
     training: Digits  # shown in every epoch, with marks that are no digit
+    mnist: Digits  # of these, MNIST's
     held_out: Digits  # of MNIST
     hands: Digits  # of fonts that are not trained on; may be empty
     shown: Symbols  # that lines are written with, to train on
@@ -142,6 +151,7 @@ def material(
     facts = [addition.facts for addition in [*additions, *fonts]]
     return Material(
         training=joined(*parts),
+        mnist=training,
         held_out=held_out,
         hands=joined(held_out[:0], *(font.digits for font in unseen)),
         shown=symbols(evened([training, forms, *added]), _fonts(shown)),

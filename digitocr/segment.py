@@ -39,6 +39,9 @@ _LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of rul
 # Low marks thinner than this, or than this part of the page's strokes where these are finer, are
 # what is left of rules and of the paper's pattern; others may be pieces of finely drawn digits.
 _HAIR, _HAIR_PENS = 0.05, 0.5
+_UPRIGHT = (
+    0.035  # of its height: what is no wider is a side of a box, finer and straighter than a 1
+)
 _WHOLE = 0.75  # lower: perhaps a piece of a broken digit
 # Marks may be pieces of one digit when they are no farther apart than this, across and down,
 _ASIDE, _APART = 0.2, 0.3
@@ -277,7 +280,7 @@ def _may_be_ink_of_digits(box: Box, mask: Mask, height: float) -> bool:
     return (
         max(box.width, box.height) > _SPECK * height
         and box.height <= _MOST_HEIGHT * height
-        and box.width <= _MOST_WIDTH * height
+        and _UPRIGHT * box.height < box.width <= _MOST_WIDTH * height
         and (box.width > _HAIR_PX or box.height < _HAIR_ASPECT * box.width or not large)
         and not (box.height <= _LOW * height and box.width > _LOW_WIDTH * height)
         and not _leaves_page(box, mask, height)

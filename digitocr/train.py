@@ -1,4 +1,4 @@
-"""Train the networks that scanning uses. Read top to bottom: steps, losses, the run, its card."""
+"""Train the networks that scanning uses. Read top to bottom: the run, its networks, its card."""
 
 from __future__ import annotations
 
@@ -6,187 +6,61 @@ import copy
 import math
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any, Generic, TypeAlias, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import nn
 
 from digitocr import __version__, draw
 from digitocr.calibration import confusion_matrix
+from digitocr.course import (
+    CHUNK,
+    STRIP_BATCH,
+    Course,
+    Shown,
+    Teacher,
+    Trained,
+    accuracy,
+    answers_wanted,
+    crop_epoch,
+    n_read,
+    strip_epoch,
+)
 from digitocr.crops import normalise
-from digitocr.dataset import NO_DIGIT, Digits
+from digitocr.dataset import NO_DIGIT, Digits, joined
 from digitocr.distort import distorted_epochs
 from digitocr.errors import WrongUsage
 from digitocr.fitting import calibrated
-from digitocr.lines import ShownLine, StripBatch, batches, written_chunks
-from digitocr.model import CLASSES, Model, Weights, logits, strip_reader
-from digitocr.networks import HIDDEN, Network, StripNetwork, TeacherNetwork
+from digitocr.lines import ShownLine, batches, written_chunks
+from digitocr.model import Model, Weights, logits, strip_reader
+from digitocr.networks import (
+    HIDDEN,
+    Network,
+    SpecialistNetwork,
+    StripNetwork,
+    TeacherNetwork,
+)
 from digitocr.recipes import Material, Recipe
 from digitocr.records import Answers, Crops, Labels, ModelId
 
-_CHUNK = 2000  # crops answered at a time
 _LINES_HELD_OUT = 2000  # at the most, written with held-out symbols, to see how the reader does
-_STRIP_BATCH, _STRIP_RATE, _STEEPEST = 64, 0.003, 10.0  # the last: of its gradient, at the most
+_STRIP_RATE, _STEEPEST = 0.003, 10.0  # the last: of its gradient, at the most
+# MNIST's digits are shown so often more while a specialist tells what they are, and are told apart
+# from others by labels so much higher. Tuned as the Experiments of tests/bench/README.md say.
+_MORE_MNIST, _OF_MNIST = 2, 100
+_SPECIALIST_RATE, _SPECIALIST_BATCH, _POLISH_RATE, _SOFTENED = 0.003, 128, 0.0005, 2.0
 _LINES_SHOWN = 4096  # between two reports
-
-
-@dataclass(frozen=True, slots=True)
-class Teacher:
-    """A trained network that another one learns from (Hinton et al. 2015)."""
-
-    network: nn.Module
-    share: float  # of the answers wanted, 0..1
-
-    @torch.no_grad()
-    def chances(self, crops: torch.Tensor) -> torch.Tensor:
-        """Return what it says of (N, 784) crops, (N, 10), rows summing to 1."""
-        return torch.cat([F.softmax(self.network(some), 1) for some in crops.split(_CHUNK)])
-
-
-def answers_wanted(labels: torch.Tensor) -> torch.Tensor:
-    """Return (B, 10) chances: all for the label, or the same for each where there is no digit."""
-    wanted = F.one_hot(labels.clamp(min=0), 10).float()
-    wanted[labels == NO_DIGIT] = 0.1
-    return wanted
-
-
-# (N, 784) crops, (N,) labels and (N, 10) wanted answers.
-Shown: TypeAlias = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-Trained = TypeVar("Trained", bound=nn.Module)
-
-
-class Course(Generic[Trained]):
-    """One network and what moves its weights."""
-
-    def __init__(
-        self,
-        network: Trained,
-        learning_rate: float,
-        cycle: int = 0,
-        average: float = 0.0,
-        steepest: float = math.inf,
-    ) -> None:
-        """Set out to train a network.
-
-        Args:
-            network: on the device where it is trained.
-            learning_rate: Adam's.
-            cycle: the steps over which the rate rises to this and falls to nothing; 0 keeps it.
-            average: the part of the average weights that stays at each step; 0 averages nothing.
-            steepest: longer gradients are shortened to this.
-        """
-        self.network = network
-        self.kept = copy.deepcopy(network) if average else network
-        self.adam = torch.optim.Adam(network.parameters(), learning_rate, fused=True)
-        self.schedule = (
-            torch.optim.lr_scheduler.OneCycleLR(
-                self.adam, learning_rate, total_steps=max(cycle, 11), pct_start=0.1
-            )
-            if cycle
-            else None
-        )
-        self.average = average
-        self.steepest = steepest
-        self.steps = 0
-
-    def step(self, loss: torch.Tensor) -> None:
-        """Move the weights so that a loss becomes less."""
-        self.adam.zero_grad(set_to_none=True)
-        loss.backward()
-        if self.steepest < math.inf:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.steepest)
-        self.adam.step()
-        if self.schedule:
-            self.schedule.step()
-        self._average()
-
-    def _average(self) -> None:
-        """Move the averaged weights towards the network's.
-
-        Fast at first, so that short runs are not held back by the weights they began with.
-        """
-        self.steps += 1
-        if self.average:
-            stays = min(self.average, self.steps / (self.steps + 10))
-            pairs = zip(self.kept.parameters(), self.network.parameters(), strict=True)
-            with torch.no_grad():
-                for mean, new in pairs:
-                    mean.lerp_(new, 1 - stays)
-
-
-def crop_epoch(course: Course[Trained], shown: Shown, size: int) -> tuple[float, float]:
-    """Train on N crops once, in a new order, `size` at a step.
-
-    Returns:
-        The mean loss, and the share, 0..1, of digits that was answered right meanwhile.
-    """
-    crops, labels, wanted = shown
-    losses, right = torch.zeros((), device=crops.device), torch.zeros((), device=crops.device)
-    for batch in torch.randperm(len(labels), device=crops.device).split(size):
-        answers = course.network(crops[batch])  # (B, 10)
-        loss = F.cross_entropy(answers, wanted[batch])
-        course.step(loss)
-        losses += loss.detach() * len(batch)
-        right += (answers.detach().argmax(1) == labels[batch]).sum()
-    known = (labels != NO_DIGIT).sum()
-    return float(losses / len(crops)), float(right / known)
-
-
-def strip_epoch(
-    course: Course[StripNetwork], lines: Sequence[ShownLine], rng: np.random.Generator
-) -> tuple[float, float]:
-    """Train on some written lines once.
-
-    Returns:
-        The mean loss, and the share, 0..1, of lines that was read right meanwhile.
-    """
-    losses, right = 0.0, 0
-    device = next(course.network.parameters()).device
-    for batch in batches(lines, _STRIP_BATCH, rng):
-        answers = course.network(torch.from_numpy(batch.strips).to(device))  # (B, 11, T)
-        loss = ctc_loss(answers, batch)
-        course.step(loss)
-        losses += float(loss.detach()) * len(batch.lengths)
-        right += _n_read(answers.detach(), batch)
-    return losses / len(lines), right / len(lines)
-
-
-def ctc_loss(answers: torch.Tensor, batch: StripBatch) -> torch.Tensor:
-    """Return the mean of how unlikely the digits of B lines are, given (B, 11, T) answers."""
-    lengths = torch.full((len(batch.lengths),), answers.shape[2])
-    loss = F.ctc_loss(
-        answers.permute(2, 0, 1).log_softmax(2),
-        torch.from_numpy(batch.digits).to(answers.device),
-        lengths,
-        torch.from_numpy(batch.lengths),
-        blank=CLASSES,
-        zero_infinity=True,
-        reduction="none",
-    )
-    return loss.mean()
-
-
-def _n_read(answers: torch.Tensor, batch: StripBatch) -> int:
-    """Return of how many lines the likeliest path, (B, 11, T) answers, gives just the digits."""
-    paths = answers.argmax(1).cpu().numpy()
-    ends = np.cumsum(batch.lengths)
-    right = 0
-    for path, end, length in zip(paths, ends, batch.lengths, strict=True):
-        starts = path[np.flatnonzero(np.diff(path, prepend=CLASSES))]
-        right += int(np.array_equal(starts[starts != CLASSES], batch.digits[end - length : end]))
-    return right
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """How training stands after an epoch."""
 
-    network: str  # "teacher", "first network" or "strip reader"
+    network: str  # "teacher", "first network", "specialist", "polish" or "strip reader"
     number: int  # from 1
     epochs: int
     loss: float  # mean over the epoch's batches
@@ -226,21 +100,28 @@ class Training:
 
         The teacher comes first, the strip reader last.
         """
-        recipe, teacher = self.recipe, None
+        recipe, digits, teacher = self.recipe, self.material.training, None
         if recipe.teacher:
-            epochs = max(1, round(recipe.teacher * recipe.epochs))
+            epochs = self._part(recipe.teacher)
             course = self._course(TeacherNetwork(), recipe.teacher_rate, epochs)
-            yield from self._learn("teacher", course, epochs, None)
+            yield from self._learn("teacher", course, epochs, self._data(digits, epochs))
             teacher = Teacher(course.kept, recipe.taught)
-        best = -1.0
-        learner = self._course(Network(), recipe.learning_rate, recipe.epochs)
-        for epoch in self._learn("first network", learner, recipe.epochs, teacher):
-            if epoch.accuracy >= best or (epoch.number == recipe.epochs and recipe.keep_last):
+        best, epochs = -1.0, recipe.epochs
+        learner = self._course(Network(), recipe.learning_rate, epochs)
+        data = self._data(digits, epochs, teacher)
+        for epoch in self._learn("first network", learner, epochs, data):
+            if epoch.accuracy >= best or (epoch.number == epochs and recipe.keep_last):
                 best, self.weights = epoch.accuracy, learner.kept.exported()
             yield epoch
+        if recipe.polish:
+            yield from self._polish(learner.kept, teacher)
         if recipe.lines:
             yield from self._learn_strips()
         self.finished = True
+
+    def _part(self, share: float) -> int:
+        """Return how many epochs are a share of the first network's."""
+        return max(1, round(share * self.recipe.epochs))
 
     def _course(self, network: Trained, rate: float, epochs: int) -> Course[Trained]:
         """Return the course of a network over some epochs."""
@@ -250,15 +131,48 @@ class Training:
         return Course(network.to(self.device), rate, cycle, recipe.average)
 
     def _learn(
-        self, name: str, course: Course[Trained], epochs: int, teacher: Teacher | None
+        self,
+        name: str,
+        course: Course[Trained],
+        epochs: int,
+        data: Iterator[Shown],
+        size: int | None = None,
     ) -> Iterator[Epoch]:
-        """Train a network on crops."""
+        """Train a network on crops, `size` at a step, or as many as the recipe says."""
         start, labels = time.perf_counter(), self.material.held_out.labels
-        echo = self.recipe.echo if teacher else 1
-        for number, shown in enumerate(self._data(epochs, echo, teacher), 1):
-            loss, right = crop_epoch(course, shown, self.recipe.batch_size)
+        for number, shown in enumerate(data, 1):
+            course.network.train()
+            loss, right = crop_epoch(course, shown, size or self.recipe.batch_size)
+            course.network.eval()
             score = accuracy(self._answers(course.kept, self.unseen), labels)
             yield Epoch(name, number, epochs, loss, right, score, time.perf_counter() - start)
+
+    def _polish(self, before: Network, teacher: Teacher | None) -> Iterator[Epoch]:
+        """Go on training the first network, while a specialist tells what MNIST's digits are.
+
+        Its weights are then moved a part of the way only: all of it would make it too sure of
+        these (Wortsman et al. 2022, "Robust fine-tuning").
+        """
+        recipe, own = self.recipe, self.material.mnist
+        epochs = self._part(recipe.specialist)
+        steps = math.ceil(len(own) / _SPECIALIST_BATCH) * epochs
+        course = Course(SpecialistNetwork().to(self.device), _SPECIALIST_RATE, steps)
+        data = self._data(own, epochs)
+        yield from self._learn("specialist", course, epochs, data, _SPECIALIST_BATCH)
+        specialist = Teacher(course.kept, 1.0, _SOFTENED)
+        told_apart = replace(own, labels=own.labels + _OF_MNIST)
+        digits = joined(self.material.training, *[told_apart] * _MORE_MNIST)
+        epochs = self._part(recipe.polish)
+        steps = math.ceil(len(digits) / recipe.batch_size) * epochs
+        learner = Course(copy.deepcopy(before), _POLISH_RATE, steps, recipe.average)
+        data = self._data(digits, epochs, teacher, specialist)
+        for epoch in self._learn("polish", learner, epochs, data):
+            pairs = before.exported(), learner.kept.exported()
+            self.weights = {
+                key: old + np.float32(recipe.polished) * (pairs[1][key] - old)
+                for key, old in pairs[0].items()
+            }
+            yield epoch
 
     def _learn_strips(self) -> Iterator[Epoch]:
         """Train the strip reader on written lines, new ones in every epoch."""
@@ -268,7 +182,7 @@ class Training:
         size = min(shown, _LINES_SHOWN)
         epochs = math.ceil(shown / size)
         network = StripNetwork().to(self.device)
-        steps = epochs * math.ceil(size / _STRIP_BATCH)
+        steps = epochs * math.ceil(size / STRIP_BATCH)
         course = Course(network, _STRIP_RATE, steps, recipe.average, _STEEPEST)
         start, n_held_out = time.perf_counter(), min(_LINES_HELD_OUT, size)
         held_out = next(written_chunks(found.unseen, n_held_out, 1, [recipe.seed, 1]))
@@ -286,47 +200,60 @@ class Training:
     def _lines_read(self, network: nn.Module, lines: Sequence[ShownLine]) -> float:
         """Return the share, 0..1, of lines that are read right."""
         right = 0
-        for batch in batches(lines, _STRIP_BATCH):
-            right += _n_read(network(torch.from_numpy(batch.strips).to(self.device)), batch)
+        for batch in batches(lines, STRIP_BATCH):
+            right += n_read(network(torch.from_numpy(batch.strips).to(self.device)), batch)
         return right / len(lines)
 
     @torch.no_grad()
     def _answers(self, network: nn.Module, crops: Crops) -> Answers:
         """Return a network's logits, (N, 10), of (N, 28, 28) crops."""
         flat = self._tensor(crops.reshape(-1, 784))
-        return np.asarray(torch.cat([network(some).cpu() for some in flat.split(_CHUNK)]))
+        return np.asarray(torch.cat([network(some).cpu() for some in flat.split(CHUNK)]))
 
     def crops_of(self, digits: Digits) -> Crops:
         """Return digits as the network is shown them when it is measured, (N, 28, 28)."""
         if self.recipe.distort:
-            parts = range(0, len(digits), _CHUNK)
-            return np.concatenate([normalise(list(digits.images[i : i + _CHUNK])) for i in parts])
+            parts = range(0, len(digits), CHUNK)
+            return np.concatenate([normalise(list(digits.images[i : i + CHUNK])) for i in parts])
         return digits.images.astype(np.float32) / np.float32(255)
 
-    def _data(self, epochs: int, echo: int, teacher: Teacher | None) -> Iterator[Shown]:
-        """Yield each epoch's (N, 784) crops, (N,) labels and (N, 10) wanted answers."""
-        training = self.material.training
+    def _data(
+        self,
+        digits: Digits,
+        epochs: int,
+        teacher: Teacher | None = None,
+        specialist: Teacher | None = None,
+    ) -> Iterator[Shown]:
+        """Yield what is shown of N digits in each epoch; taught ones are shown some times each."""
         if not self.recipe.distort:
-            crops = self._tensor(self.crops_of(training).reshape(-1, 784))
-            labels = self._tensor(training.labels)
-            yield from [(crops, labels, answers_wanted(labels))] * epochs
+            crops = self._tensor(self.crops_of(digits).reshape(-1, 784))
+            yield from [_shown(crops, self._tensor(digits.labels), None, None)] * epochs
             return
+        echo = self.recipe.echo if teacher else 1
         for first, made in enumerate(
-            distorted_epochs(training, math.ceil(epochs / echo), self.recipe.seed)
+            distorted_epochs(digits, math.ceil(epochs / echo), self.recipe.seed)
         ):
             crops, labels = (self._tensor(part) for part in (made[0].reshape(-1, 784), made[1]))
-            wanted = answers_wanted(labels)
-            if teacher is not None:
-                wanted = wanted.lerp(teacher.chances(crops), teacher.share)
-            yield from [(crops, labels, wanted)] * min(echo, epochs - first * echo)
+            shown = _shown(crops, labels, teacher, specialist)
+            yield from [shown] * min(echo, epochs - first * echo)
 
     def _tensor(self, array: Crops | Labels) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
 
 
-def accuracy(found: Answers, labels: Labels) -> float:
-    """Return the share, 0..1, of (N, 10) logits that are highest at the label."""
-    return float((found.argmax(axis=1) == labels).mean())
+def _shown(
+    crops: torch.Tensor, labels: torch.Tensor, teacher: Teacher | None, specialist: Teacher | None
+) -> Shown:
+    """Return crops and what teachers say of them: of MNIST's own, told apart, the specialist."""
+    own = labels >= _OF_MNIST
+    labels = torch.where(own, labels - _OF_MNIST, labels)
+    wanted, temperatures = answers_wanted(labels), torch.ones(len(labels), device=labels.device)
+    if teacher is not None:
+        wanted = wanted.lerp(teacher.chances(crops), teacher.share)
+    if specialist is not None:
+        wanted[own] = specialist.chances(crops[own])
+        temperatures[own] = specialist.temperature
+    return crops, labels, wanted, temperatures
 
 
 def as_model(weights: dict[str, Weights], card: dict[str, Any] | None = None) -> Model:

@@ -46,6 +46,7 @@ _POINTS, _MARK_BEFORE, _MARK_AFTER, _SIGN_AFTER = 0.4, 0.09, 0.09, 0.22
 _WORD_BESIDE, _SPACE = 0.35, (0.25, 0.8)  # of those marks: words, so far off
 # Lines without digits are words, blots and strokes, or else a few marks of any size.
 _WORDS, _SCRAWLS, _WORD_LENGTH = 0.62, 0.15, (1, 10)
+_CUT_OFF, _MOST_CUT_OFF = 0.08, 0.4  # by the edge of a picture; so much of the height
 _UNDERLINE, _OVERLINE, _SPECKS, _HAIRS, _ERASED = 0.2, 0.06, 0.3, 0.05, 0.12
 _TURN = np.radians(2.2)  # deviation
 _BEND = 0.05  # at most, deviation of a grid of displacements
@@ -131,6 +132,8 @@ def write_line(given: Symbols, rng: np.random.Generator, plain: bool = False) ->
             hand = replace(hand, gap=usual, loops=False, joins=0.0, drift=0.0)
         sheet = _Sheet(hand, len(digits), rng)
         (_write_digits if plain else _write)(sheet, given, digits)
+        if not plain and rng.random() < _CUT_OFF:
+            sheet.cut_off()
         extent = sheet.extent(len(digits) > 0)
         if extent is not None:
             if not plain:
@@ -297,6 +300,14 @@ class _Sheet:
 
     def _draw(self, points: NDArray[np.float64], width: int) -> None:
         cv2.polylines(self.canvas, [np.round(points).astype(np.int32)], False, 255, width)
+
+    def cut_off(self) -> None:
+        """Cut the foot or the top of all ink off, as where a picture ends."""
+        part = self.rng.uniform(0, _MOST_CUT_OFF) * _HEIGHT
+        if self.rng.random() < 0.5:
+            self.canvas[round(self.baseline - part) :] = 0
+        else:
+            self.canvas[: round(self.baseline - _HEIGHT + part)] = 0
 
     def rule(self, y: float, first: float, last: float, width: int) -> None:
         """Draw a line that is nearly level."""

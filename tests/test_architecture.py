@@ -40,6 +40,7 @@ LAYERS = [
     {"watch"},
     {"touching", "evaluate", "strokes", "writing", "networks"},
     {"recipes", "lines", "replay", "lessons"},
+    {"course"},
     {"fitting"},  # scans lines written with held-out digits, to calibrate
     {"train", "review"},
     {"learn"},
