@@ -92,7 +92,9 @@ def learned(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     say(f"first network: {rounds * _STEPS} steps")
-    weights = _crops_learned(model, digits_of(lessons), known.digits, rounds, rng)
+    weights, own = model.arrays, digits_of(lessons)
+    if len(own):
+        weights |= _crops_learned(model, own, known.digits, rounds, rng)
     if model.strip_reader:
         say(f"strip reader: {rounds * _STRIP_STEPS} steps")
         weights |= _strips_learned(model.strip_reader, lessons, known.symbols, rounds, rng)
