@@ -30,13 +30,13 @@ class _Way:
     spilled: bool  # a tall piece is none of the digits
 
 
-def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> list[int] | None:
+def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> list[int | None] | None:
     """Return which candidate each digit of a number is, left to right.
 
     The likeliest way through the runs' lattices that gives just these digits (Rabiner 1989,
-    section III-B, with the text known). None where there is no such way, where a mark as high as a
-    digit would be left over, or where digits are cut apart that the network hardly knows, so that
-    the cut may be wrong.
+    section III-B, with the text known). A digit that was cut off from other ink is None where the
+    network hardly knows it, as the cut may be wrong. Instead of all comes None where there is no
+    such way, or where a mark as high as a digit would be left over.
 
     Args:
         candidates: of the number's runs of ink, run by run, left to right.
@@ -46,10 +46,10 @@ def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> list[
     way = _likeliest(candidates, scores, text)
     if way is None or way.spilled:
         return None
-    for place, digit in zip(way.digits, text, strict=True):
-        if candidates[place].severed and scores[place, int(digit)] < _KNOWN:
-            return None
-    return list(way.digits)
+    return [
+        None if candidates[place].severed and scores[place, int(digit)] < _KNOWN else place
+        for place, digit in zip(way.digits, text, strict=True)
+    ]
 
 
 def _likeliest(candidates: Sequence[Candidate], scores: Scores, text: str) -> _Way | None:

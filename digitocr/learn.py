@@ -37,12 +37,12 @@ from digitocr.writing import Symbols, scanned, symbols
 ROUNDS = 20
 # They were chosen on digits of one half of three sets, to read those of the other half and MNIST's
 # test (tests/bench/README.md, "Experiments").
-_STEPS, _OWN, _KEPT, _RATE = 8, 64, 128, 0.0005  # a round; digits shown at a step, new and known
+_STEPS, _OWN, _KEPT, _RATE = 16, 64, 128, 0.001  # a round; digits shown at a step, new and known
 _STRIP_STEPS, _STRIP_OWN, _STRIP_WRITTEN, _STRIP_KEPT, _STRIP_RATE = 6, 24, 8, 32, 0.0005
 _STEEPEST = 10.0  # of the strip reader's gradient
 _AVERAGE = 0.97  # the part of the average weights that stays at each step
 # How much a digit that is known counts for a new one, and a column that is known for a new line.
-_HOLD, _HOLD_COLUMNS = 10.0, 10.0
+_HOLD, _HOLD_COLUMNS = 12.0, 10.0
 _HELD_OUT = 6  # one in so many numbers is not learned from, but read before and after
 
 
@@ -93,7 +93,9 @@ def learned(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     say(f"first network: {rounds * _STEPS} steps")
-    weights = _crops_learned(model, digits_of(lessons), known.digits, rounds, rng)
+    weights, own = model.arrays, digits_of(lessons)
+    if len(own):
+        weights |= _crops_learned(model, own, known.digits, rounds, rng)
     if model.strip_reader:
         say(f"strip reader: {rounds * _STRIP_STEPS} steps")
         weights |= _strips_learned(model.strip_reader, lessons, known.symbols, rounds, rng)

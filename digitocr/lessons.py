@@ -14,7 +14,7 @@ import numpy as np
 
 from digitocr.additions import boxed
 from digitocr.corrections import NAME, Correction, Corrections
-from digitocr.crops import normalise
+from digitocr.crops import SIDE, normalise
 from digitocr.dataset import NO_DIGIT, Digits, joined
 from digitocr.errors import DataMissing, InputUnreadable
 from digitocr.forced import aligned
@@ -36,7 +36,9 @@ class Lesson:
 
     text: str  # its digits; "" for no number
     runs: tuple[Run, ...]  # its ink, left to right
-    digits: Digits  # the same cut apart, with labels; marks that are none where there is no number
+    # The same cut apart, with labels, as far as the cuts are sure; marks that are none where there
+    # is no number.
+    digits: Digits
 
     @property
     def mask(self) -> Mask:
@@ -179,8 +181,9 @@ def _number(runs: Sequence[Run], text: str, model: Model) -> Lesson | None:
     places = aligned(candidates, says, text) if candidates else None
     if places is None:
         return None
-    found = [candidates[i] for i in places]
-    return Lesson(text, tuple(runs), _labelled(found, list(map(int, text))))
+    cut = [(i, int(digit)) for i, digit in zip(places, text, strict=True) if i is not None]
+    marks = [candidates[i] for i, _ in cut]
+    return Lesson(text, tuple(runs), _labelled(marks, [digit for _, digit in cut]))
 
 
 def _no_number(runs: Sequence[Run]) -> Lesson | None:
@@ -190,7 +193,8 @@ def _no_number(runs: Sequence[Run]) -> Lesson | None:
 
 
 def _labelled(marks: Sequence[Candidate], labels: list[int]) -> Digits:
-    return Digits(np.stack([boxed(one.ink) for one in marks]), np.array(labels, np.int64))
+    images = [boxed(one.ink) for one in marks]
+    return Digits(np.array(images, np.uint8).reshape(-1, SIDE, SIDE), np.array(labels, np.int64))
 
 
 def digits_of(lessons: Sequence[Lesson]) -> Digits:

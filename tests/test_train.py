@@ -81,12 +81,14 @@ def test_the_scan_recipe_learns_to_read(run: Run, mnist: Path, tmp_path: Path) -
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("teacher, epoch ") == 1
     assert done.stderr.count("first network, epoch ") == 12
+    assert done.stderr.count("specialist, epoch ") == 1
+    assert done.stderr.count("polish, epoch ") == 1
     assert done.stderr.count("strip reader, epoch ") == 1
     model = load_model(tmp_path / "m.safetensors")
     assert model.w1.shape == (784, 512)
     assert model.strip_reader is not None
     assert model.card["accuracy_mnist_test"] > 0.9
-    forms, cuts = 210, 634  # drawn, and cut out of touching digits
+    forms, cuts = 287, 665  # drawn, and cut out of touching digits
     assert model.card["digits"] == {"training": 2 * 1375 + forms + cuts, "held_out": 125}
     assert model.card["no_digits"] == cuts
     assert model.card["added"] == []

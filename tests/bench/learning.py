@@ -1,6 +1,7 @@
 """Measure what it brings to correct half of a pile: errors in the other half, before and after.
 
-    python tests/bench/learning.py [--only pencil,newspaper,cheques] [--without-mnist] [--keep DIR]
+    python tests/bench/learning.py [--only pencil,newspaper,cheques,weather] [--without-mnist]
+                                   [--keep FOLDER]
 
 Each set's pages are halved, every second one. Both halves are scanned; all numbers of the first are
 checked against the truth, as a person would: accepted, retyped, "no number here", and what was
@@ -10,6 +11,7 @@ again. No weights are kept: these sets are for measuring only.
 pencil     sudoku_photos, those filled in with one pencil (val_*); errors are of filled cells
 newspaper  sudoku_newspaper, print out of focus; the same
 cheques    cheque_amounts, many hands; errors are of digits (edit distance)
+weather    weather_tables, print of 1898; errors are of values, their points too
 
 With --without-mnist none of MNIST is shown again, as where it is not at hand; MNIST's test is
 measured all the same, of the first network. Needs ../shared.
@@ -25,6 +27,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +49,7 @@ SETS = {
     "pencil": ("sudoku_photos", "val_"),
     "newspaper": ("sudoku_newspaper", ""),
     "cheques": ("cheque_amounts", ""),
+    "weather": ("weather_tables", ""),
 }
 NOT_SCORED = 10  # in a grid's truth
 CELL = 0.42  # of a cell, from its middle: the box that a person draws around what was missed
@@ -75,7 +79,7 @@ def half(name: str, which: int, work: Path) -> Half:
         writer.writeheader()
         writer.writerows(rows)
     for row in rows:
-        if row["truth"].endswith(".txt"):
+        if row["truth"].endswith((".txt", ".csv")):
             shutil.copy(pages / row["truth"], truth)
     return Half([pages / row["file"] for row in rows], truth)
 
@@ -96,6 +100,9 @@ def decisions(pages: Half, results: Path) -> Iterator[tuple[str, int, Decision]]
                 lines = (pages.truth / truth).read_text().splitlines()
                 grid = [list(map(int, line.split())) for line in lines if line.strip()]
                 found = of_grid(page, grid)
+            elif truth.endswith(".csv"):
+                with (pages.truth / truth).open(newline="") as table:
+                    found = of_table(page, [row[1:] for row in csv.reader(table)][1:])
             else:
                 found = of_amount(page, score.digits(truth))
             yield from ((name, page["page"], one) for one in found)
@@ -136,6 +143,27 @@ def drawn(to_page: np.ndarray, i: int, j: int) -> Box:
     return Box(max(0, x), max(0, y), max(1, right - x), max(1, bottom - y))
 
 
+def of_table(page: Entry, rows: list[list[str]]) -> Iterator[Decision]:
+    """Yield what a person decides about a table, a row of values with the line most like it.
+
+    Values that are split or joined there are left as they are.
+    """
+    lines: dict[int, list[Entry]] = {}
+    for number in page["numbers"]:
+        lines.setdefault(number["line"], []).append(number)
+    for row in rows:
+        there = [value.strip() for value in row if value.strip()]
+        ways = [
+            SequenceMatcher(None, [one["text"] for one in line], there, autojunk=False)
+            for line in lines.values()
+        ]
+        best, line = max(zip(ways, lines.values(), strict=True), key=lambda pair: pair[0].ratio())
+        for kind, first, last, start, end in best.get_opcodes():
+            if kind == "equal" or (kind == "replace" and last - first == end - start):
+                for one, value in zip(line[first:last], there[start:end], strict=True):
+                    yield Box(*one["box"]), one["text"], value, one["status"]
+
+
 def of_amount(page: Entry, there: str) -> Iterator[Decision]:
     """Yield what a person decides about a page with one number on it."""
     read = [one for one in page["numbers"] if score.digits(one["text"])]
@@ -169,6 +197,8 @@ def errors(pages: Half, results: Path) -> tuple[int, int]:
     total = score.score_set(pages.truth, results)
     if total["filled"]:
         return total["filled"] - total["filled_right"], total["filled"]
+    if total["cell"]:
+        return total["cell"] - total["cell_right"], total["cell"]
     return total["edits"], total["digits"]
 
 
