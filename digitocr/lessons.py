@@ -18,13 +18,12 @@ from digitocr.crops import SIDE, normalise
 from digitocr.dataset import NO_DIGIT, Digits, joined
 from digitocr.errors import DataMissing, InputUnreadable
 from digitocr.forced import aligned
-from digitocr.journal import Stamp
+from digitocr.journal import Stamp, ended
 from digitocr.model import Model, scores
 from digitocr.pages import read_pages
 from digitocr.records import Box, Candidate, Limits, Mask, Page, Source, around, overlap
 from digitocr.scan import runs_on
 from digitocr.segment import Run
-from digitocr.sources import find_sources
 
 _INSIDE = 0.5  # of a mark: so much of it is in a number's box, or it is none of the number's
 _HEIGHT = 44  # px, of digits as `writing` has them
@@ -121,15 +120,14 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
 
 
 def _inputs(folder: Path) -> tuple[list[Source], int, Limits]:
-    """Return what a run read, as far as it is still there, and how."""
+    """Return what runs read, as far as it is still there, and how."""
     try:
-        about = json.loads((folder / "run.json").read_bytes())
-        inputs, settings = about["inputs"], about["settings"]
+        settings = json.loads((folder / "run.json").read_bytes())["settings"]
         dpi, limits = settings["dpi"], Limits(**settings["limits"])
-        found = find_sources(inputs, folder)
+        places = [(done.file, Path(done.path)) for done in ended(folder) if done.path]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataMissing(f"{folder}: holds no results of a run: {error}") from error
-    return [one for one in found if isinstance(one, Source)], dpi, limits
+    return [Source(name, path) for name, path in places if path.is_file()], dpi, limits
 
 
 def _stamp(source: Source) -> Stamp | None:

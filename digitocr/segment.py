@@ -39,9 +39,8 @@ _LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of rul
 # Low marks thinner than this, or than this part of the page's strokes where these are finer, are
 # what is left of rules and of the paper's pattern; others may be pieces of finely drawn digits.
 _HAIR, _HAIR_PENS = 0.05, 0.5
-_UPRIGHT = (
-    0.035  # of its height: what is no wider is a side of a box, finer and straighter than a 1
-)
+# What is no wider than this part of its height is a side of a box, finer and straighter than a 1.
+_UPRIGHT = 0.045
 _WHOLE = 0.75  # lower: perhaps a piece of a broken digit
 # Marks may be pieces of one digit when they are no farther apart than this, across and down,
 _ASIDE, _APART = 0.2, 0.3

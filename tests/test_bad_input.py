@@ -393,7 +393,7 @@ def test_unreadable_file_and_folder_cost_only_themselves(
     assert said == {
         "error: a.png: can't be opened: Permission denied.",
         "error: scans/barred: the folder can't be listed: Permission denied.",
-        "error: barred-names/c.png: can't be reached: Permission denied.",
+        "error: barred-names/c.png: can't be opened: Permission denied.",
         "error: scans/barred/b.png: can't be reached: Permission denied.",
     }
     assert list(results_in(tmp_path / "out")) == ["d.png"]
