@@ -102,7 +102,7 @@ def test_from_a_store_into_it(run: Run, bucket: Bucket, picture: bytes, tmp_path
     here = {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file()
+        if path.is_file() and path.name != ".inputs.jsonl"  # of reviews, which need a folder
     }
     assert found.keys() == here.keys()
     assert {name for name in found if found[name] != here[name]} == {"journal.jsonl", "run.json"}

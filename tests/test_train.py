@@ -156,7 +156,7 @@ def test_trainings_of_few_steps_work(steps: int) -> None:
     size = -(-len(found.training) // steps)
     recipe = replace(SCAN, epochs=1, batch_size=size)
     assert [epoch.network for epoch in Training(recipe, found).epochs()] == [
-        "teacher", "first network", "strip reader",
+        "teacher", "first network", "specialist", "polish", "strip reader",
     ]  # fmt: skip
 
 
