@@ -76,7 +76,8 @@ def many(folder: Path) -> Path:
                 path.parent.mkdir(exist_ok=True)
                 path.write_text(json.dumps(result))
                 written = {f"{name}.json": path.stat().st_size}
-                journal.write(json.dumps({**line, "file": name, "written": written}) + "\n")
+                entry = {**line, "file": name, "written": written}
+                journal.write(json.dumps(entry, separators=(",", ":")) + "\n")
                 inputs.write(json.dumps([name, None]) + "\n")
     raise AssertionError("too few numbers")
 
