@@ -54,6 +54,15 @@ class Network(nn.Module):
         )
 
 
+def _maps(
+    crops: torch.Tensor, first: nn.Module, middle: nn.Module, last: nn.Module
+) -> torch.Tensor:
+    """Return what three convolutions make of (B, 784) crops: (B, 49 times the maps of the last)."""
+    maps = F.relu(first(crops.view(-1, 1, 28, 28)))  # (B, A, 14, 14)
+    maps = F.max_pool2d(F.relu(middle(maps)), 2)  # (B, B', 7, 7)
+    return F.relu(last(maps)).flatten(1)
+
+
 class TeacherNetwork(nn.Module):
     """Three convolutions, the first in steps of 2 (Simard et al. 2003), and a linear layer.
 
@@ -72,10 +81,7 @@ class TeacherNetwork(nn.Module):
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         """Return the logits, (B, 10), of (B, 784) crops."""
-        maps = F.relu(self.first(crops.view(-1, 1, 28, 28)))  # (B, A, 14, 14)
-        maps = F.max_pool2d(F.relu(self.middle(maps)), 2)  # (B, B', 7, 7)
-        maps = F.relu(self.last(maps))
-        logits: torch.Tensor = self.output(maps.flatten(1))
+        logits: torch.Tensor = self.output(_maps(crops, self.first, self.middle, self.last))
         return logits
 
 
@@ -98,10 +104,7 @@ class SpecialistNetwork(nn.Module):
 
     def forward(self, crops: torch.Tensor) -> torch.Tensor:
         """Return the logits, (B, 10), of (B, 784) crops."""
-        maps = F.relu(self.first(crops.view(-1, 1, 28, 28)))  # (B, A, 14, 14)
-        maps = F.max_pool2d(F.relu(self.middle(maps)), 2)  # (B, B', 7, 7)
-        maps = F.relu(self.last(maps))
-        logits: torch.Tensor = self.output(maps.flatten(1))
+        logits: torch.Tensor = self.output(_maps(crops, self.first, self.middle, self.last))
         return logits
 
 
