@@ -289,9 +289,9 @@ class Lattices:
             weighed = [_with_seen(run, seen.get(run.number)) for run in runs]
             others = _share_of_others(weighed)
             odds = _cut_odds(weighed, others)
-            if odds < 1:
+            if odds < 1 and any(run.cut for run in runs):  # else it makes no difference
                 for i, run in enumerate(runs):
-                    if run.cut:  # else it makes no difference
+                    if run.cut:
                         again = self._by_pieces(run.candidates, run.first, odds)
                         weighed[i] = _with_seen(again, seen.get(run.number))
                 others = _share_of_others(weighed)

@@ -57,7 +57,7 @@ def find_lines(gray: Gray, ink: Ink) -> tuple[Ink, list[Rule]]:
         )
         shrink *= 2
     text, height = _text(mask)
-    if height == 0:
+    if height == 0 or max(small.shape) < _LONG * height:  # as on a picture of a few digits
         return ink, []
     lines = [
         (line, horizontal)

@@ -7,6 +7,7 @@ grid of cells, around each cell; a pixel is ink where it is darker than these th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TypeAlias
 
 import cv2
@@ -180,6 +181,7 @@ def _smaller(gray: Gray, times: int) -> Gray:
     return gray
 
 
+@cache
 def _square(side: int) -> NDArray[np.uint8]:
     return np.ones((side, side), np.uint8)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from operator import attrgetter
@@ -353,8 +353,8 @@ def _groups(
     gaps = (left[1:] - right[:-1] - room[1:] - room[:-1]) / beside
     pitches = np.diff(left + right) / 2 / beside
     apart = cells[order[1:]] != cells[order[:-1]]
-    apart |= np.isin(order[:-1], list(signs.percent))
-    joined = inside & ~apart & np.isin(order[:-1], list(signs.after))
+    apart |= _are_in(order[:-1], signs.percent)
+    joined = inside & ~apart & _are_in(order[:-1], signs.after)
     gaps[~inside | apart | joined] = np.inf
     parting = _parting(gaps, pitches)
     known = np.where(joined, 1.0, _sureness(gaps, parting))
@@ -367,6 +367,11 @@ def _groups(
         ends = float(np.prod(sure[group[0] : group[-1] + 2]))
         found[number[group[0]]].append(_Group(order[group].tolist(), ends))
     return found
+
+
+def _are_in(places: NDArray[np.int64], some: Container[int]) -> NDArray[np.bool_]:
+    """Tell which of N places are among some; `np.isin` takes longer for the marks of a page."""
+    return np.array([place in some for place in places.tolist()], np.bool_)
 
 
 def _sureness(gaps: _Values, parting: float) -> _Values:
@@ -397,11 +402,10 @@ def _usual(
     The median, of an even number the higher one: a low mark says less of the digits' height.
     """
     at = np.arange(len(values))[:, None] + np.arange(reach[0], reach[1] + 1)
-    near = np.clip(at, 0, len(values) - 1)
+    near = np.minimum(np.maximum(at, 0), len(values) - 1)  # `np.clip` takes its time
     known = (near == at) & (line[near] == line[:, None])
-    ordered = np.sort(np.where(known, values[near], np.inf), axis=1)
-    middle: _Values = np.take_along_axis(ordered, known.sum(axis=1, keepdims=True) // 2, axis=1)
-    return middle[:, 0]
+    ordered: _Values = np.sort(np.where(known, values[near], np.inf), axis=1)
+    return ordered[np.arange(len(values)), np.count_nonzero(known, axis=1) // 2]
 
 
 def _parting(gaps: _Values, pitches: _Values) -> float:

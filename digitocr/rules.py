@@ -104,6 +104,8 @@ def take_out_rules(mask: Mask) -> Ink:
     while shrink > 1 and (max(mask.shape) < shrink * _LEAST_CELLS or min(mask.shape) < shrink):
         shrink //= 2
     seen = _look(mask, shrink)
+    if not any(cells.boxes for cells in seen):
+        return Ink(mask, ())
     sure = [cells.sure for cells in seen]  # as long as squares say what the mark height is
     rules: list[Rule] = []
     for _ in range(_TIMES):

@@ -185,7 +185,7 @@ def _gaps(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Iterato
     """Yield the gaps in lines that hold low marks."""
     for line in lines:
         near = _near(boxes[list(line)], low)
-        for left, right in pairwise([None, *line]):
+        for left, right in pairwise([None, *line]) if len(near) else ():
             if right is None:
                 continue
             between = _between(left, right, boxes, near)
@@ -257,7 +257,7 @@ def _before_slashes(
     """Yield the digits between which and the next one a slash stands."""
     for line in lines:
         near = _near(boxes[list(line)], slashes)
-        for left, right in pairwise(line):
+        for left, right in pairwise(line) if len(near) else ():
             for slash in _between(left, right, boxes, near):
                 first, last = boxes[left], boxes[right]
                 off = _SLASH_OFF * (first[3] - first[1] + last[3] - last[1]) / 2

@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as where it is installed: compiled
 REPO = Path(__file__).resolve().parents[2]
 SHARED = REPO.parent / "shared"
 SAMPLES = REPO / "samples"

@@ -47,7 +47,6 @@ cv2.setNumThreads(1)
 FORMATS = ("png", "jpg")
 JPEG_QUALITY = 90
 TESSERACT = ("--psm", "6", "-c", "tessedit_char_whitelist=0123456789")
-COMPILED = {"PYTHONDONTWRITEBYTECODE": ""}  # as where it is installed
 STAGES = "digitocr."  # what scan.py calls in other modules of the package is a stage
 
 Truth = dict[str, list[str]]
@@ -193,8 +192,8 @@ def measure_start(repeats: int) -> None:
     with tempfile.TemporaryDirectory() as results:
         scan_one = [digitocr(), "scan", SAMPLES / "digit.png", "-o", results, "-q"]
         for name, command in (("--help", [digitocr(), "--help"]), ("scan digit.png", scan_one)):
-            run_well(command, COMPILED)  # files in the page cache, bytecode compiled
-            say_start(name, [run_well(command, COMPILED) for _ in range(repeats)])
+            run_well(command)  # files in the page cache, bytecode compiled
+            say_start(name, [run_well(command) for _ in range(repeats)])
 
 
 def say_start(name: str, ran: list[Ran]) -> None:
