@@ -1,5 +1,12 @@
-"""`python -m digitocr`."""
+"""The `digitocr` command, and `python -m digitocr`."""
 
-from digitocr.cli import main
 
-main()
+def main() -> None:
+    """Run the command line, which worker processes do without: they load this module again."""
+    from digitocr.cli import main as run
+
+    run()
+
+
+if __name__ == "__main__":
+    main()

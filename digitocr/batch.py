@@ -48,7 +48,7 @@ class Run:
         output: Output,
         restart: bool = False,
     ) -> None:
-        """Find out what is left to do.
+        """Open the journal; `plan` finds out what is left to do.
 
         Args:
             found: the inputs, in order.
@@ -74,7 +74,6 @@ class Run:
             self._journal = _journal_of(output.folder, names, restart)
             if isinstance(output.folder, Path):
                 self._corrections = Corrections(output.folder, self._journal)
-            self._leave_out_done(output.folder, self._journal)
 
     def __enter__(self) -> Run:
         return self
@@ -100,8 +99,46 @@ class Run:
     def _unread(self) -> list[Done]:
         return [not_read(one) for one in self._found if isinstance(one, Unread)]
 
-    def _leave_out_done(self, folder: Place, kept: Journal) -> None:
+    def engine(
+        self, workers: int, timeout: float | None, cluster: str | None = None
+    ) -> engines.Engine:
+        """Return what reads; it starts while `plan` finds out about what may be done already.
+
+        One file alone is read in this process, unless it is to be given up after some time: a
+        process of its own takes longer to start than most files to read.
+
+        Args:
+            workers: processes to read with.
+            timeout: seconds that a page may take; None for `TIMEOUT`.
+            cluster: the address of a Dask scheduler, whose workers read instead.
+
+        Raises:
+            EngineBroken: the cluster can't be reached.
+            ExtraMissing: Dask is not installed.
+        """
+        self._job = replace(self._job, elsewhere=cluster is not None)
+        memory, prepare = self._job.settings.limits.process, partial(work.prepare, self._job)
+        if cluster:
+            from digitocr.cluster import Cluster
+
+            return Cluster(cluster, timeout or TIMEOUT, memory, prepare)
+        if len(self._found) == 1 and timeout is None:
+            return engines.InPlace()
+        from digitocr.processes import Processes  # one file alone does not wait for it
+
+        few, at_once = min(workers, len(self._todo)), min(workers, self._surely_left())
+        return Processes(few, timeout or TIMEOUT, memory, prepare, at_once)
+
+    def _surely_left(self) -> int:
+        """Return how many files are to be read, whatever becomes of those that have been."""
+        return self._journal.n_open if self._journal else len(self._todo)
+
+    def plan(self) -> None:
         """Leave out what an earlier run has done, where it still holds; note what doesn't."""
+        if self._journal and self._job.output.folder:
+            self._leave_out_done(self._job.output.folder, self._journal)
+
+    def _leave_out_done(self, folder: Place, kept: Journal) -> None:
         left, reasons, present = [], Counter[str](), Present(folder)
         for source in self._todo:
             done = kept[source.name]
@@ -124,61 +161,42 @@ class Run:
         """Return what a person decided about a file's numbers, also before it changed."""
         return self._corrections.of(name) if self._corrections else []
 
-    def work(
-        self, workers: int, timeout: float | None, stop: Event, cluster: str | None = None
-    ) -> Iterator[Done]:
+    def work(self, engine: engines.Engine, stop: Event) -> Iterator[Done]:
         """Read what is left; yield how each input ended.
 
-        One file alone is read in this process, unless it is to be given up after some time: a
-        process of its own takes longer to start than most files to read.
-
         Args:
-            workers: processes to read with.
-            timeout: seconds that a page may take; None for `TIMEOUT`.
+            engine: that reads.
             stop: once it is set, files begun are finished and no others begun.
-            cluster: the address of a Dask scheduler, whose workers read instead.
 
         Raises:
             EngineBroken: no process can be started, or the cluster went away or has other versions.
-            ExtraMissing: Dask is not installed.
             ModelUnreadable: the model has changed.
             OutputUnwritable: results can't be written, whatever the file.
         """
         yield from map(self._counted, self._unread())
-        alone = len(self._found) == 1 and timeout is None
-        engine: engines.Engine = engines.InPlace()
-        self._job = replace(self._job, elsewhere=cluster is not None)
-        memory, prepare = self._job.settings.limits.process, partial(work.prepare, self._job)
-        if cluster:
-            from digitocr.cluster import Cluster
+        for done, text in self._outcomes(engine, stop):
+            if self._journal:
+                self._journal.add(done)
+            else:
+                work.show(text)
+            yield self._counted(done)
 
-            engine = Cluster(cluster, timeout or TIMEOUT, memory, prepare)
-        elif not alone:
-            from digitocr.processes import Processes  # one file alone does not wait for it
+    def finish(self) -> None:
+        """Count what this run and those before it have done, once all is read.
 
-            few = min(workers, len(self._todo))
-            engine = Processes(few, timeout or TIMEOUT, memory, prepare)
-        with engine:
-            for done, text in self._outcomes(engine, stop):
-                if self._journal:
-                    self._journal.add(done)
-                else:
-                    work.show(text)
-                yield self._counted(done)
-        self._count_all()
-
-    def _counted(self, done: Done) -> Done:
-        if self._journal is None:
-            self.report.add(done)
-        return done
-
-    def _count_all(self) -> None:
-        """Count what this run and those before it have done."""
+        Raises:
+            OutputUnwritable: the journal can't be written.
+        """
         if self._journal and self._job.output.folder:
             self._journal.flush()
             sweep(self._job.output.folder, self._found_names())
             for done in self.ended():
                 self.report.add(done, self._decisions(done.file))
+
+    def _counted(self, done: Done) -> Done:
+        if self._journal is None:
+            self.report.add(done)
+        return done
 
     def _found_names(self) -> Iterator[str]:
         return (one.name for one in self._found if isinstance(one, Source))

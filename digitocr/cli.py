@@ -223,17 +223,21 @@ def _scan(
         results.check_folder(target.folder)
     elif target.formats == ("csv",):
         work.show(work.header(settings, target.excel))
-    with batch.Run(found, settings, model, target, manner.restart) as run:
-        for note in run.notes if not manner.quiet else ():
-            _say(f"{note}.")
-        with batch.interruptible(lambda text: None if manner.quiet else _say(text)) as stop:
-            workers = manner.workers or batch.cores()
-            done = run.work(workers, manner.timeout, stop, manner.cluster)
-            for one in _tracked(done, run.left, manner.quiet):
+    workers = manner.workers or batch.cores()
+    with (
+        batch.Run(found, settings, model, target, manner.restart) as run,
+        batch.interruptible(lambda text: None if manner.quiet else _say(text)) as stop,
+    ):
+        with run.engine(workers, manner.timeout, manner.cluster) as engine:
+            run.plan()
+            for note in run.notes if not manner.quiet else ():
+                _say(f"{note}.")
+            for one in _tracked(run.work(engine, stop), run.left, manner.quiet):
                 _say_done(one, counts=manner.verbose, trace=manner.verbose)
-            report = run.report
-            report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
-            left_out = views.write_views(run.ended, report, inputs, settings, model, target)
+        run.finish()
+        report = run.report
+        report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
+        left_out = views.write_views(run.ended, report, inputs, settings, model, target)
     for sentence in left_out:
         _warn(sentence)
     if not manner.quiet:

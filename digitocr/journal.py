@@ -129,6 +129,11 @@ class Journal:
         """Return the inputs on which the work has ended."""
         return [name for name, place in self._places.items() if place >= 0]
 
+    @property
+    def n_open(self) -> int:
+        """How many inputs have no line, so that they are yet to be read."""
+        return sum(place < 0 for place in self._places.values())
+
     def forget(self, name: str) -> None:
         """Take it that an input is yet to be read."""
         self._places[name] = -1
@@ -250,7 +255,9 @@ def _is_name(name: str) -> bool:
 def _from_line(line: bytes) -> Done | None:
     """Return what a line says, None where it is torn or of another kind."""
     try:
-        entry = json.loads(line.decode())
+        entry, end = _DECODER.raw_decode(text := line.decode())  # `loads` takes half as long again
+        if text[end:] != "\n":
+            return None
         del entry["time"]
         stamp, misfits = entry.pop("stamp"), tuple(entry.pop("misfits"))
         done = Done(stamp=Stamp(**stamp) if stamp else None, misfits=misfits, **entry)

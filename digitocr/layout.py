@@ -404,8 +404,9 @@ def _usual(
     at = np.arange(len(values))[:, None] + np.arange(reach[0], reach[1] + 1)
     near = np.minimum(np.maximum(at, 0), len(values) - 1)  # `np.clip` takes its time
     known = (near == at) & (line[near] == line[:, None])
-    ordered: _Values = np.sort(np.where(known, values[near], np.inf), axis=1)
-    return ordered[np.arange(len(values)), np.count_nonzero(known, axis=1) // 2]
+    ordered = np.sort(np.where(known, values[near], np.inf), axis=1)
+    middle: _Values = ordered[np.arange(len(values)), np.count_nonzero(known, axis=1) // 2]
+    return middle
 
 
 def _parting(gaps: _Values, pitches: _Values) -> float:

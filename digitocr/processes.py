@@ -72,8 +72,9 @@ class Processes(Engine):
         timeout: float,
         memory: int,
         prepare: Callable[[], object] | None = None,
+        at_once: int = 0,
     ) -> None:
-        """Begin; processes start when there are calls for them.
+        """Begin; processes start when there are calls for them, some at once.
 
         Args:
             workers: how many.
@@ -82,11 +83,13 @@ class Processes(Engine):
             memory: bytes that each process may take, where the platform has such a limit; what
                 wants more gets a MemoryError, or its process dies.
             prepare: is called in each process before its first call, whose time begins after it.
+            at_once: so many start before there is a call, which then need not wait for them.
         """
         self._calls: SimpleQueue[_Call | None] = SimpleQueue()
         self._workers = [_Worker(timeout, memory, prepare) for _ in range(workers)]
         self._threads = [
-            Thread(target=self._serve, args=(worker,), daemon=True) for worker in self._workers
+            Thread(target=self._serve, args=(worker, i < at_once), daemon=True)
+            for i, worker in enumerate(self._workers)
         ]
         for thread in self._threads:
             thread.start()
@@ -128,11 +131,14 @@ class Processes(Engine):
             worker.stop()
         self.shutdown(cancel_futures=True)
 
-    def _serve(self, worker: _Worker) -> None:
+    def _serve(self, worker: _Worker, at_once: bool) -> None:
         """Have a worker do calls, one after the other."""
         if hasattr(signal, "pthread_sigmask"):  # its process will not see them, from its start
             resource_tracker.ensure_running()  # else the first start does it, and unblocks them
             signal.pthread_sigmask(signal.SIG_BLOCK, _OF_PARENT)
+        with suppress(Exception):  # what is wrong is said of the first call
+            if at_once:
+                worker.running()
         while call := self._calls.get():
             if not call.future.set_running_or_notify_cancel():
                 continue
@@ -158,7 +164,7 @@ class _Worker:
 
     def do(self, call: _Call) -> tuple[bool, Any]:
         """Return whether a call came to its end, and what it gave or raised."""
-        pipe = self._running()
+        pipe = self.running()
         try:
             pipe.send(call[1:])
             while pipe.poll(self._timeout):
@@ -170,7 +176,7 @@ class _Worker:
         self._end(at_once=True)
         raise Lost(f"takes too long: gave nothing for {self._timeout:g} s (--timeout)")
 
-    def _running(self) -> Connection:
+    def running(self) -> Connection:
         """Return the pipe to the process, which is started where there is none or a dead one."""
         if self._process and self._pipe and not connection.wait([self._process.sentinel], 0):
             return self._pipe

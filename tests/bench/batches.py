@@ -44,6 +44,7 @@ scans, out = sys.argv[1], Path(sys.argv[2])
 check_folder(out)
 found = find_sources([scans], out)
 with Run(found, Settings(), load_model("digits"), Output(out, ("csv", "json"))) as run:
+    run.plan()
     print(run.left)
 """
 
