@@ -190,7 +190,7 @@ class Run:
         if self._journal and self._job.output.folder:
             self._journal.flush()
             sweep(self._job.output.folder, self._found_names())
-            for done in self.ended():
+            for done in self._ended():
                 self.report.add(done, self._decisions(done.file))
 
     def _counted(self, done: Done) -> Done:
@@ -201,7 +201,7 @@ class Run:
     def _found_names(self) -> Iterator[str]:
         return (one.name for one in self._found if isinstance(one, Source))
 
-    def ended(self) -> Iterator[Done]:
+    def _ended(self) -> Iterator[Done]:
         """Yield how each input in the journal ended, in order; not those that have not."""
         for one in self._found:
             if isinstance(one, Unread):

@@ -237,7 +237,7 @@ def _scan(
         run.finish()
         report = run.report
         report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
-        left_out = views.write_views(run.ended, report, inputs, settings, model, target)
+        left_out = views.write_views(report, inputs, settings, model, target)
     for sentence in left_out:
         _warn(sentence)
     if not manner.quiet:

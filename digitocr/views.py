@@ -43,7 +43,7 @@ _PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in th
 
 @dataclass
 class Report:
-    """Counts over a run, and the exit code that they add up to."""
+    """What a run comes to: counts, the exit code that they add up to, and what its views show."""
 
     read: int = 0
     failed: int = 0
@@ -58,12 +58,22 @@ class Report:
     doubtful: list[Done] = field(default_factory=list)  # the files least certain, least first
     slowest: list[Done] = field(default_factory=list)
     earlier: int = 0  # of those read, in earlier runs
+    # All inputs in order, and why they are none; that is None for what is a file, read or not.
+    inputs: list[tuple[str, str | None]] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)  # those that were read
+    unread: list[Unread] = field(default_factory=list)  # others, and pages that were not
+    decided: list[Done] = field(default_factory=list)  # files with decisions in their results
     advice: list[str] = field(default_factory=list)  # what to do about each kind of failure
     interrupted: bool = False
     seconds: float = 0.0
 
     def add(self, done: Done, decisions: Sequence[Correction] = ()) -> None:
         """Count how one input ended, and which of the decisions about its numbers don't hold."""
+        self.inputs.append((done.file, None if done.stamp else done.error))
+        self.files += [done.file] if done.error is None else []
+        errors = done.misfits if done.error is None else [done.error]
+        self.unread += [Unread(done.file, error) for error in errors]
+        self.decided += [done] if done.decided and done.error is None else []
         self.outdated += len(decisions) - len(in_force(decisions, done.stamp))
         self.checked += done.n_checked
         self.failed += done.error is not None
@@ -102,7 +112,6 @@ def _first(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
 
 
 def write_views(
-    ended: Callable[[], Iterable[Done]],
     report: Report,
     inputs: Sequence[str],
     settings: Settings,
@@ -112,8 +121,7 @@ def write_views(
     """Write what covers the whole run.
 
     Args:
-        ended: yields how each input ended, in their order, as often as it is asked.
-        report: the counts over them.
+        report: over all inputs, in their order.
         inputs: as typed.
         settings: that were read with.
         model: the same.
@@ -128,9 +136,10 @@ def write_views(
     if output.folder is None:
         return []
     about = _about_run(report, inputs, settings, model, output)
-    left_out = _write(output.folder, ended, about)
+    left_out = _write(output.folder, report, about)
     if isinstance(output.folder, Path):
-        write_file(output.folder / INPUTS, map(_as_line, ended()))
+        lines = (json.dumps(one).encode() + b"\n" for one in report.inputs)
+        write_file(output.folder / INPUTS, lines)
     report.audit = about["audit"]["sentence"] if about["audit"] else ""
     return left_out
 
@@ -147,7 +156,7 @@ def rewrite_views(folder: Path, journal: Journal) -> list[str]:
         report = Report()
         for done in run_inputs(folder, journal):
             report.add(done)
-        return _write(folder, lambda: run_inputs(folder, journal), about | report.counts)
+        return _write(folder, report, about | report.counts)
     except (OSError, ValueError, KeyError, TypeError) as error:
         sentence = f"{folder}: is no folder of results, or is damaged: {error}"
         raise InputUnreadable(sentence, "Scan into it again.") from error
@@ -180,39 +189,30 @@ def input_names(folder: Path) -> Iterator[tuple[str, str | None]]:
             yield file, error
 
 
-def _as_line(done: Done) -> bytes:
-    """Return a line about an input: its name, and why it is none, where the journal has it not."""
-    return json.dumps([done.file, None if done.stamp else done.error]).encode() + b"\n"
-
-
-def _write(folder: Place, ended: Callable[[], Iterable[Done]], about: dict[str, Any]) -> list[str]:
+def _write(folder: Place, report: Report, about: dict[str, Any]) -> list[str]:
     """Write the views of a run that `about`, for run.json, says all else of."""
     settings, left_out = about["settings"], list[str]()
     formats, excel, fields = (settings.get(key) for key in ("formats", "excel", "fields"))
-
-    def read() -> Iterator[Done]:
-        return (one for one in ended() if one.error is None)
-
     if "csv" in formats:
         header = writers.header_row(excel).encode()
-        write_file(folder / "numbers.csv", _joined(folder, read(), "csv", header))
+        write_file(folder / "numbers.csv", _joined(folder, report.files, "csv", header))
     else:
         _forget(folder / "numbers.csv")
     if fields:
         header = writers.form_header(fields, excel).encode()
-        write_file(folder / "forms.csv", _joined(folder, read(), "form.csv", header))
+        write_file(folder / "forms.csv", _joined(folder, report.files, "form.csv", header))
     else:
         _forget(folder / "forms.csv")
     if isinstance(folder, Path):  # a store gets no workbook
         if "xlsx" in formats:
             decimal = settings["decimal"]
-            left_out = _write_workbook(folder, read(), _unread(ended()), fields or (), decimal)
+            left_out = _write_workbook(folder, report, fields or (), decimal)
         else:
             _forget(folder / "numbers.xlsx")
             remove_folder(folder / PICTURES)
-    errors = writers.error_rows(_unread(ended()), excel)
+    errors = writers.error_rows(report.unread, excel)
     write_file(folder / "errors.csv", errors.encode())
-    about["decided"] = decided(read())
+    about["decided"] = decided(report.decided)
     about["audit"] = _audit(folder, about)
     write_file(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
     return left_out
@@ -236,32 +236,21 @@ def decided(read: Iterable[Done]) -> str:
     return sha256("\n".join(shown).encode("utf-8", "replace")).hexdigest()[:16] if shown else ""
 
 
-def _unread(ended: Iterable[Done]) -> Iterator[Unread]:
-    """Yield the inputs that could not be read, and the pages of others that could not."""
-    for one in ended:
-        for error in [one.error] if one.error is not None else one.misfits:
-            yield Unread(one.file, error)
-
-
 def _forget(path: Place) -> None:
     """Remove a view that an earlier run left and this one does not write: it would be old."""
     with suppress(OSError):  # there is none
         path.unlink()
 
 
-def _joined(folder: Place, read: Iterable[Done], ending: str, header: bytes) -> Iterator[bytes]:
+def _joined(folder: Place, files: Sequence[str], ending: str, header: bytes) -> Iterator[bytes]:
     """Yield the lines of every file's CSV of a kind, with one header."""
     yield header
-    for content in contents(folder, (f"{one.file}.{ending}" for one in read)):
+    for content in contents(folder, (f"{file}.{ending}" for file in files)):
         yield content.removeprefix(header)
 
 
 def _write_workbook(
-    folder: Path,
-    read: Iterable[Done],
-    unread: Iterable[Unread],
-    fields: Sequence[str],
-    decimal: Decimal | None,
+    folder: Path, report: Report, fields: Sequence[str], decimal: Decimal | None
 ) -> list[str]:
     """Write numbers.xlsx out of every file's JSON; return what it has no room for."""
     parts, path = folder / _PARTS, folder / "numbers.xlsx"
@@ -270,8 +259,8 @@ def _write_workbook(
         with unwritable(path):
             parts.mkdir()
             made = parts / "numbers.xlsx"
-            shown = _all_shown(folder, parts, read)
-            left_out = sheets.write_workbook(made, shown, unread, fields, decimal)
+            shown = _all_shown(folder, parts, report.files)
+            left_out = sheets.write_workbook(made, shown, report.unread, fields, decimal)
             with made.open("rb") as content:
                 writers.write(path, writers.pieces(content))
     finally:
@@ -279,14 +268,14 @@ def _write_workbook(
     return [f"{path}: {sentence}" for sentence in left_out]
 
 
-def _all_shown(folder: Path, parts: Path, read: Iterable[Done]) -> Iterator[sheets.Shown]:
+def _all_shown(folder: Path, parts: Path, files: Sequence[str]) -> Iterator[sheets.Shown]:
     """Yield what a workbook shows of each file that was read; its pictures stay till the end."""
-    for one in read:
-        kept = pictures_of(one.file)
+    for file in files:
+        kept = pictures_of(file)
         for page in sorted((folder / kept).glob("*.zip")):
             with zipfile.ZipFile(page) as pictures:
                 pictures.extractall(parts / kept)
-        result = json.loads((folder / f"{one.file}.json").read_bytes())
+        result = json.loads((folder / f"{file}.json").read_bytes())
         yield sheets.Shown(result, parts / kept)
 
 

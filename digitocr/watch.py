@@ -217,8 +217,8 @@ class Watch:
         names = self._shown()
         for done in self._ended(names):
             report.add(done, self._corrections.of(done.file))
-        ended, inputs = partial(self._ended, names), [str(self._inbox.folder)]
-        left_out = write_views(ended, report, inputs, self._settings, self._model, self._output)
+        inputs = [str(self._inbox.folder)]
+        left_out = write_views(report, inputs, self._settings, self._model, self._output)
         end = time.monotonic()
         self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
         return report, left_out
