@@ -12,7 +12,7 @@ import stat
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path, PurePath
 from typing import TypeAlias
@@ -53,6 +53,7 @@ class _Way:
 
     skip: Set[Identity]  # folders of results and the like
     follow: bool  # links that lead out of what was named
+    plain: set[str] = field(default_factory=set)  # folders that were listed and hold no links
 
 
 def find_sources(
@@ -82,7 +83,7 @@ def find_sources(
     for text in inputs:
         found += _from_url(text, apart) if stores.is_url(text) else _from_input(text, way)
     real: RealPath = cache(os.path.realpath)  # folders are far fewer than files
-    return _distinct(_each_once(found, real), real, key or folded)
+    return _distinct(_each_once(found, real, way.plain), real, key or folded)
 
 
 def folded(name: str) -> str:
@@ -216,18 +217,23 @@ def _walk(top: Path, root: Path, way: _Way) -> Iterator[Source | Unread]:
             yield from _from_entry(path, root, way.follow)
             continue
         if path == root or _identity(path) not in way.skip:
-            yield from _listed(path, root, waiting)
+            yield from _listed(path, root, waiting, way.plain)
 
 
-def _listed(folder: Path, root: Path, waiting: list[Path | Source]) -> Iterator[Unread]:
+def _listed(
+    folder: Path, root: Path, waiting: list[Path | Source], plain: set[str]
+) -> Iterator[Unread]:
     """Add what is in a folder to what waits, the first last; yield why it can't be listed.
 
-    What the listing itself tells of files, as most are, needs no more looks at each.
+    What the listing itself tells of files, as most are, needs no more looks at each: a folder
+    without links is noted as `plain`.
     """
     try:
         with os.scandir(folder) as listing:
             entries = [entry for entry in listing if not entry.name.startswith(".")]
         entries.sort(key=lambda entry: natural_key(entry.name), reverse=True)
+        if not any(entry.is_symlink() for entry in entries):
+            plain.add(str(folder))
         above = "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
         for entry in entries:
             if not entry.is_file(follow_symlinks=False):
@@ -293,13 +299,15 @@ def _unreachable(path: Path, error: OSError) -> str:
     return f"can't be reached: {error.strerror}"
 
 
-def _each_once(found: Sequence[Source | Unread], real: RealPath) -> list[Source | Unread]:
+def _each_once(
+    found: Sequence[Source | Unread], real: RealPath, plain: Set[str]
+) -> list[Source | Unread]:
     """Return the list without files that an earlier INPUT has named already."""
     seen: set[str] = set()
     once: list[Source | Unread] = []
     for one in found:
         if isinstance(one, Source):
-            place = _place(one, real)
+            place = _place(one, real, plain)
             if place in seen:
                 continue
             seen.add(place)
@@ -307,16 +315,16 @@ def _each_once(found: Sequence[Source | Unread], real: RealPath) -> list[Source 
     return once
 
 
-def _place(source: Source, real: RealPath) -> str:
+def _place(source: Source, real: RealPath, plain: Set[str]) -> str:
     """Return what tells a source from all others: its URL, or its path without links."""
     if source.remote:
         return source.remote.url
     if source.path is None:
         return STDIN
     # Windows knows a file by names in other cases, too; its real path has the one on the disk.
-    if sys.platform == "win32" or os.path.islink(source.path):
-        return os.path.realpath(source.path)
     folder, name = os.path.split(source.path)
+    if sys.platform == "win32" or (folder not in plain and os.path.islink(source.path)):
+        return os.path.realpath(source.path)
     return os.path.join(real(folder), name)
 
 
