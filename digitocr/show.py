@@ -11,6 +11,8 @@ from rich.console import Console, Group
 from rich.table import Column, Table
 from rich.text import Text
 
+from digitocr.say import printable
+
 if TYPE_CHECKING:
     from digitocr.calibration import Level
     from digitocr.diff import Tally
@@ -29,12 +31,6 @@ def stderr() -> Console:
     """Return the console for everything that is no result."""
     width = None if sys.stderr and sys.stderr.isatty() else _UNBOUNDED
     return Console(stderr=True, width=width, highlight=False, markup=False, soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    """Return a text in which control characters and broken bytes are escaped."""
-    safe = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-    return safe.encode("utf-8", "backslashreplace").decode()
 
 
 def tracked(done: Iterable[Done], total: int) -> Iterator[Done]:

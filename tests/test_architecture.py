@@ -15,7 +15,7 @@ PACKAGE = Path(digitocr.__file__).parent
 MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
-    {"records", "errors", "memory", "audit"},
+    {"records", "errors", "memory", "audit", "say"},
     {"quads", "overlaps"},
     {"frames", "headers", "pdf", "pageranges", "known", "stores", "spans"},
     {"model", "crops", "rules", "words", "signs"},
@@ -45,6 +45,7 @@ LAYERS = [
     {"train", "review"},
     {"learn"},
     {"show", "options"},
+    {"runs", "training"},
     {"cli"},
     {"__main__"},
 ]
