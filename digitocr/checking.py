@@ -5,27 +5,35 @@ What the reader read stays in each file's JSON, so that no picture is read again
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from digitocr import work
 from digitocr.corrections import Correction, Corrections, corrected, digest
-from digitocr.errors import InputUnreadable, NothingToRead
+from digitocr.errors import ExtraMissing, InputUnreadable, NothingToRead
 from digitocr.journal import Done, Journal
-from digitocr.records import FileResult
-from digitocr.results import read_result, rewrite
+from digitocr.origins import finder
+from digitocr.pictures import Pictures
+from digitocr.records import FileResult, Limits, Page
+from digitocr.results import pictures_of_page, read_result, rewrite, rewrite_pictures
 from digitocr.views import INPUTS, rewrite_views, run_inputs
 
 
 class Checking:
     """The results of a folder's last run, which are this process's own until this is closed.
 
-    One thread may add to `corrections` while another has results written.
+    One thread may add to `corrections`, or take `pictures`, while another has results written.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, inputs: Path | None = None) -> None:
         """Open them, and show in them what was decided and is not shown yet.
+
+        Args:
+            folder: of the results.
+            inputs: the folder that the inputs are in now; None: they are where they were read.
 
         Raises:
             InputUnreadable: what a run left there is damaged.
@@ -39,6 +47,7 @@ class Checking:
         self._journal = Journal(folder)
         try:
             self.corrections = Corrections(folder, self._journal)
+            self.pictures = self._of_inputs(inputs)
             for done in self.files():
                 if done.decided != digest(self.decisions(done)):
                     self.rewrite(done.file)
@@ -64,6 +73,16 @@ class Checking:
             sentence = f"{self._folder}: its results are damaged: {error}"
             raise InputUnreadable(sentence, "Scan into it again.") from error
 
+    def _of_inputs(self, inputs: Path | None) -> Pictures:
+        """Return the pictures of the inputs; raise InputUnreadable where run.json is damaged."""
+        path = self._folder / "run.json"
+        try:
+            settings = json.loads(path.read_bytes())["settings"]
+            dpi, limits = int(settings["dpi"]), Limits(**settings["limits"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputUnreadable(f"{path}: is damaged: {error}", "Scan into it again.") from error
+        return Pictures(finder(self.files(), inputs), dpi, limits)
+
     def decisions(self, done: Done) -> list[Correction]:
         """Return the decisions about a file that hold for it as it was read."""
         return self.corrections.in_force(done.file, done.stamp)
@@ -85,7 +104,8 @@ class Checking:
     def rewrite(self, file: str) -> None:
         """Write a file's results anew, with what is decided about it.
 
-        Without decisions they are what the scan wrote, to the byte.
+        Without decisions they are what the scan wrote, to the byte. Pictures of pages stay as they
+        are where the input is not to be had.
 
         Raises:
             InputUnreadable: it has no JSON, or that is damaged.
@@ -93,11 +113,28 @@ class Checking:
         """
         done = self._done(file)
         decisions = self.decisions(done)  # once: another thread may add one meanwhile
-        result = corrected(read_result(self._folder, file), decisions)
-        written = done.written | rewrite(self._folder, result, done.written)
+        before = read_result(self._folder, file)
+        result = corrected(before, decisions)
+        # Pictures first: whatever ends this between, pages that differ from the JSON show it.
+        written = done.written | self._rewrite_pictures(done, before, result)
+        written |= rewrite(self._folder, result, done.written)
         done = replace(done, written=written, decided=digest(decisions))
         self._journal.add(work.counted(done, result))
         self._journal.flush()  # else what a next decision changes might not be missed
+
+    def _rewrite_pictures(
+        self, done: Done, before: FileResult, result: FileResult
+    ) -> dict[str, int]:
+        """Write the pictures of pages that have changed, those that there are; return sizes."""
+        written = dict[str, int]()
+        for was, now in zip(before.pages, result.pages, strict=True):
+            if was == now or done.written.keys().isdisjoint(pictures_of_page(done.file, now.page)):
+                continue
+            with suppress(InputUnreadable, ExtraMissing):
+                gray = self.pictures.page(done.file, now.page, (now.height, now.width))
+                page = Page(now.page, gray, now.dpi)
+                written |= rewrite_pictures(self._folder, done.file, page, now, done.written)
+        return written
 
     def write_views(self) -> list[str]:
         """Write numbers.csv and what else covers the whole run anew.

@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timezone
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -21,9 +21,9 @@ from typing import BinaryIO
 import numpy as np
 
 from digitocr.errors import OutputUnwritable
-from digitocr.journal import Journal, Stamp, append, sync_folder
-from digitocr.missed import field_at, with_missed
-from digitocr.overlaps import pairs, same, within
+from digitocr.journal import Journal, Stamp, append, check_there, sync_folder
+from digitocr.missed import with_missed
+from digitocr.overlaps import holder, pairs, same, within
 from digitocr.records import Box, FieldReading, FileResult, Number, PageResult, Table
 from digitocr.writers import utf8_name
 
@@ -117,20 +117,27 @@ class Corrections:
         """Return the decisions about a file that hold for it as it is now (`in_force`)."""
         return in_force(self.of(file), stamp)
 
-    def add(self, correction: Correction) -> None:
+    def add(self, correction: Correction) -> Correction:
         """Keep a decision, which is safe on the disk on return; one without a time gets it.
+
+        Returns:
+            The decision as it is kept.
 
         Raises:
             OutputUnwritable: it can't be, or another process is writing in the folder.
         """
         if not correction.time:
-            now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-            correction = replace(correction, time=now)
+            # Milliseconds: what was decided last is told by it.
+            now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+            correction = replace(correction, time=now.replace("+00:00", "Z"))
         try:
-            append(self._opened(), _as_line(correction))
+            file = self._opened()
+            check_there(self._path, file)  # what is added to a file that is removed is lost
+            append(file, _as_line(correction))
         except OSError as error:
             raise OutputUnwritable.because(self._path, error) from error
         self._take(correction)
+        return correction
 
     def _opened(self) -> BinaryIO:
         """Return the file, this process's alone from now on."""
@@ -237,14 +244,15 @@ def corrected(result: FileResult, corrections: Sequence[Correction]) -> FileResu
     return replace(
         result,
         pages=tuple(
-            _checked(page.reading or page, [one for one in corrections if one.page == page.page])
+            corrected_page(page, [one for one in corrections if one.page == page.page])
             for page in result.pages
         ),
     )
 
 
-def _checked(reading: PageResult, decisions: Sequence[Correction]) -> PageResult:
-    """Return a page with decisions put over it."""
+def corrected_page(page: PageResult, decisions: Sequence[Correction]) -> PageResult:
+    """Return a page with the decisions about it put over it, as `corrected`."""
+    reading = page.reading or page
     boxes = [number.box for number in reading.numbers]
     belongs = pairs([one.box for one in decisions], boxes)
     decided = {number: decisions[i] for i, number in belongs.items()}
@@ -291,7 +299,8 @@ def _refilled_field(
     """Return a field with what was decided about it: its number's text, or that it is blank."""
     own = [one for one in page.numbers if one.field == field.name]
     at = page.fields.index(field)
-    blank = any(one.number is None and field_at(one.box, page.fields) == at for one in free)
+    boxes = [one.box for one in page.fields]
+    blank = any(one.number is None and holder(one.box, boxes) == at for one in free)
     if not blank and all(one.status != "checked" for one in own):
         return field
     text = " ".join(one.text for one in own if one.text)

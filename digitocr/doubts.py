@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from digitocr.corrections import Correction
-from digitocr.errors import WrongUsage
-from digitocr.overlaps import pairs
+from digitocr.errors import InputUnreadable, WrongUsage
+from digitocr.overlaps import holder, pairs
 from digitocr.pictures import Shape
 from digitocr.records import Box
 
+PLACE = ("line", "item", "table", "row", "column", "field")
 STATUSES = ("review", "ok", "checked", "all")
 _FILES_KEPT = 32  # of which digits are kept
 IN_TABLES, OUTSIDE = "any", "none"  # what `Filter.table` may be besides a table's number
@@ -29,7 +31,7 @@ class Entry:
     read: str | None  # None: nothing was read there
     confidence: float  # 0..1
     doubtful: bool  # its status as read was "review"
-    line: int = 0  # as in results; 0 for what was not read
+    line: int = 0  # as in results; 0 for a missed number whose place is not known
     item: int = 0
     table: int | None = None
     row: int | None = None
@@ -37,6 +39,11 @@ class Entry:
     field: str | None = None
     decision: Correction | None = None
     version: int = 0  # counts the decisions of this session about it, and those taken back
+
+    def place(self, found: Mapping[str, Any]) -> None:
+        """Take on the place in the page's lines, tables and fields that results give a number."""
+        for name in PLACE:
+            setattr(self, name, found[name])
 
     @property
     def is_there(self) -> bool:
@@ -84,10 +91,11 @@ class Doubts:
     """All numbers of a run."""
 
     def __init__(self, read: Callable[[str], Mapping[str, Any]]) -> None:
-        """Begin with none; `read` returns the JSON of a file, by its name."""
+        """Begin with none; `read` returns the JSON of a file, or raises InputUnreadable."""
         self.entries: list[Entry] = []
         self.shapes: dict[tuple[str, int], Shape] = {}  # of file and page
         self.files: dict[str, int] = {}  # name → its place in the order of the run, from 0
+        self._of_page = defaultdict[tuple[str, int], list[Entry]](list)
         # Digits take ten times the memory of all else, and are wanted of few numbers.
         self._digits = lru_cache(maxsize=_FILES_KEPT)(lambda file: _digits(read(file)))
 
@@ -109,7 +117,7 @@ class Doubts:
         """
         self.files[name] = len(self.files)
         decisions = list(corrections)
-        for page in map(as_read, result["pages"]):
+        for page in result["pages"]:
             number = page["page"]
             self.shapes[name, number] = Shape(page["width"], page["height"], page["rotation"])
             self._add_page(name, page, [one for one in decisions if one.page == number])
@@ -118,34 +126,54 @@ class Doubts:
         self, name: str, page: Mapping[str, Any], decisions: Sequence[Correction]
     ) -> None:
         """Add a page; each decision goes with the box that it overlaps most, as in results."""
-        found = [*_numbers(page), *_unread_fields(page)]
-        belongs = (
-            {}
-            if not decisions
-            else pairs([one.box for one in decisions], [one["box"] for one in found])
-        )
-        decided = {place: decisions[i] for i, place in belongs.items()}
-        for place, one in enumerate(found):
-            self._add(file=name, page=page["page"], decision=decided.get(place), **one)
+        number, reading = page["page"], as_read(page)
+        found = [
+            self._add(file=name, page=number, **one)
+            for one in (*_numbers(reading["numbers"]), *_unread_fields(reading))
+        ]
+        if not decisions:
+            return
+        belongs = pairs([one.box for one in decisions], [one.box for one in found])
+        for i, place in belongs.items():
+            found[place].decision = decisions[i]
+        places = {one["box"]: one for one in _numbers(page["numbers"])}
         for i, decision in enumerate(decisions):
             if i not in belongs and decision.number is not None:
-                self.add_missed(name, page["page"], decision.box, decision)
+                entry = self.missed(name, number, decision.box)
+                entry.decision = decision
+                if not entry.doubtful and decision.box in places:
+                    entry.place(places[decision.box])
 
-    def add_missed(self, file: str, page: int, box: Box, decision: Correction | None) -> Entry:
-        """Add a place where a number was missed."""
-        return self._add(
-            file=file, page=page, box=box, read=None, confidence=0.0, doubtful=False,
-            decision=decision,
-        )  # fmt: skip
+    def missed(self, file: str, page: int, box: Box) -> Entry:
+        """Return the place that a missed number is at: an unread field of a form, else a new one.
+
+        A field about which something is decided is not unread.
+        """
+        fields = [
+            one
+            for one in self._of_page[file, page]
+            if one.read is None and one.doubtful and not one.decision
+        ]
+        at = holder(box, [one.box for one in fields])
+        if at is not None:
+            return fields[at]
+        return self._add(file=file, page=page, box=box, read=None, confidence=0.0, doubtful=False)
 
     def _add(self, **given: Any) -> Entry:
         entry = Entry(id=len(self.entries), **given)
         self.entries.append(entry)
+        self._of_page[entry.file, entry.page].append(entry)
         return entry
 
     def digits(self, entry: Entry) -> Sequence[Mapping[str, Any]]:
-        """Return the digits of a number as its file's JSON has them, left to right."""
-        return self._digits(entry.file).get((entry.page, entry.box), ())
+        """Return the digits of a number as its file's JSON has them, left to right.
+
+        Empty where somebody has removed or damaged that since: a decision needs no digits.
+        """
+        try:
+            return self._digits(entry.file).get((entry.page, entry.box), ())
+        except InputUnreadable:
+            return ()
 
     def choices(self) -> dict[str, Any]:
         """Return what filters may choose from: fields, and how many tables a page has at most."""
@@ -159,15 +187,20 @@ class Doubts:
         return sorted(found, key=lambda entry: entry.confidence)
 
     def beside(self, entry: Entry) -> list[Entry]:
-        """Return the numbers of the table, or of the form, that a number is in; else none."""
+        """Return the numbers of the table, or of the form, that a number is in; else none.
+
+        They come in reading order; a missed one before the one that it has moved on.
+        """
         if entry.table is None and entry.field is None:
             return []
-        return [
+        found = [
             one
-            for one in self.entries
-            if (one.file, one.page, one.table) == (entry.file, entry.page, entry.table)
+            for one in self._of_page[entry.file, entry.page]
+            if one.is_there
+            and one.table == entry.table
             and (one.field is None) == (entry.field is None)
         ]
+        return sorted(found, key=lambda one: (one.line, one.item, one.read is not None))
 
 
 def _digits(result: Mapping[str, Any]) -> dict[tuple[int, Box], Sequence[Mapping[str, Any]]]:
@@ -184,9 +217,9 @@ def as_read(page: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**page, **page.get("reading", {})}
 
 
-def _numbers(page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _numbers(numbers: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield what an entry needs of each number on a page."""
-    for one in page["numbers"]:
+    for one in numbers:
         yield {
             "box": Box(*one["box"]),
             "read": one["text"],
@@ -203,12 +236,14 @@ def _numbers(page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _unread_fields(page: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """Yield the fields of a form in which there is something that was not read."""
-    for one in page.get("fields", ()):
+    for i, one in enumerate(page.get("fields", ()), 1):
         if one["status"] == "review" and not one["text"] and "box" in one:
             yield {
                 "box": Box(*one["box"]),
                 "read": None,
                 "confidence": one["confidence"],
                 "doubtful": True,
+                "line": i,  # as numbers of forms have it
+                "item": 1,
                 "field": one["name"],
             }

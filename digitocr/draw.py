@@ -13,7 +13,9 @@ from digitocr.records import Box, Field, FieldReading, Gray, Labels, Number, Pag
 
 Picture = NDArray[np.uint8]  # (H, W, 3), blue green red
 
-_OK, _REVIEW = (60, 140, 0), (0, 80, 230)  # green and orange-red, told apart by lightness too
+# Green, orange-red and blue, told apart by lightness too.
+_OK, _REVIEW, _CHECKED = (60, 140, 0), (0, 80, 230), (130, 30, 0)
+_COLOURS = {"ok": _OK, "review": _REVIEW, "checked": _CHECKED}
 GRID = 48  # pictures of digits on one sheet
 _GRID_COLUMNS = 8
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -23,14 +25,15 @@ CUTTING_HEIGHT, CUTTING_WIDTH = 24, 180  # pixels; ten digits as high as a row w
 def annotated(gray: Gray, result: PageResult) -> Picture:
     """Return a copy of a page with each number's box, reading and confidence drawn on it.
 
-    Boxes are green for "ok" and red for "review"; above each number its text and confidence,
-    under each doubtful digit its own confidence. A field for review in which no number was read is
-    drawn with its name.
+    Boxes are green for "ok", red for "review" and blue for "checked"; above each number its text
+    and confidence, under each digit that was read its own. What a person found to be no number is
+    left out. A field for review in which no number was read is drawn with its name.
     """
     picture = np.asarray(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR), np.uint8)
     picture = np.asarray(cv2.addWeighted(picture, 0.6, np.full_like(picture, 255), 0.4, 0))
     for number in result.numbers:
-        _draw_number(picture, number)
+        if number.text:
+            _draw_number(picture, number)
     read = {number.field for number in result.numbers}
     for field in result.fields:
         if field.status == "review" and field.name not in read:
@@ -87,17 +90,17 @@ def cutting(gray: Gray, box: Box, rotation: int) -> bytes:
 
 def _draw_number(picture: Picture, number: Number) -> None:
     """Draw one number into the picture, in place."""
-    colour = _OK if number.status == "ok" else _REVIEW
+    colour, checked = _COLOURS[number.status], number.status == "checked"
     # Text of a third of the digits' height, but readable and no wider than thick strokes allow.
     size = float(np.clip(number.box.height / 75, 0.35, 3.0))
     pen = max(1, round(size * 1.5))
-    for digit in number.digits:
+    for digit in () if checked else number.digits:
         _rectangle(picture, digit.box, colour, 1)
         place = (digit.box.x, digit.box.bottom + round(16 * size))
         text = f"{digit.digit} {100 * digit.confidence:.0f}"
         cv2.putText(picture, text, place, _FONT, 0.5 * size, colour, max(1, pen // 2), cv2.LINE_AA)
     _rectangle(picture, number.box, colour, pen)
-    label = f"{number.text} {number.confidence:.2f}"
+    label = f"{number.text} checked" if checked else f"{number.text} {number.confidence:.2f}"
     if number.field:
         label = f"{number.field}: {label}"
     place = (number.box.x, max(round(12 * size), number.box.y - round(6 * size)))

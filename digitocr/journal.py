@@ -164,7 +164,7 @@ class Journal:
             OutputUnwritable: they can't be written, or the folder is no more what it was.
         """
         try:
-            self._check_there()
+            check_there(self._path, self._file)
             if not self._waiting:
                 return
             self._sync(self._waiting)
@@ -180,11 +180,6 @@ class Journal:
     def _sync(self, finished: Iterable[Done]) -> None:
         """Make results safe before the lines that say that they are."""
         _sync_results(self._folder, finished)
-
-    def _check_there(self) -> None:
-        """Raise OSError where the file that is open is no more the folder's journal."""
-        if not os.path.samestat(self._path.stat(), os.fstat(self._file.fileno())):
-            raise FileNotFoundError(errno.ENOENT, "the folder was taken away")
 
     def close(self) -> None:
         """Write what waits, and let other runs have the folder."""
@@ -279,6 +274,12 @@ def _is_sound(done: Done) -> bool:
     os.fsencode("".join(texts))  # JSON may have texts that no file has
     sound = {*map(type, texts)} == {str} and {*map(type, counts)} == {int}
     return sound and {*map(type, numbers)} <= {int, float} and type(done.lacks_extra) is bool
+
+
+def check_there(path: Path, file: BinaryIO) -> None:
+    """Raise OSError where a file that is open is no more the one of that path."""
+    if not os.path.samestat(path.stat(), os.fstat(file.fileno())):
+        raise FileNotFoundError(errno.ENOENT, "the folder was taken away")
 
 
 def append(file: BinaryIO, lines: bytes) -> int:

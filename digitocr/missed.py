@@ -8,7 +8,8 @@ from math import cos, hypot, radians, sin
 
 import numpy as np
 
-from digitocr.records import Box, FieldReading, Number, PageResult, Table
+from digitocr.overlaps import holder
+from digitocr.records import Box, Number, PageResult, Table
 
 # Numbers of one line have their middles no farther off each other, in heights of the higher one.
 _SAME_LINE = 0.5
@@ -48,18 +49,9 @@ def with_missed(page: PageResult, box: Box, text: str) -> PageResult:
     return _in_order(page, [*moved, number])
 
 
-def field_at(box: Box, fields: Sequence[FieldReading]) -> int | None:
-    """Return which field of a form the middle of a box is in, from 0; None where in none."""
-    x, y = box.middle
-    for i, field in enumerate(fields):
-        if field.box.x <= x < field.box.right and field.box.y <= y < field.box.bottom:
-            return i
-    return None
-
-
 def _in_field(number: Number, page: PageResult) -> Number:
     """Return a number with its field; beside all fields it is on a line after theirs."""
-    at = field_at(number.box, page.fields)
+    at = holder(number.box, [field.box for field in page.fields])
     line = len(page.fields) + 1 if at is None else at + 1
     name = None if at is None else page.fields[at].name
     item = 1 + max((one.item for one in page.numbers if one.line == line), default=0)
@@ -113,12 +105,12 @@ def _moved(number: Number, line: int, item: int, new: bool) -> Number:
 
 def _cell(box: Box, page: PageResult) -> tuple[int, int, int] | tuple[None, None, None]:
     """Return table, row and column, from 1, of the cell that a box is in, None outside."""
-    x, y = box.middle
-    for i, table in enumerate(page.tables, 1):
-        at = table.box
-        if at.x <= x < at.right and at.y <= y < at.bottom and table.rows:
-            return i, *_row_and_column(_spot(box, page), table, i, page)
-    return None, None, None
+    tables = [(i, table) for i, table in enumerate(page.tables, 1) if table.rows]
+    at = holder(box, [table.box for _, table in tables])
+    if at is None:
+        return None, None, None
+    number, table = tables[at]
+    return number, *_row_and_column(_spot(box, page), table, number, page)
 
 
 def _row_and_column(own: _Spot, table: Table, number: int, page: PageResult) -> tuple[int, int]:

@@ -42,6 +42,15 @@ def within(boxes: Sequence[Box], others: Sequence[Box]) -> list[bool]:
     return [bool(row.any()) for row in inside]
 
 
+def holder(box: Box, others: Sequence[Box]) -> int | None:
+    """Return which of M boxes the middle of a box is in, from 0, the first; None where in none."""
+    x, y = box.middle
+    for i, other in enumerate(others):
+        if other.x <= x < other.right and other.y <= y < other.bottom:
+            return i
+    return None
+
+
 def _ious(one: Sequence[Box], other: Sequence[Box]) -> NDArray[np.float64]:
     """Return what N boxes and M others have in common, of what both fill, (N, M), 0..1."""
     met = _common(one, other)

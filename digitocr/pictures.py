@@ -97,13 +97,19 @@ class Pictures:
         self._decoding: dict[tuple[str, int], Lock] = {}
         self._lock = Lock()
 
-    def page(self, file: str, number: int) -> Gray:
-        """Return a page as given.
+    def page(self, file: str, number: int, size: tuple[int, int]) -> Gray:
+        """Return a page as given, of the size (height, width) that it was read in.
 
         Raises:
             ExtraMissing: a package that reads this kind of file is not installed.
             InputUnreadable: the input is gone, has changed or can't be read any more.
         """
+        gray = self._decoded(file, number)
+        if gray.shape != size:
+            raise InputUnreadable("has pages of another size than when it was read")
+        return gray
+
+    def _decoded(self, file: str, number: int) -> Gray:
         key = file, number
         with self._lock:
             own = self._decoding.setdefault(key, Lock())
@@ -126,9 +132,7 @@ class Pictures:
 
     def upright(self, file: str, number: int, shape: Shape) -> Gray:
         """Return a page turned upright; raises as `page`."""
-        gray = self.page(file, number)
-        if gray.shape != (shape.height, shape.width):
-            raise InputUnreadable("has pages of another size than when it was read")
+        gray = self.page(file, number, (shape.height, shape.width))
         return np.rot90(gray, -shape.rotation // 90)
 
     def crop(self, file: str, number: int, shape: Shape, box: Box) -> bytes:

@@ -78,12 +78,11 @@ class Results:
             InputUnreadable: the file's name allows no results.
             OutputUnwritable: they can't be written, whatever the name.
         """
-        if self._output.annotate:
-            ending = f"{_before(page.number)}annotated.jpg"
-            self._write(ending, encoded(annotated(page.gray, result)))
-        if "xlsx" in self._output.formats:
-            name = f"{pictures_of(self._name)}/{page.number}.zip"
-            self._write_at(name, _cuttings(page, result))
+        names = pictures_of_page(self._name, page.number)
+        wanted = (self._output.annotate, "xlsx" in self._output.formats)
+        for name, is_wanted, draw in zip(names, wanted, _DRAWN, strict=True):
+            if is_wanted:
+                self._write_at(name, draw(page, result))
 
     def write(self, result: FileResult) -> None:
         """Write what was read on all pages.
@@ -249,6 +248,19 @@ def rewrite(folder: Path, result: FileResult, names: Iterable[str]) -> dict[str,
     return written
 
 
+def rewrite_pictures(
+    folder: Path, file: str, page: Page, result: PageResult, names: Iterable[str]
+) -> dict[str, int]:
+    """Write the pictures of a page anew, those that it has; as `rewrite`."""
+    there, written = set(names), dict[str, int]()
+    for name, draw in zip(pictures_of_page(file, page.number), _DRAWN, strict=True):
+        if name in there:
+            content = draw(page, result)
+            write_file(_inside(folder, name), content)
+            written[name] = len(content)
+    return written
+
+
 def _first_line(path: Path) -> str:
     """Return the header of a CSV, with its end; "" where there is none."""
     try:
@@ -273,14 +285,33 @@ def pictures_of(name: str) -> str:
     return f"{PICTURES}/{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}"
 
 
+def pictures_of_page(file: str, page: int) -> tuple[str, str]:
+    """Return what the pictures of a page are called: with readings drawn on, and its numbers'."""
+    return f"{file}.{_before(page)}annotated.jpg", f"{pictures_of(file)}/{page}.zip"
+
+
+def _drawn_on(page: Page, result: PageResult) -> bytes:
+    return encoded(annotated(page.gray, result))
+
+
 def _cuttings(page: Page, result: PageResult) -> bytes:
-    """Return pictures of all numbers on a page as the bytes of a ZIP; the same for the same."""
+    """Return pictures of all numbers on a page as the bytes of a ZIP; the same for the same.
+
+    First those that were read, then those that were missed.
+    """
+    read = enumerate((result.reading or result).numbers, 1)
+    boxes = [(sheets.picture_name(page.number, i), one.box) for i, one in read]
+    missed = [one.box for one in result.numbers if one.status == "checked" and one.read is None]
+    boxes += [(sheets.missed_name(page.number, box.sides), box) for box in missed]
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as pictures:
-        for i, number in enumerate(result.numbers, 1):
-            entry = zipfile.ZipInfo(sheets.picture_name(page.number, i))  # of 1980
-            pictures.writestr(entry, cutting(page.gray, number.box, result.rotation))
+        for name, box in boxes:
+            # A ZipInfo is of 1980.
+            pictures.writestr(zipfile.ZipInfo(name), cutting(page.gray, box, result.rotation))
     return archive.getvalue()
+
+
+_DRAWN = (_drawn_on, _cuttings)  # in the order of `pictures_of_page`
 
 
 def write_file(path: Place, content: bytes | Iterator[bytes], safe: bool = True) -> None:

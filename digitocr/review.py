@@ -15,12 +15,14 @@ from typing import Any, NamedTuple
 
 from digitocr.audit import audited
 from digitocr.checking import Checking
+from digitocr.corrections import corrected
 from digitocr.doubts import Doubts
 from digitocr.errors import InputUnreadable, ModelUnreadable, NothingToRead, OutputUnwritable
 from digitocr.journal import Done
 from digitocr.model import Model, load_model
 from digitocr.pictures import Pictures
-from digitocr.records import Limits, Source
+from digitocr.records import FileResult
+from digitocr.results import read_result
 from digitocr.rewriting import Rewriting
 from digitocr.sampled import Audit, begin, sentences, write
 from digitocr.session import Session
@@ -31,6 +33,7 @@ _HOST = "127.0.0.1"
 _TOKEN = 32  # random bytes in the address
 _GRACE = 2  # seconds that answers begun may take once the review is to end
 _LATER = "No decision is lost: make room there, and review it again."
+_AGAIN = "Scan it again into the same folder."
 _ADVICE = "Name a folder that digitocr scan wrote, with JSON among its --format."
 
 
@@ -65,22 +68,36 @@ def review(
     import uvicorn  # noqa: F401
 
     about = _about_run(folder)
-    with Checking(folder) as checking:
+    with Checking(folder, inputs) as checking:
         read = list(checking.files())
         doubts = _doubts(folder, read, checking)
         audit = begin(folder, audited(about), doubts, *sampling) if sampling else None
         behind = about.get("decided", "") != decided(read)
-        rewriting = Rewriting(checking, partial(_write_audit, folder, audit), behind)
-        stamps = {done.file: done.stamp for done in read}
-        session = Session(doubts, checking.corrections, stamps, audit, rewriting.changed)
-        settings = about["settings"]
-        pictures = Pictures(_finder(read, inputs), settings["dpi"], Limits(**settings["limits"]))
+        rewriting = Rewriting(checking, partial(_write_audit, folder, audit), behind, say)
+        session = _session(folder, read, checking, doubts, rewriting, audit)
         with rewriting:
-            _serve(session, pictures, _model(about["model"]), say)
+            _serve(session, checking.pictures, _model(about["model"]), say)
         if rewriting.trouble:
             raise OutputUnwritable(rewriting.trouble, _LATER)
         for sentence in sentences(audit) if audit else ():
             say(sentence)
+
+
+def _session(
+    folder: Path,
+    read: Iterable[Done],
+    checking: Checking,
+    doubts: Doubts,
+    rewriting: Rewriting,
+    audit: Audit | None,
+) -> Session:
+    stamps = {done.file: done.stamp for done in read}
+
+    def result(file: str) -> FileResult:  # not `checking.result`: it is another thread's
+        decisions = checking.corrections.in_force(file, stamps[file])
+        return corrected(read_result(folder, file), decisions)
+
+    return Session(doubts, checking.corrections, stamps, result, rewriting, audit)
 
 
 def _write_audit(folder: Path, audit: Audit | None) -> None:
@@ -142,39 +159,19 @@ def _doubts(folder: Path, read: Iterable[Done], checking: Checking) -> Doubts:
     """Return the numbers of all files that were read."""
 
     def content(name: str) -> dict[str, Any]:
-        return dict(json.loads((folder / f"{name}.json").read_bytes()))
+        path = folder / f"{name}.json"
+        try:
+            return dict(json.loads(path.read_bytes()))
+        except OSError as error:
+            raise InputUnreadable(f"{path}: can't be read: {error.strerror}", _AGAIN) from error
+        except (ValueError, TypeError) as error:
+            raise InputUnreadable(f"{path}: is damaged: {error}", _AGAIN) from error
 
     doubts = Doubts(content)
     gc.disable()  # it would go through all numbers again and again, and find nothing
     for done in read:
-        with suppress(FileNotFoundError):  # somebody has removed its results
+        if (folder / f"{done.file}.json").exists():  # else somebody has removed its results
             doubts.add_file(done.file, content(done.file), checking.decisions(done))
     gc.enable()
     gc.freeze()
     return doubts
-
-
-def _finder(read: Iterable[Done], inputs: Path | None) -> Callable[[str], Source]:
-    """Return what finds the input of a name, as it was when it was read."""
-    places = {done.file: (done.path, done.stamp) for done in read}
-
-    def find(name: str) -> Source:
-        known, stamp = places[name]
-        path = inputs / name if inputs else Path(known)
-        if not (inputs or known):
-            raise InputUnreadable(
-                f"the results don't say where {name} is: end the review, and name the folder that"
-                " the inputs are in with --inputs"
-            )
-        try:
-            now = path.stat()
-        except OSError as error:
-            raise InputUnreadable(
-                f"{path} is not there any more: end the review, and name the folder that the inputs"
-                " are in now with --inputs"
-            ) from error
-        if stamp and (now.st_size, now.st_mtime_ns) != (stamp.size, stamp.mtime_ns):
-            raise InputUnreadable(f"{path} has changed since it was read: scan it again")
-        return Source(name, path)
-
-    return find

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Event, Lock, Thread
 
 from digitocr.checking import Checking
@@ -18,18 +19,25 @@ _VIEWS, _VIEWS_SHARE = 5.0, 10
 class Rewriting:
     """A thread that writes results anew; while it runs, the folder's journal is its own."""
 
-    def __init__(self, checking: Checking, besides: Callable[[], None], stale: bool) -> None:
+    def __init__(
+        self,
+        checking: Checking,
+        besides: Callable[[], None],
+        stale: bool,
+        say: Callable[[str], None],
+    ) -> None:
         """Begin.
 
         Args:
             checking: the results folder.
             besides: writes what else depends on decisions, before the views.
             stale: the views are behind the decisions.
+            say: is given a sentence when results can't be written, and when they are again.
         """
-        self.trouble = ""  # why something could not be written the last time, a sentence
-        self._checking, self._besides = checking, besides
+        self._checking, self._besides, self._say = checking, besides, say
         self._files: dict[str, None] = {}  # in the order of the decisions
         self._stale, self._views_at = stale, 0.0
+        self._of_files = self._of_views = ""  # why they could not be written the last time
         self._lock, self._stop = Lock(), Event()
         self._thread = Thread(target=self._run, daemon=True)
 
@@ -44,6 +52,12 @@ class Rewriting:
         self._views_at = 0.0
         self._write()
 
+    @property
+    def trouble(self) -> str:
+        """Why results are behind the decisions, a sentence without full stop; "" if they aren't."""
+        why = self._of_files or self._of_views
+        return f"results don't show the last decisions: {why}" if why else ""
+
     def changed(self, file: str) -> None:
         """Take note that something was decided about a file; to be called from any thread."""
         with self._lock:
@@ -51,28 +65,40 @@ class Rewriting:
 
     def _run(self) -> None:
         while not self._stop.wait(_PAUSE):
+            before = self.trouble
             self._write()
+            if self.trouble and not before:
+                self._say(f"warning: {self.trouble}. No decision is lost; writing is tried again.")
+            elif before and not self.trouble:
+                self._say("Results show all decisions again.")
 
     def _write(self) -> None:
-        """Write what has changed; what can't be written is tried again."""
+        """Write what has changed; what can't be written keeps nothing else back."""
         with self._lock:
             files, self._files = self._files, {}
         self._stale = self._stale or bool(files)
-        try:
-            for file in files:
-                self._checking.rewrite(file)
-            if self._stale and time.monotonic() >= self._views_at:
-                self._write_views()
-        except DigitocrError as error:
-            with self._lock:
-                self._files = files | self._files
-            self.trouble = str(error)
-        else:
-            self.trouble = ""
+        troubles = {file: _failure(partial(self._checking.rewrite, file)) for file in files}
+        for file in filter(troubles.get, files):
+            self.changed(file)  # it is tried again
+        self._of_files = next(filter(None, troubles.values()), "")
+        if self._stale and time.monotonic() >= self._views_at:
+            start = time.monotonic()
+            self._of_views = _failure(self._write_views)
+            end = time.monotonic()
+            self._stale = bool(self._of_views)
+            self._views_at = end + max(_VIEWS, _VIEWS_SHARE * (end - start))
 
     def _write_views(self) -> None:
-        start = time.monotonic()
         self._besides()
         self._checking.write_views()
-        end = time.monotonic()
-        self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
+
+
+def _failure(write: Callable[[], object]) -> str:
+    """Write something; return why that could not be done, "" where it could."""
+    try:
+        write()
+    except DigitocrError as error:
+        return str(error).rstrip(".")
+    except Exception as error:  # a bug: the thread goes on, and whoever reviews is told
+        return f"unexpected {type(error).__name__}: {error}"
+    return ""

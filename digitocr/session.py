@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import heapq
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from threading import RLock
-from typing import Any
+from typing import Any, Protocol
 
 from digitocr.corrections import Correction, Corrections, is_number
 from digitocr.doubts import Doubts, Entry, Filter
-from digitocr.errors import WrongUsage
+from digitocr.errors import InputUnreadable, WrongUsage
 from digitocr.journal import Stamp
 from digitocr.pictures import crop_around, line_around, part_of
-from digitocr.records import Box
+from digitocr.records import Box, FileResult, Number
 from digitocr.sampled import Audit
 
+_RECENT = 100  # decisions that a page just opened can take back, one after the other
 _PAUSE = 60.0  # seconds; who decides nothing for longer does something else meanwhile
 
 
 class Conflict(Exception):
     """Somebody else, such as another tab, has decided about a number meanwhile."""
+
+
+class Written(Protocol):
+    """What writes results anew as they are decided about."""
+
+    @property
+    def trouble(self) -> str:
+        """Why they are behind the decisions, a sentence without full stop; "" if they aren't."""
+
+    def changed(self, file: str) -> None:
+        """Take note that something was decided about a file."""
 
 
 class Session:
@@ -31,8 +45,9 @@ class Session:
         doubts: Doubts,
         corrections: Corrections,
         stamps: Mapping[str, Stamp | None],
+        result: Callable[[str], FileResult],
+        written: Written,
         audit: Audit | None = None,
-        changed: Callable[[str], None] = lambda _file: None,
     ) -> None:
         """Begin.
 
@@ -40,11 +55,13 @@ class Session:
             doubts: the numbers of the run.
             corrections: where decisions go.
             stamps: that files were read with, by name.
+            result: returns what is known of a file with the decisions about it; raises
+                InputUnreadable where its results are gone.
+            written: is told each file about which something was decided, to write its results.
             audit: whose sample is looked at, in place of the doubtful numbers.
-            changed: is told each file about which something was decided.
         """
         self.doubts, self.audit, self._corrections = doubts, audit, corrections
-        self._stamps, self._changed = stamps, changed
+        self._stamps, self._result, self._written = stamps, result, written
         self._log: list[int] = []  # the number of each change, in order
         self._seconds, self._last = 0.0, 0.0  # spent, and when the last decision was made
         self._n_decisions = 0
@@ -78,15 +95,31 @@ class Session:
                 raise WrongUsage("nothing is decided about this number")
             return self._write(entry, entry.decision.number, undone=True)
 
+    def recent(self) -> list[int]:
+        """Return the numbers about which something was decided last, the last one at the end."""
+        among = self.audit.sample if self.audit else self.doubts.entries
+        with self._lock:
+            decided = [(one.decision.time, one.id) for one in among if one.decision]
+        return [number for _, number in reversed(heapq.nlargest(_RECENT, decided))]
+
     def add(self, file: str, page: int, box: Box, text: str | None) -> Entry:
-        """Add a number that was missed, in a box of page pixels; raises as `decide`."""
+        """Add a number that was missed, in a box of page pixels; raises as `decide`.
+
+        Drawn in a field of a form that was not read it is what is there.
+        """
         with self._lock:
             if (file, page) not in self.doubts.shapes:
                 raise WrongUsage("there is no such page")
             checked = _checked(text)
             if checked is None:
                 raise WrongUsage("a number that was missed is one")
-            return self._write(self.doubts.add_missed(file, page, box, None), checked)
+            entry = self.doubts.missed(file, page, box)
+            added = self._write(entry, checked, box)
+            if entry.doubtful:
+                return added
+            with suppress(InputUnreadable):  # its place is not known
+                entry.place(asdict(_number_at(box, page, self._result(file))))
+            return replace(entry)
 
     def _unchanged(self, number: int, version: int) -> Entry:
         entry = self.doubts[number]
@@ -94,22 +127,25 @@ class Session:
             raise Conflict
         return entry
 
-    def _write(self, entry: Entry, text: str | None, undone: bool = False) -> Entry:
+    def _write(
+        self, entry: Entry, text: str | None, box: Box | None = None, undone: bool = False
+    ) -> Entry:
         """Write a decision down, then take note of it.
 
-        One is taken back at the place it was about: boxes move where files are read anew.
+        Another one is of the place that the one before was about, as is its being taken back: boxes
+        move where files are read anew, and a number may be drawn in a part of a field.
         """
-        place = entry.decision.box if undone and entry.decision else entry.box
+        place = entry.decision.box if entry.decision else box or entry.box
         decision = Correction(
             entry.file, entry.page, place, entry.read, text, self._stamps[entry.file], undone
         )
-        self._corrections.add(decision)
-        before, entry.decision = entry.decision, None if undone else decision
+        kept = self._corrections.add(decision)
+        before, entry.decision = entry.decision, None if undone else kept
         if entry.id in self._asked:
             self._n_done += (entry.decision is not None) - (before is not None)
         entry.version += 1
         self._log.append(entry.id)
-        self._changed(entry.file)
+        self._written.changed(entry.file)
         self._count_time(0 if undone else 1)
         return replace(entry)
 
@@ -130,10 +166,15 @@ class Session:
                 return [entry.id for entry in self.audit.sample if not entry.decision]
             return [entry.id for entry in self.doubts.queue(wanted)]
 
-    def changes(self, since: int) -> list[int]:
-        """Return the numbers that were changed after the first `since` changes of the session."""
+    def changes(self, since: int, most: int) -> tuple[list[int], int]:
+        """Return what has changed in the session since its first `since` changes, at most so many.
+
+        Returns:
+            The numbers, and how many changes of the session they cover.
+        """
         with self._lock:
-            return sorted(set(self._log[max(0, since) :]))
+            found = self._log[max(0, since) :][:most]
+            return sorted(set(found)), max(0, since) + len(found)
 
     def progress(self) -> dict[str, Any]:
         """Return how far the review is: counts, and numbers an hour (None at first)."""
@@ -145,7 +186,17 @@ class Session:
                 "decided": self._n_decisions,
                 "hourly": speed and round(speed),
                 "changes": len(self._log),
+                "trouble": self._written.trouble,
             }
+
+
+def _number_at(box: Box, page: int, result: FileResult) -> Number:
+    """Return the number that was added at a place; raise InputUnreadable where there is none."""
+    for found in result.pages:
+        for number in found.numbers:
+            if (found.page, number.box, number.read) == (page, box, None):
+                return number
+    raise InputUnreadable("its results don't have it")
 
 
 def _checked(text: str | None) -> str | None:

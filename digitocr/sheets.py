@@ -59,6 +59,11 @@ def picture_name(page: int, number: int) -> str:
     return f"{page}-{number}.png"
 
 
+def missed_name(page: int, box: Sequence[int]) -> str:
+    """Return what the picture of a number that the reader missed is called, by its box."""
+    return f"{page}-{'-'.join(map(str, box))}.png"
+
+
 def number_format(text: str, decimal: Decimal | None = None) -> str | None:
     """Return the format in which a spreadsheet shows a number as on paper, None to keep it as text.
 
@@ -269,8 +274,8 @@ class _Book:
 
     def _insert_picture(self, picture: Path, text: str) -> None:
         self._n_pictures += 1
-        # There is none of a number that the reader missed, nor where another run in the same
-        # folder has ended before this one.
+        # There is none of a missed number whose page was not to be had, nor where another run in
+        # the same folder has ended before this one.
         if self._n_pictures <= PICTURES and picture.exists():
             options = {
                 "x_offset": 3 * _MARGIN,
@@ -342,9 +347,12 @@ class _Book:
 
 
 def _picture_names(page: dict[str, Any]) -> dict[tuple[int, ...], str]:
-    """Return what the pictures of a page's numbers are called, by box: those that were read."""
-    numbers = page.get("reading", page)["numbers"]
-    return {tuple(one["box"]): picture_name(page["page"], i) for i, one in enumerate(numbers, 1)}
+    """Return what the pictures of a page's numbers are called, by box."""
+    numbers, at = page.get("reading", page)["numbers"], page["page"]
+    missed = [one["box"] for one in page["numbers"] if one.get("read", "") is None]
+    return {tuple(box): missed_name(at, box) for box in missed} | {
+        tuple(one["box"]): picture_name(at, i) for i, one in enumerate(numbers, 1)
+    }
 
 
 def _set_widths(sheet: Worksheet, widths: Iterable[int]) -> None:

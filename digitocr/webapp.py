@@ -92,7 +92,10 @@ def _number_routes(session: Session) -> list[Any]:
     def state(_request: Request) -> Response:
         audit = session.audit and {"shown": session.audit.shown}
         choices = session.doubts.choices()
-        return _json({"progress": session.progress(), "choices": choices, "audit": audit})
+        return _json({
+            "progress": session.progress(), "choices": choices, "audit": audit,
+            "recent": session.recent(),
+        })  # fmt: skip
 
     def audit(_request: Request) -> Response:
         if session.audit is None:
@@ -111,9 +114,10 @@ def _number_routes(session: Session) -> list[Any]:
         return _json([one(entry) for entry in found])
 
     def changes(request: Request) -> Response:
-        ids = session.changes(_whole(request.query_params.get("since")))
-        found = [one(session.doubts[number]) for number in ids[:_MOST_NUMBERS]]
-        return _json({"numbers": found, "progress": session.progress()})
+        since = _whole(request.query_params.get("since"))
+        ids, changes = session.changes(since, _MOST_NUMBERS)
+        found = [one(session.doubts[number]) for number in ids]
+        return _json({"numbers": found, "changes": changes, "progress": session.progress()})
 
     def decided(entry: Entry) -> Response:
         return _json({"number": one(entry), "progress": session.progress()})

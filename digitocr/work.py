@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from digitocr import __version__, engines, writers
-from digitocr.corrections import Correction, corrected, digest, in_force
+from digitocr.corrections import Correction, corrected_page, digest, in_force
 from digitocr.errors import (
     DigitocrError,
     ExtraMissing,
@@ -149,7 +149,7 @@ def read(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tupl
     results = _results(source, job)
     try:
         held = in_force(decisions, done.stamp)
-        result = corrected(_read(source, job, results), held)
+        result = _read(source, job, results, held)
         if results:
             results.write(result)
             done = replace(done, written=results.written)
@@ -193,13 +193,16 @@ def _results(source: Source, job: Job) -> Results | None:
     return Results(folder, source, job.settings, job.output, safe=job.elsewhere)
 
 
-def _read(source: Source, job: Job, results: Results | None) -> FileResult:
-    """Return what is in a file; write its pages' pictures."""
+def _read(
+    source: Source, job: Job, results: Results | None, decisions: Sequence[Correction]
+) -> FileResult:
+    """Return what is in a file, with decisions put over it; write its pages' pictures."""
     model = load_model(job.settings.model)
     if model.id.sha256 != job.model:
         raise ModelUnreadable(f"{job.settings.model}: has changed while it was in use")
     pages = []
-    for page, result in scan_pages(source, job.settings, model):
+    for page, reading in scan_pages(source, job.settings, model):
+        result = corrected_page(reading, [one for one in decisions if one.page == page.number])
         pages.append(result)
         if results:
             results.write_page(page, result)

@@ -30,7 +30,10 @@ LAYERS = [
     # cuts marks out as `segment` does, and has them read turned; reads a form's picture as a page
     {"upright", "forms"},
     {"scan", "blank", "dataset", "sheets", "engines", "journal", "jsonresult"},
-    {"corrections", "inbox", "results", "processes", "additions", "distort", "calibration"},
+    {
+        *("corrections", "inbox", "origins", "results", "processes", "additions", "distort"),
+        "calibration",
+    },
     {"strangers"},
     {"work", "views", "archive", "storejournal", "cluster", "pictures", "guesses"},
     {"batch", "checking", "diff", "doubts"},
