@@ -1,5 +1,7 @@
 // A table or form in its own shape: a cell for each number, with its picture and reading.
 
+import { described, inCell } from "./number.js";
+
 const section = document.getElementById("sheet");
 const title = section.querySelector("h3");
 const table = section.querySelector("table");
@@ -10,9 +12,13 @@ export function close() {
   document.body.classList.remove("sheet-open");
 }
 
-// Numbers of a table by rows and columns; of a form, a row a field.
+// The numbers in each cell of a table, by rows and columns; of a form each field is a row of one.
 function rowsOf(numbers) {
-  if (numbers[0].field !== null) return numbers.map((one) => [[one]]);
+  if (numbers[0].field !== null) {
+    const fields = new Map(numbers.map((one) => [one.field, []]));
+    for (const one of numbers) fields.get(one.field).push(one);
+    return [...fields.values()].map((cell) => [cell]);
+  }
   const rows = [];
   for (const one of numbers) {
     const row = (rows[one.row - 1] ??= []);
@@ -22,7 +28,7 @@ function rowsOf(numbers) {
   return Array.from(rows, (row) => Array.from({ length: width }, (_, i) => row?.[i] ?? []));
 }
 
-export function open(numbers, current, choose, fill) {
+export function open(numbers, current) {
   const isForm = numbers[0].field !== null;
   title.textContent = isForm ? "The whole form" : `Table ${numbers[0].table}, whole`;
   table.replaceChildren(...rowsOf(numbers).map((row, i) => {
@@ -32,7 +38,7 @@ export function open(numbers, current, choose, fill) {
     head.textContent = isForm ? row[0][0].field : i + 1;
     line.append(head, ...row.map((cell) => {
       const data = document.createElement("td");
-      data.append(...cell.map((one) => button(one, choose, fill)));
+      data.append(...cell.map(button));
       return data;
     }));
     return line;
@@ -42,31 +48,43 @@ export function open(numbers, current, choose, fill) {
   mark(current);
 }
 
-function button(number, choose, fill) {
+function button(number) {
   const made = document.createElement("button");
   made.type = "button";
   made.dataset.id = number.id;
-  made.tabIndex = -1; // arrows go from cell to cell
   const image = document.createElement("img");
   image.loading = "lazy";
   image.alt = "";
   image.src = `pictures/${number.id}/crop.png`;
   const text = document.createElement("span");
   made.append(image, text);
-  made.addEventListener("click", () => choose(number.id));
-  fill(made, text, number);
+  fill(made, number);
   return made;
 }
 
-export function refill(number, fill) {
+function fill(made, number) {
+  [made.querySelector("span").textContent, made.className] = inCell(number);
+  made.setAttribute("aria-label", described(number));
+}
+
+export function refill(number) {
   const made = table.querySelector(`button[data-id="${number.id}"]`);
-  if (made) fill(made, made.querySelector("span"), number);
+  if (made) fill(made, number);
+}
+
+export function listen(choose) {
+  table.addEventListener("click", (event) => {
+    const made = event.target.closest("button");
+    if (made) choose(Number(made.dataset.id));
+  });
 }
 
 export function mark(id) {
   for (const one of table.querySelectorAll("button")) {
     const current = Number(one.dataset.id) === id;
-    one.toggleAttribute("aria-current", current);
+    if (current) one.setAttribute("aria-current", "true");
+    else one.removeAttribute("aria-current");
+    one.tabIndex = current ? 0 : -1; // arrows go from cell to cell
     if (current) one.scrollIntoView({ block: "nearest", inline: "nearest" });
   }
 }
