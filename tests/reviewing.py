@@ -8,7 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,13 +89,14 @@ def reviewing(folder: Path, *options: str) -> Iterator[Server]:
         process.communicate()
 
 
-def scanned(folder: Path, clear: Clear, *names: str) -> Path:
+def scanned(folder: Path, clear: Clear, *names: str, options: Sequence[str] = ()) -> Path:
     """Return a folder of results in which the numbers 3407 and 57 of each file are doubtful."""
     for name in names:
         path = folder / "in" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(encode(".png", clear.gray))
-    done = run_command("scan", "in", "-o", "out", "--min-confidence", "1", "-q", cwd=folder)
+    scan = ("scan", "in", "-o", "out", "--min-confidence", "1", "-q", *options)
+    done = run_command(*scan, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "out"
 

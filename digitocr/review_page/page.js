@@ -50,11 +50,13 @@ function resize(wanted, [x, y]) { // the place stays in the middle
   load();
 }
 
-function middle() {
-  return [
-    (viewport.scrollLeft + viewport.clientWidth / 2) / paper.clientWidth,
-    (viewport.scrollTop + viewport.clientHeight / 2) / paper.clientHeight,
-  ];
+function middle() { // of the view, as parts of the page, which may be narrower
+  const { left, top } = viewport.getBoundingClientRect();
+  const [x, y] = at({
+    clientX: left + viewport.clientLeft + viewport.clientWidth / 2,
+    clientY: top + viewport.clientTop + viewport.clientHeight / 2,
+  });
+  return [Math.min(1, Math.max(0, x)), Math.min(1, Math.max(0, y))];
 }
 
 export function show(number) {
@@ -76,7 +78,7 @@ export function move(x, y) {
 
 export const drawing = () => box !== null;
 
-export function draw() { // a box as large as the number's, in the middle of the view
+export function draw() { // a box as large as the number's, in the middle of what is seen
   const [x, y] = middle();
   const [, , width, height] = shown.onPage;
   setBox([x - width / 2, y - height / 2, width, height]);
@@ -96,6 +98,7 @@ export function moveBox(x, y, size) { // by keys: moved, or made larger and smal
   const across = (x * step * shown.pageSize[1]) / shown.pageSize[0];
   const [left, top, width, height] = box;
   setBox(size ? [left, top, width + across, height + y * step] : [left + across, top + y * step, width, height]);
+  drawn.scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 function setBox([x, y, width, height]) {
