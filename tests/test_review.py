@@ -6,9 +6,11 @@ import json
 import os
 import random
 import shutil
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import cv2
 import numpy as np
@@ -55,6 +57,9 @@ def test_only_its_own_page_is_answered(nothing_decided: Server) -> None:
     assert ask("POST", "decide", body, Content_Type="application/json")[0] == 403
     assert ask("POST", "decide", body, **{**own, "Content_Type": "text/plain"})[0] == 400
     assert ask("GET", "decide")[0] == 405
+    for method in ("OPTIONS", "PUT", "DELETE", "TRACE", "PATCH"):
+        assert ask(method, "decide", **own)[0] == 405
+    assert ask("HEAD", "pictures/0/crop.png")[:2] == (200, b"")
 
 
 @pytest.mark.parametrize(
@@ -64,7 +69,9 @@ def test_only_its_own_page_is_answered(nothing_decided: Server) -> None:
         *("pictures/9/crop.png", "pictures/0/other.png", "pictures/-1/crop.png"),
         *("pages/0/9/1400.jpg", "pages/9/1/1400.jpg", "pages/0/1/1400000.jpg"),
         *("numbers?ids=9", "numbers?ids=x", "beside?id=9", "guesses?id=", "changes?since=x"),
-        *("queue?most=x", "audit"),
+        *("queue?most=x", "audit", "numbers", "index.html", "%00", "pictures/%d9%a3/crop.png"),
+        *("pictures/..%2f0/crop.png", "pictures/0/%2e%2e/crop.png", "pages/0/..%5c1/1400.jpg"),
+        *(f"pictures/{'9' * 5000}/crop.png", f"pages/0/{'9' * 5000}/1400.jpg"),
     ],
 )
 def test_what_is_not_there_is_refused(nothing_decided: Server, what: str) -> None:
@@ -112,6 +119,21 @@ def test_what_makes_no_sense_is_refused(nothing_decided: Server, told: object) -
 )
 def test_a_box_that_is_none_is_refused(nothing_decided: Server, box: object) -> None:
     assert nothing_decided.post("add", {"id": 0, "box": box, "number": "7"})[0] == 400
+
+
+def test_a_browser_that_goes_away_is_no_trouble(tmp_path: Path, clear: Clear) -> None:
+    out = scanned(tmp_path, clear, "a.png")
+    with reviewing(out) as server:
+        place = urlsplit(server.address)
+        head = (
+            f"POST {place.path}decide HTTP/1.1\r\nHost: {place.netloc}\r\n"
+            f"Origin: http://{place.netloc}\r\nContent-Type: application/json\r\n"
+            'Content-Length: 100\r\n\r\n{"id":'
+        )
+        with socket.create_connection((place.hostname, place.port)) as half:
+            half.sendall(head.encode())
+        assert len(server.get("queue")["ids"]) == 2
+        assert "Traceback" not in server.end()
 
 
 @pytest.fixture(scope="module")

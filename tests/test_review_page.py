@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 
 # As WebDriver names them.
-ENTER, DELETE, RIGHT, DOWN, SHIFT = "\ue007", "\ue017", "\ue014", "\ue015", "\ue008"
+ENTER, DELETE, RIGHT, DOWN, SHIFT, TAB = (
+    *("\ue007", "\ue017", "\ue014", "\ue015", "\ue008", "\ue004"),
+)
 # What a browser notes of a server that was ended, and of one that refuses a second decision.
 _EXPECTED = ("net::ERR_", "status of 409")
 HOSTILE = "<img src=x onerror=document.title='taken'>.png"
@@ -195,3 +197,140 @@ def test_an_audit_hides_readings_until_they_are_typed(
     assert json.loads((tmp_path / "out" / "run.json").read_bytes())["audit"]["wrong"] == 1
     again = run_command("scan", samples / "digit.png", "-o", "out", cwd=tmp_path)
     assert "Audit: 1 of 1 wrong" in again.stderr
+
+
+def test_what_can_t_be_written_is_told(page: Page, tmp_path: Path, clear: Clear) -> None:
+    out = scanned(tmp_path, clear, "a.png")
+    hindered = out / "a.png.csv"
+    with reviewing(out) as server:
+        page.open(server.address)
+        hindered.unlink()
+        (hindered / "in-the-way").mkdir(parents=True)
+        page.press("1", ENTER)
+        page.says("is now 1.")
+        page.wait(lambda: "a.png.csv: can't be written" in page.text("banner"))
+        assert "No decision is lost" in page.text("banner")
+        page.press("2", ENTER)  # and the review goes on
+        page.says("Nothing is left to review.")
+        (hindered / "in-the-way").rmdir()
+        hindered.rmdir()
+        page.says("Results show all decisions again.")
+        assert page.text("banner") == ""
+    assert {row["number"] for row in read_rows(out / "numbers.csv")} == {"1", "2"}
+
+
+def test_the_last_decision_is_taken_back_after_reopening(
+    page: Page, tmp_path: Path, clear: Clear
+) -> None:
+    out = scanned(tmp_path, clear, "a.png", "b.png")
+    for _ in range(2):  # in two sessions
+        with reviewing(out) as server:
+            page.open(server.address)
+            page.press("1", ENTER)
+            page.says("is now 1.")
+            page.press("2", ENTER)
+            page.says("is now 2.")
+    with reviewing(out) as server:
+        page.open(server.address)
+        page.says("Nothing is left")
+        for left in (1, 2, 3):
+            page.press("u")
+            page.wait(lambda left=left: f"{left} left" in page.text("counts"))
+        page.says("Taken back.")
+    undone = [one for one in decisions(out) if one["undone"]]
+    assert [one["number"] for one in undone] == ["2", "1", "2"]
+
+
+def test_a_missed_number_comes_into_the_table_that_is_shown(
+    page: Page, tmp_path: Path, samples: Path
+) -> None:
+    run_command("scan", samples / "receipt.jpg", "-o", "out", "-q", cwd=tmp_path)
+
+    def shown() -> list[str]:
+        return [one.text for one in page.chrome.find_elements("css selector", "#sheet td span")]
+
+    with reviewing(tmp_path / "out") as server:
+        page.open(server.address)
+        page.press("t")
+        page.says("Table of")
+        n = len(shown())
+        page.press("a")
+        page.press(DOWN * 2, "6", "1", ENTER)
+        page.says("Added 61.")
+        assert len(shown()) == n + 1
+        assert "61" in shown()
+        page.press("u")
+        page.says("Taken back.")
+        assert len(shown()) == n
+
+
+def test_a_key_that_is_held_down_decides_once(page: Page, tmp_path: Path, clear: Clear) -> None:
+    out = scanned(tmp_path, clear, "a.png", "b.png")
+    key = {"type": "rawKeyDown", "key": "Enter", "code": "Enter", "windowsVirtualKeyCode": 13}
+    with reviewing(out) as server:
+        page.open(server.address)
+        for i in range(5):
+            held = {**key, "autoRepeat": i > 0}
+            page.chrome.execute_cdp_cmd("Input.dispatchKeyEvent", held)
+        page.says("Accepted")
+        page.chrome.execute_cdp_cmd("Input.dispatchKeyEvent", {**key, "type": "keyUp"})
+        page.press("5", "5", ENTER)
+        page.says("is now 55.")
+        assert "2 of 4 checked" in page.text("counts")
+
+
+def test_an_answer_that_was_overtaken_is_passed_over(
+    page: Page, tmp_path: Path, clear: Clear
+) -> None:
+    out = scanned(tmp_path, clear, "a.png")
+    with reviewing(out) as server:
+        page.open(server.address)
+        known = page.chrome.execute_async_script(
+            "const done = arguments[0];"
+            "import(new URL('numbers.js', location.href)).then(async (numbers) => {"
+            "  const now = numbers.of(0), old = { ...now, number: '1' };"
+            "  numbers.take([{ ...now, version: 5, number: '2', decided: true }]);"
+            "  numbers.take([old]);"
+            "  done(numbers.of(0).number);"
+            "});"
+        )
+        assert known == "2"
+
+
+def test_every_part_is_reached_by_tab(page: Page, tmp_path: Path, samples: Path) -> None:
+    run_command("scan", samples / "receipt.jpg", "-o", "out", "-q", cwd=tmp_path)
+    with reviewing(tmp_path / "out") as server:
+        page.open(server.address)
+        page.press("t")
+        page.says("Table of")
+        reached = []
+        for _ in range(25):
+            page.press(TAB)
+            one = page.chrome.switch_to.active_element
+            reached.append(one.get_attribute("id") or one.get_attribute("aria-current") or "")
+            outline = one.value_of_css_property("outline-style")
+            assert outline != "none" or one.get_attribute("id") in ("typed", "")
+    order = [*("accept", "none", "previous", "next", "whole", "true", "accept-all")]
+    order += ["zoom-out", "zoom-in", "zoom-whole", "add", "viewport"]
+    assert reached[: len(order)] == order
+    assert {"open-filter", "open-help", "typed"} <= set(reached)  # and round again
+
+
+def test_names_are_shown_as_they_are(page: Page, tmp_path: Path, clear: Clear) -> None:
+    names = ["a #1?x=%2e%2e&.png", '"it\'s".png', "\u202egnp.exe.png", "\u05d0\u05d1 7.png"]
+    out = scanned(tmp_path, clear, *names)
+    with reviewing(out) as server:
+        page.open(server.address)
+        seen = set()
+        for i in range(8):
+            seen.add(page.chrome.find_element("css selector", "#place bdi").text)
+            for picture in ("#crop img", "#line img", "#sheet-of-paper img"):
+                image = page.chrome.find_element("css selector", picture)
+                page.wait(lambda image=image: int(image.get_property("naturalWidth")) > 0)
+            before = page.text("place")
+            page.press(ENTER)
+            page.wait(lambda before=before: page.text("place") != before)
+            assert f"{i + 1} of 8 checked" in page.text("counts")
+    assert seen == set(names)
+    rows = read_rows(out / "numbers.csv")
+    assert {row["status"] for row in rows} == {"checked"}
