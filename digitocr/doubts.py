@@ -144,6 +144,12 @@ class Doubts:
                 if not entry.doubtful and decision.box in places:
                     entry.place(places[decision.box])
 
+    def drawn(self, file: str, page: int, box: Box) -> Entry:
+        """Return the number that a drawn box is around, as results tell it, else as `missed`."""
+        there = [one for one in self._of_page[file, page] if one.is_there]
+        same = pairs([box], [one.box for one in there])
+        return there[same[0]] if same else self.missed(file, page, box)
+
     def missed(self, file: str, page: int, box: Box) -> Entry:
         """Return the place that a missed number is at: an unread field of a form, else a new one.
 

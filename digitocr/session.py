@@ -105,7 +105,7 @@ class Session:
     def add(self, file: str, page: int, box: Box, text: str | None) -> Entry:
         """Add a number that was missed, in a box of page pixels; raises as `decide`.
 
-        Drawn in a field of a form that was not read it is what is there.
+        Drawn in a field of a form that was not read, or around a number, it is what is there.
         """
         with self._lock:
             if (file, page) not in self.doubts.shapes:
@@ -113,9 +113,9 @@ class Session:
             checked = _checked(text)
             if checked is None:
                 raise WrongUsage("a number that was missed is one")
-            entry = self.doubts.missed(file, page, box)
-            added = self._write(entry, checked, box)
-            if entry.doubtful:
+            entry = self.doubts.drawn(file, page, box)
+            added = self._write(entry, checked, box if entry.read is None else None)
+            if entry.read is not None or entry.doubtful:
                 return added
             with suppress(InputUnreadable):  # its place is not known
                 entry.place(asdict(_number_at(box, page, self._result(file))))

@@ -16,6 +16,7 @@ from conftest import (
     read_rows,
     results_in,
     run_command,
+    tiff,
     with_orientation,
 )
 from reviewing import Server, decisions, reviewing, scanned
@@ -96,6 +97,22 @@ def test_a_missed_number_has_its_cell_at_once_and_later(tmp_path: Path, samples:
         assert (again["number"], place_of(again)) == ("7878", place_of(added))
 
 
+def test_what_is_drawn_around_a_number_is_about_it(tmp_path: Path, clear: Clear) -> None:
+    out = scanned(tmp_path, clear, "a.png")
+    box = next(n["box"] for n in results_in(out)["a.png"]["pages"][0]["numbers"])
+    with reviewing(out) as server:
+        one = add(server, first(server), [box[0] - 2, box[1] + 2, *box[2:]], "34")
+        assert (one["read"], one["number"]) == ("3407", "34")
+        again = add(server, one, box, "35")
+        assert (again["id"], again["number"]) == (one["id"], "35")
+        assert server.get("queue?")["progress"]["done"] == 1
+        missed = add(server, one, [box[0], box[1] - 60, 50, 50], "1")
+        again = add(server, one, [box[0] + 2, box[1] - 60, 50, 50], "2")
+        assert (again["id"], again["read"]) == (missed["id"], None)
+    numbers = [row["number"] for row in read_rows(out / "numbers.csv")]
+    assert numbers == ["2", "35", "57"]
+
+
 @pytest.fixture
 def struck(tmp_path: Path) -> Path:
     """Results of a form in which a stroke runs through three fields, so that none can be read."""
@@ -162,6 +179,23 @@ def test_pictures_are_of_what_was_checked(tmp_path: Path, clear: Clear) -> None:
         for one in server.get(f"numbers?ids={wrong['id']},{added['id']}"):
             undo(server, one)
     assert (drawn.read_bytes(), cut.read_bytes()) == before
+
+
+def test_only_pages_that_have_changed_are_drawn_anew(tmp_path: Path, clear: Clear) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.tif").write_bytes(tiff(clear.gray, clear.gray, clear.gray))
+    out = scanned(tmp_path, clear, options=["--annotate"])
+    drawn = [out / f"a.tif.{before}annotated.jpg" for before in ("", "page2.", "page3.")]
+    before = [path.stat().st_mtime_ns for path in drawn]
+    with reviewing(out) as server:
+        found = server.get(f"numbers?ids={','.join(map(str, server.get('queue?')['ids']))}")
+        second = next(one for one in found if one["page"] == 2)
+        decide(server, second, "99")
+        add(server, second, [40, 5, 30, 30], "7")
+    after = [path.stat().st_mtime_ns for path in drawn]
+    assert [a == b for a, b in zip(before, after, strict=True)] == [True, False, True]
+    checked = [row for row in read_rows(out / "numbers.csv") if row["status"] == "checked"]
+    assert {(row["page"], row["number"]) for row in checked} == {("2", "99"), ("2", "7")}
 
 
 def test_photographs_that_lie_turned_are_shown_upright(tmp_path: Path, clear: Clear) -> None:
