@@ -32,6 +32,8 @@ from digitocr.webapp import web_app
 _HOST = "127.0.0.1"
 _TOKEN = 32  # random bytes in the address
 _GRACE = 2  # seconds that answers begun may take once the review is to end
+# Seconds that a connection may be idle: one that is closed while a decision is sent looks like the end.
+_IDLE = 86_400
 _LATER = "No decision is lost: make room there, and review it again."
 _AGAIN = "Scan it again into the same folder."
 _ADVICE = "Name a folder that digitocr scan wrote, with JSON among its --format."
@@ -119,6 +121,7 @@ def _serve(
         config = uvicorn.Config(
             app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11",
             loop="asyncio", server_header=False, timeout_graceful_shutdown=_GRACE,
+            timeout_keep_alive=_IDLE,
         )  # fmt: skip
         with suppress(KeyboardInterrupt), _ended_by_sigterm():
             say(f"Open http://{hosts[0]}/{token}/ in a browser; Ctrl-C ends the review.")

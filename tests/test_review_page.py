@@ -297,6 +297,21 @@ def test_an_answer_that_was_overtaken_is_passed_over(
         assert known == "2"
 
 
+def test_a_server_that_is_there_again_is_asked_again(
+    page: Page, tmp_path: Path, clear: Clear
+) -> None:
+    out = scanned(tmp_path, clear, "a.png")
+    with reviewing(out) as server:
+        page.open(server.address)
+        page.chrome.execute_script("window.kept = fetch; fetch = () => Promise.reject();")
+        page.press("1", ENTER)
+        page.wait(lambda: "The server has ended" in page.text("banner"))
+        page.chrome.execute_script("fetch = window.kept;")
+        page.wait(lambda: page.text("banner") == "")
+        page.press(ENTER)  # what was typed is still there
+        page.says("is now 1.")
+
+
 def test_every_part_is_reached_by_tab(page: Page, tmp_path: Path, samples: Path) -> None:
     run_command("scan", samples / "receipt.jpg", "-o", "out", "-q", cwd=tmp_path)
     with reviewing(tmp_path / "out") as server:

@@ -27,11 +27,11 @@ async function begin() {
 }
 
 async function listen() {
-  if (document.hidden || keys.isWorking() || hasEnded()) return;
+  if (document.hidden || keys.isWorking()) return;
   try {
     await decisions.listen(keys.isWorking);
   } catch (error) {
-    fail(error);
+    if (!hasEnded()) fail(error); // else it has been said
   }
 }
 

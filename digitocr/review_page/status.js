@@ -6,7 +6,7 @@ const bar = document.getElementById("bar");
 const counts = document.getElementById("counts");
 const ENOUGH = 5; // decisions that tell how many an hour there will be
 
-let ended = false; // the server can't be reached any more
+let ended = false; // the server can't be reached
 
 export const hasEnded = () => ended;
 
@@ -29,8 +29,7 @@ function warn(text) {
 }
 
 function showTrouble(trouble) {
-  if (ended) return;
-  if (!trouble && banner.textContent) say("Results show all decisions again.");
+  if (!trouble && banner.textContent && !ended) say("Results show all decisions again.");
   warn(trouble && `${trouble[0].toUpperCase()}${trouble.slice(1)}. No decision is lost; writing is tried again.`);
 }
 
@@ -46,4 +45,5 @@ export function showProgress(told) {
   bar.value = told.asked ? told.done : 1;
   counts.textContent = parts.join(" · ");
   showTrouble(told.trouble);
+  ended = false;
 }
