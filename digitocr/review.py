@@ -32,7 +32,7 @@ from digitocr.webapp import web_app
 _HOST = "127.0.0.1"
 _TOKEN = 32  # random bytes in the address
 _GRACE = 2  # seconds that answers begun may take once the review is to end
-# Seconds that a connection may be idle: one that is closed while a decision is sent looks like the end.
+# Seconds that a connection may be idle: one closed while a decision is sent looks like the end.
 _IDLE = 86_400
 _LATER = "No decision is lost: make room there, and review it again."
 _AGAIN = "Scan it again into the same folder."

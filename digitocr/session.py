@@ -115,9 +115,9 @@ class Session:
                 raise WrongUsage("a number that was missed is one")
             entry = self.doubts.drawn(file, page, box)
             added = self._write(entry, checked, box if entry.read is None else None)
-            if entry.read is not None or entry.doubtful:
+            if entry.line:
                 return added
-            with suppress(InputUnreadable):  # its place is not known
+            with suppress(InputUnreadable):  # its place stays unknown
                 entry.place(asdict(_number_at(box, page, self._result(file))))
             return replace(entry)
 
