@@ -11,10 +11,11 @@ from dataclasses import replace
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from digitocr import writers
+from digitocr import disk
+from digitocr.disk import sync_folder
 from digitocr.errors import InputUnreadable
 from digitocr.inbox import Inbox, size_and_time
-from digitocr.journal import Journal, sync_folder
+from digitocr.journal import Journal
 from digitocr.records import Source
 from digitocr.results import sweep
 
@@ -64,7 +65,7 @@ class Archive:
         if path is None or path.is_symlink() or not self._inbox.as_it_was(source):
             return
         try:
-            _move(path, writers.inside(self._folder, source.name))
+            _move(path, disk.inside(self._folder, source.name))
         except OSError as error:
             self._warn(f"{path}: can't be moved to {self._folder}: {error.strerror}")
         except InputUnreadable:
@@ -108,6 +109,6 @@ def _move(path: Path, target: Path) -> None:
 
 def _copy(path: Path, target: Path) -> None:
     with path.open("rb") as content:
-        writers.write(target, writers.pieces(content))
+        disk.write(target, disk.pieces(content))
     with suppress(OSError):  # not every file system keeps times
         shutil.copystat(path, target)

@@ -18,6 +18,7 @@ from types import FrameType, TracebackType
 
 from digitocr import engines, journal, work
 from digitocr.corrections import Correction, Corrections, digest, in_force
+from digitocr.disk import inside
 from digitocr.errors import InputUnreadable, OutputUnwritable, counted
 from digitocr.journal import Done, Journal, Stamp
 from digitocr.model import Model
@@ -27,7 +28,6 @@ from digitocr.storejournal import StoreJournal
 from digitocr.stores import Place, StorePath
 from digitocr.strangers import refuse_strangers
 from digitocr.views import Report
-from digitocr.writers import inside
 
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
 # Files begun and not yet counted, for each worker: where results are printed in order, those behind

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from digitocr import writers
+from digitocr import disk
 from digitocr.boxes import are_filled, find_boxes
 from digitocr.draw import encoded, lossless, named_boxes
 from digitocr.errors import ExtraMissing, InputUnreadable, NothingToRead, OutputUnwritable
@@ -77,6 +77,6 @@ def _relative(picture: Path, folder: Path) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        writers.write(path, content)
+        disk.write(path, content)
     except OSError as error:
         raise OutputUnwritable.because(path, error) from error

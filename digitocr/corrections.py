@@ -20,8 +20,9 @@ from typing import BinaryIO
 
 import numpy as np
 
+from digitocr.disk import sync_folder
 from digitocr.errors import OutputUnwritable
-from digitocr.journal import Journal, Stamp, append, check_there, sync_folder
+from digitocr.journal import Journal, Stamp, append, check_there
 from digitocr.missed import with_missed
 from digitocr.overlaps import holder, pairs, same, within
 from digitocr.records import Box, FieldReading, FileResult, Number, PageResult, Table

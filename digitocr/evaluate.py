@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr import draw, writers
+from digitocr import disk, draw
 from digitocr.calibration import Level, calibration_error, confusion_matrix, levels
 from digitocr.crops import normalise
 from digitocr.dataset import Truth, is_mnist, load_mnist_test, read_truth
@@ -189,7 +189,7 @@ def _read(model: Model, folder: Path, row: Truth, pictures: Path | None) -> list
     if pictures and list(row.numbers) != [number.text for number in numbers]:
         for page, result in pages:
             picture = draw.encoded(draw.annotated(page.gray, result))
-            writers.write(pictures / f"{row.file}.page{page.number}.jpg", picture)
+            disk.write(pictures / f"{row.file}.page{page.number}.jpg", picture)
     return numbers
 
 

@@ -13,12 +13,13 @@ import sys
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from digitocr.disk import sync_file, sync_folder
 from digitocr.errors import OutputUnwritable
 
 NAME = "journal.jsonl"
@@ -27,7 +28,6 @@ _BEGIN = b'{"file":'  # of every line
 _DECODER = json.JSONDecoder()
 _BLOCK = 65536  # bytes read at a time to find the last line
 _AT_ONCE = 32  # files that are synced at a time
-_TO_SYNC = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY  # as fsync takes files there
 _LOCKED_AT = 2**31 - 2  # bytes; far behind the last line, because Windows bars what is locked
 # Some network and user file systems have no locks: there two runs at a time can't be told.
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL}
@@ -328,33 +328,10 @@ def _sync_results(top: Path, finished: Iterable[Done]) -> None:
     names = {name for done in finished for name in done.written}
     folders = {path for name in names for path in PurePosixPath(name).parents}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        for _ in pool.map(_sync_file, (top / name for name in names)):
+        for _ in pool.map(sync_file, (top / name for name in names)):
             pass  # an error of one is raised here
     for path in folders:
         sync_folder(top / path)
-
-
-def _sync_file(path: Path) -> None:
-    with suppress(FileNotFoundError):  # results that somebody removes are missed by the next run
-        _sync(path, _TO_SYNC)
-
-
-def sync_folder(path: Path) -> None:
-    """Make the names in a folder safe.
-
-    Raises:
-        OSError: they can't be.
-    """
-    with suppress(PermissionError):  # Windows has no such thing
-        _sync(path, os.O_RDONLY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    opened = os.open(path, flags)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)
 
 
 def _lock(file: BinaryIO, folder: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
 
-from digitocr import sheets, writers
+from digitocr import disk, sheets, writers
 from digitocr.draw import annotated, cutting, encoded
 from digitocr.errors import InputUnreadable, OutputUnwritable
 from digitocr.forms import load_form
@@ -115,7 +115,7 @@ class Results:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
                 sentence = f"its results can't be written: {cause.strerror}"
-                raise InputUnreadable(sentence, writers.OTHER_NAME) from error
+                raise InputUnreadable(sentence, disk.OTHER_NAME) from error
             raise
         self.written[name] = len(content)
 
@@ -128,11 +128,11 @@ class Results:
         for ending in OF_FILE:
             # There is none, its name is too long or that of a folder, or it is not in the folder.
             with suppress(OSError, InputUnreadable):
-                writers.inside(self._folder, f"{self._name}.{ending}").unlink()
+                disk.inside(self._folder, f"{self._name}.{ending}").unlink()
         with suppress(InputUnreadable):
             self._forget_pages(self._folder, set())
         with suppress(InputUnreadable):
-            remove_folder(writers.inside(self._folder, pictures_of(self._name)))
+            remove_folder(disk.inside(self._folder, pictures_of(self._name)))
 
     def _forget_in_store(self, store: StorePath) -> None:
         """Remove what an earlier run left and this has not written: one request tells of all."""
@@ -160,14 +160,14 @@ class Results:
         name = f"{self._name}.{ending}"
         if name not in self.written:
             try:
-                writers.inside(folder, name).unlink()
+                disk.inside(folder, name).unlink()
             except OSError:  # there is none, or a folder of that name
                 return False
         return True
 
     def _forget_pages(self, folder: Path, kept: set[int]) -> None:
         """Remove tables and pictures that an earlier run left of pages but those kept."""
-        start = writers.inside(folder, f"{self._name}.")
+        start = disk.inside(folder, f"{self._name}.")
         with suppress(OSError):  # there is no such folder, or a name is that of one
             for path in start.parent.iterdir():
                 if path.name.startswith(start.name):
@@ -178,7 +178,7 @@ class Results:
 
 def _inside(folder: Place, name: str) -> Place:
     """Return where a result goes, in a folder through no link out of it; stores have no links."""
-    return writers.inside(folder, name) if isinstance(folder, Path) else folder / name
+    return disk.inside(folder, name) if isinstance(folder, Path) else folder / name
 
 
 def _before(page: int) -> str:
@@ -315,7 +315,7 @@ _DRAWN = (_drawn_on, _cuttings)  # in the order of `pictures_of_page`
 
 
 def write_file(path: Place, content: bytes | Iterator[bytes], safe: bool = True) -> None:
-    """Write a file whole or not at all; on a disk `safe` as `writers.write` takes it.
+    """Write a file whole or not at all; on a disk `safe` as `disk.write` takes it.
 
     Raises:
         OutputUnwritable: it can't be written.
@@ -324,7 +324,7 @@ def write_file(path: Place, content: bytes | Iterator[bytes], safe: bool = True)
         if isinstance(path, StorePath):
             path.write(content)
         else:
-            writers.write(path, content, safe)
+            disk.write(path, content, safe)
 
 
 @contextmanager
@@ -341,7 +341,7 @@ def check_folder(folder: Place) -> None:
     if isinstance(folder, StorePath):
         return  # has no folders; its journal is written before anything is read
     try:
-        writers.check(folder)
+        disk.check(folder)
     except FileExistsError as error:
         raise OutputUnwritable(f"{folder}: is a file, not a folder") from error
     except OSError as error:
@@ -363,4 +363,4 @@ def sweep(folder: Place, names: Iterable[str]) -> None:
     pictures = {f"{PICTURES}/{path.name}" for path in (folder / PICTURES).glob("*")}
     for place in {".", *pictures, *(str(PurePosixPath(name).parent) for name in names)}:
         with suppress(InputUnreadable):  # a link leads elsewhere
-            writers.sweep(writers.inside(folder, f"{place}/file").parent)
+            disk.sweep(disk.inside(folder, f"{place}/file").parent)

@@ -15,13 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from digitocr.disk import pieces
 from digitocr.errors import OutputUnwritable
 from digitocr.journal import NAME, Done, Journal
 from digitocr.results import unwritable, write_file
 from digitocr.sources import VIEWS
 from digitocr.stores import StorePath, contents
 from digitocr.strangers import refuse
-from digitocr.writers import pieces
 
 _PART = re.compile(r"journal\.(\d{9})\.jsonl")
 

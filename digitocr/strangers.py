@@ -8,12 +8,12 @@ from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
 
+from digitocr.disk import inside
 from digitocr.errors import InputUnreadable, OutputUnwritable
 from digitocr.journal import NAME, is_ours
 from digitocr.results import OF_FILE, PICTURES, Output
 from digitocr.sources import VIEWS
 from digitocr.stores import StorePath
-from digitocr.writers import inside
 
 _NAMED = 3  # of what is found
 _ADVICE = "Move it elsewhere, or choose another folder with -o."

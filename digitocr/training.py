@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import typer
 
-from digitocr import evaluate, learn, replay, results, show, train, writers
+from digitocr import disk, evaluate, learn, replay, results, show, train
 from digitocr.additions import draw_fonts, load_addition
 from digitocr.dataset import Digits, joined, load_mnist, mnist_at_hand, mnist_folder
 from digitocr.errors import ExitCode, OutputUnwritable
@@ -45,9 +45,9 @@ def train_network(
     if run.weights is None:
         raise KeyboardInterrupt
     # Measuring takes minutes, and what is trained must not be lost.
-    writers.write(output, model_file(run.weights, {"command": _command_line()}))
+    disk.write(output, model_file(run.weights, {"command": _command_line()}))
     card = train.card(run, run.weights, test, _command_line())
-    writers.write(output, model_file(run.weights, card))
+    disk.write(output, model_file(run.weights, card))
     say(show.trained(history[-1], card, str(output)))
     if report:
         train.write_report(run, run.weights, history, report)
@@ -70,7 +70,7 @@ def learn_checked(
     new = learn.learned(old, lessons, known, seed, rounds or learn.ROUNDS, say)
     before, after = (learn.measured(model, apart, test) for model in (old, new))
     card = learn.card(old, checked, known, before, after, _command_line())
-    writers.write(output, model_file(new.arrays, card))
+    disk.write(output, model_file(new.arrays, card))
     say(show.learned(card, str(output)))
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from digitocr import __version__, audit, sheets, writers
+from digitocr import __version__, audit, disk, sheets, writers
 from digitocr.corrections import Correction, in_force
 from digitocr.errors import ExitCode, FormMisfit, InputUnreadable
 from digitocr.forms import load_form
@@ -262,7 +262,7 @@ def _write_workbook(
             shown = _all_shown(folder, parts, report.files)
             left_out = sheets.write_workbook(made, shown, report.unread, fields, decimal)
             with made.open("rb") as content:
-                writers.write(path, writers.pieces(content))
+                disk.write(path, disk.pieces(content))
     finally:
         remove_folder(parts)
     return [f"{path}: {sentence}" for sentence in left_out]

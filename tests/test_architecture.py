@@ -16,7 +16,7 @@ MODULES = sorted(PACKAGE.glob("*.py"))
 # Imports go downwards only: from a layer to those below it, never within one.
 LAYERS = [
     {"records", "errors", "memory", "audit", "say"},
-    {"quads", "overlaps"},
+    {"quads", "overlaps", "disk"},
     {"frames", "headers", "pdf", "pageranges", "known", "stores", "spans"},
     {"model", "crops", "rules", "words", "signs"},
     {"percent"},

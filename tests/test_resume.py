@@ -259,3 +259,14 @@ def test_nothing_is_lost_by_kill_9() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "6 of 6" in done.stdout
+
+
+@pytest.mark.skipif(not shutil.which("strace"), reason="needs strace (apt install strace)")
+def test_nothing_is_lost_by_a_power_cut() -> None:
+    program = Path(__file__).parent / "bench" / "powercut.py"
+    done = subprocess.run(
+        [sys.executable, program, "--files", "20", "--moments", "6"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "6 of 6 as if the power had stayed; 0 files read twice" in done.stdout

@@ -14,7 +14,7 @@ from conftest import rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr import __version__, jsonresult, writers
+from digitocr import __version__, disk, jsonresult, writers
 from digitocr.records import Box, Digit, FileResult, ModelId, Number, PageResult, Table, Unread
 
 HEADER = "file,page,line,item,table,row,column,number,confidence,status,x,y,width,height"
@@ -156,8 +156,8 @@ def test_no_cell_is_a_formula_where_semicolons_separate_either(name: str) -> Non
 
 def test_file_is_written_with_its_folders_and_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "deeper" / "a.csv"
-    writers.write(path, b"first")
-    writers.write(path, iter([b"sec", b"ond"]))
+    disk.write(path, b"first")
+    disk.write(path, iter([b"sec", b"ond"]))
     assert path.read_bytes() == b"second"
     assert [one.name for one in path.parent.iterdir()] == ["a.csv"]
 
@@ -169,11 +169,11 @@ def failing() -> Iterator[bytes]:
 
 def test_what_stood_there_stays_when_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    writers.write(path, b"whole")
+    disk.write(path, b"whole")
     with pytest.raises(KeyboardInterrupt):
-        writers.write(path, failing())
+        disk.write(path, failing())
     with pytest.raises(KeyboardInterrupt):
-        writers.write(tmp_path / "never.csv", failing())
+        disk.write(tmp_path / "never.csv", failing())
     assert path.read_bytes() == b"whole"
     assert [one.name for one in tmp_path.iterdir()] == ["a.csv"]
 
@@ -183,13 +183,13 @@ def test_target_that_can_not_be_replaced_leaves_nothing_beside_it(tmp_path: Path
     for name in ("a.csv", "x" * 256, "a.csv/../b.csv/c"):
         (tmp_path / "b.csv").write_bytes(b"mine")
         with pytest.raises(OSError, match="Errno"):
-            writers.write(tmp_path / name, b"new")
+            disk.write(tmp_path / name, b"new")
     assert (tmp_path / "b.csv").read_bytes() == b"mine"
     assert {one.name for one in tmp_path.iterdir()} == {"a.csv", "b.csv"}
 
 
 def test_name_as_long_as_names_can_be_is_written(tmp_path: Path) -> None:
-    writers.write(tmp_path / ("x" * 255), b"new")
+    disk.write(tmp_path / ("x" * 255), b"new")
     assert [len(one.name) for one in tmp_path.iterdir()] == [255]
 
 
@@ -198,16 +198,16 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
 
     def interrupted() -> Iterator[bytes]:
         yield b"one "
-        writers.write(path, b"other")  # as from another machine, where process ids are the same
+        disk.write(path, b"other")  # as from another machine, where process ids are the same
         assert path.read_bytes() == b"other"
         yield b"and one"
 
-    writers.write(path, interrupted())
+    disk.write(path, interrupted())
     assert path.read_bytes() == b"one and one"
 
 
 def test_written_files_have_the_permissions_of_new_files(tmp_path: Path) -> None:
     (tmp_path / "usual").touch()
-    writers.write(tmp_path / "a.csv", b"")
+    disk.write(tmp_path / "a.csv", b"")
     modes = {path.stat().st_mode for path in tmp_path.iterdir()}
     assert len(modes) == 1
