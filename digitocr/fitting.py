@@ -11,7 +11,7 @@ import numpy as np
 from digitocr.calibration import Chances, Right, chance_curve, fitted_temperature, share_wrong
 from digitocr.dataset import NO_DIGIT, joined
 from digitocr.distort import distorted
-from digitocr.layout import into_numbers
+from digitocr.layout import arranged, into_numbers
 from digitocr.model import Model, logits
 from digitocr.recipes import Material, Recipe
 from digitocr.records import Settings
@@ -66,7 +66,7 @@ def read_written(
         line = write_line(given, rng, plain=i % _HARD != 0)
         reading = read_marks(find_marks(line.mask), Settings(), model)
         text = "".join(map(str, line.digits))
-        for number in into_numbers(reading):
+        for number in into_numbers(arranged(reading)):
             read = "".join(digit.digit for digit in number.digits)
             of_numbers.append((number.confidence, read == text))
             if len(read) == len(text):

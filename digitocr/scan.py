@@ -29,7 +29,7 @@ from digitocr.forms import Form, load_form
 from digitocr.gridlines import grid_within, without_lines
 from digitocr.ink import find_dark, find_ink
 from digitocr.known import rule_of
-from digitocr.layout import into_numbers
+from digitocr.layout import arranged, into_numbers
 from digitocr.model import Model, load_model, scores, strip_scores
 from digitocr.narrow import narrowed
 from digitocr.pages import read_pages
@@ -252,10 +252,11 @@ def _in_places(
     """Return the numbers that digits make, those in tables with their cells, and the tables."""
     boxes = [digit.box for digit in found.digits]
     ruled = tables_among(grids, boxes)
-    numbers = into_numbers(found, cells_of(boxes, ruled), settings.decimal)
+    lines = arranged(found)
+    numbers = into_numbers(lines, cells_of(boxes, ruled), settings.decimal)
     tables = with_aligned(numbers, ruled)
     if tables != ruled:  # columns part numbers too
-        numbers = into_numbers(found, cells_of(boxes, tables), settings.decimal)
+        numbers = into_numbers(lines, cells_of(boxes, tables), settings.decimal)
     if found.guesses is not None:
         holds = rule_of(settings.known, settings.decimal)
         within = cells_of([one.box for one in numbers], tables)

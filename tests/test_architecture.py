@@ -19,7 +19,8 @@ LAYERS = [
     {"quads", "overlaps", "disk"},
     {"frames", "headers", "pdf", "pageranges", "known", "stores", "spans"},
     {"model", "crops", "rules", "words", "signs"},
-    {"percent"},
+    {"percent", "textlines"},
+    {"gaps"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
         *("regroup", "forced"),

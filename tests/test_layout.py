@@ -23,7 +23,7 @@ def into_numbers(
 ) -> tuple[Number, ...]:
     """Return the numbers that digits and other marks make."""
     reading = Reading(tuple(digits), tuple(others), tuple(low))
-    return layout.into_numbers(reading)
+    return layout.into_numbers(layout.arranged(reading))
 
 
 def written(

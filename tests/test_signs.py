@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from conftest import Run, numbers_of, results_in
 
-from digitocr.layout import into_numbers
+from digitocr.layout import arranged, into_numbers
 from digitocr.records import Box, Decimal, Digit, Reading
 from digitocr.signs import spelled
 
@@ -49,7 +49,8 @@ def written(text: str) -> list[str]:
                 for left, top, wide, tall in SIGNS[letter]
             ]
             x += WIDE.get(letter, 0.25) * H
-    return [number.text for number in into_numbers(Reading(tuple(digits), (), tuple(low)))]
+    reading = Reading(tuple(digits), (), tuple(low))
+    return [number.text for number in into_numbers(arranged(reading))]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +85,8 @@ def test_where_specks_are_everywhere_there_are_no_points() -> None:
     digits = tuple(Digit("1", 0.99, Box(75 * i, 0, 60, H)) for i in range(4))
     point = Box(136, 88, 12, 12)
     dust = tuple(Box(40 * i, 300 + 20 * i, 12, 12) for i in range(20))
-    (clean,) = into_numbers(Reading(digits, (), (point,)))
-    (dusty,) = into_numbers(Reading(digits, (), (point, *dust)))
+    (clean,) = into_numbers(arranged(Reading(digits, (), (point,))))
+    (dusty,) = into_numbers(arranged(Reading(digits, (), (point, *dust))))
     assert (clean.text, dusty.text) == ("11.11", "1111")
 
 
@@ -136,7 +137,7 @@ def test_points_stand_where_most_of_the_page_have_them() -> None:
     digits = tuple(Digit("1", 0.99, Box(x, y, 60, H)) for y in lines for x in (0, 100))
     speck, *raised = lines
     low = [Box(72, speck + 88, 12, 12), *(Box(72, y + 40, 12, 12) for y in raised)]
-    numbers = into_numbers(Reading(digits, (), tuple(low)))
+    numbers = into_numbers(arranged(Reading(digits, (), tuple(low))))
     assert [number.text for number in numbers] == ["11", *["1.1"] * 11]
 
 
