@@ -331,8 +331,27 @@ def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
     return [
         run
         for group in groups.values()
-        for run in ([group] if len(group) <= _MOST_MARKS else [[i] for i in group])
+        for run in (
+            [[i] for i in group] if len(group) > _MOST_MARKS else _by_line(group, boxes, height)
+        )
     ]
+
+
+def _by_line(group: list[int], boxes: Sequence[Box], height: float) -> Iterator[list[int]]:
+    """Yield the marks of a run, those of each line where it is higher than any digit.
+
+    The foot of a broken 7 may be near to the top of a broken 5 in the line below.
+    """
+    if around([boxes[i] for i in group]).height <= _MOST_DIGIT_HEIGHT * height:
+        yield group
+        return
+    line: list[int] = []
+    for i in sorted(group, key=lambda i: boxes[i].y):
+        if line and boxes[i].y >= max(boxes[j].bottom for j in line):
+            yield line
+            line = []
+        line.append(i)
+    yield line
 
 
 def _root(home: NDArray[np.intp], i: int) -> int:
