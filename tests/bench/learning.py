@@ -40,7 +40,7 @@ from digitocr.crops import normalise
 from digitocr.dataset import load_mnist_test
 from digitocr.journal import Journal
 from digitocr.model import load_model, logits
-from digitocr.records import Box, around
+from digitocr.records import Box, around, overlap
 
 sys.path.insert(0, str(SHARED / "tools"))
 import score
@@ -146,22 +146,50 @@ def drawn(to_page: np.ndarray, i: int, j: int) -> Box:
 def of_table(page: Entry, rows: list[list[str]]) -> Iterator[Decision]:
     """Yield what a person decides about a table, a row of values with the line most like it.
 
-    Values that are split or joined there are left as they are.
+    Around values that are split, joined or missed a box is drawn, and what else was read beside
+    them is no number; headings, left of them, stay as they are.
     """
     lines: dict[int, list[Entry]] = {}
     for number in page["numbers"]:
         lines.setdefault(number["line"], []).append(number)
-    for row in rows:
-        there = [value.strip() for value in row if value.strip()]
-        ways = [
-            SequenceMatcher(None, [one["text"] for one in line], there, autojunk=False)
-            for line in lines.values()
-        ]
-        best, line = max(zip(ways, lines.values(), strict=True), key=lambda pair: pair[0].ratio())
-        for kind, first, last, start, end in best.get_opcodes():
+    found: dict[tuple[int, int], Box] = {}  # by row and column
+    read: list[list[Entry]] = []  # of each row
+    for i, row in enumerate(rows):
+        read.append(max(lines.values(), key=lambda line: likeness(line, row).ratio()))
+        columns = [j for j, value in enumerate(row) if value.strip()]
+        for kind, first, last, start, end in likeness(read[i], row).get_opcodes():
             if kind == "equal" or (kind == "replace" and last - first == end - start):
-                for one, value in zip(line[first:last], there[start:end], strict=True):
-                    yield Box(*one["box"]), one["text"], value, one["status"]
+                for one, j in zip(read[i][first:last], columns[start:end], strict=True):
+                    found[i, j] = Box(*one["box"])
+                    yield found[i, j], one["text"], row[j].strip(), one["status"]
+    for i, row in enumerate(rows):
+        known = [box for (k, _), box in found.items() if k == i]
+        missed = [j for j, value in enumerate(row) if value.strip() and (i, j) not in found]
+        boxes = {j: box for j in missed if known and (box := drawn_in_table(found, i, j))}
+        for j, box in boxes.items():
+            yield box, None, row[j].strip(), ""
+        for one in read[i] if known else ():
+            box = Box(*one["box"])
+            heading = box.x < known[0].x
+            if not heading and not any(overlap(box, other) for other in (*known, *boxes.values())):
+                yield box, one["text"], None, one["status"]
+
+
+def likeness(line: list[Entry], row: list[str]) -> SequenceMatcher[str]:
+    """Return how a line as it was read becomes a row of values."""
+    there = [value.strip() for value in row if value.strip()]
+    return SequenceMatcher(None, [one["text"] for one in line], there, autojunk=False)
+
+
+def drawn_in_table(found: dict[tuple[int, int], Box], i: int, j: int) -> Box | None:
+    """Return the box that a person draws in a row, as high as values beside it are, in a column."""
+    in_column = {abs(k - i): box for (k, column), box in found.items() if column == j}
+    in_row = {abs(k - j): box for (row, k), box in found.items() if row == i}
+    above, beside = ([near[k] for k in sorted(near)[:2]] for near in (in_column, in_row))
+    if not above or not beside:
+        return None
+    across, down = around(above), around(beside)
+    return Box(across.x, down.y, across.width, down.height)
 
 
 def of_amount(page: Entry, there: str) -> Iterator[Decision]:
