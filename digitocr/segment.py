@@ -342,16 +342,16 @@ def _by_line(group: list[int], boxes: Sequence[Box], height: float) -> Iterator[
 
     The foot of a broken 7 may be near to the top of a broken 5 in the line below.
     """
-    if around([boxes[i] for i in group]).height <= _MOST_DIGIT_HEIGHT * height:
+    group = sorted(group, key=lambda i: boxes[i].y)
+    ends = np.maximum.accumulate([boxes[i].bottom for i in group])
+    gaps = np.array([boxes[i].y for i in group[1:]]) - ends[:-1]
+    high = ends[-1] - boxes[group[0]].y > _MOST_DIGIT_HEIGHT * height
+    if not high or gaps.max(initial=0) <= 0:
         yield group
         return
-    line: list[int] = []
-    for i in sorted(group, key=lambda i: boxes[i].y):
-        if line and boxes[i].y >= max(boxes[j].bottom for j in line):
-            yield line
-            line = []
-        line.append(i)
-    yield line
+    end = int(gaps.argmax()) + 1
+    yield from _by_line(group[:end], boxes, height)
+    yield from _by_line(group[end:], boxes, height)
 
 
 def _root(home: NDArray[np.intp], i: int) -> int:
