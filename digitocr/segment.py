@@ -39,9 +39,8 @@ _LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of rul
 # Low marks thinner than this, or than this part of the page's strokes where these are finer, are
 # what is left of rules and of the paper's pattern; others may be pieces of finely drawn digits.
 _HAIR, _HAIR_PENS = 0.05, 0.5
-# What is no wider than this part of its height, or of the page's strokes, is a side of a box or the
-# rest of a rule, finer and straighter than a 1.
-_UPRIGHT, _UPRIGHT_PENS = 0.045, 0.8
+# What is no wider than this part of its height is a side of a box, finer and straighter than a 1.
+_UPRIGHT = 0.045
 _WHOLE = 0.75  # lower: perhaps a piece of a broken digit
 # Marks may be pieces of one digit when they are no farther apart than this, across and down,
 _ASIDE, _APART = 0.2, 0.3
@@ -147,13 +146,11 @@ def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
     pen = _pen(mask, [(contours[i], boxes[i]) for i in tall])
     fine = _HAIR_PENS * pen if len(tall) >= _MANY else np.inf  # else these may be dust themselves
     hair = min(_HAIR * height, fine)
-    thin = _UPRIGHT_PENS * pen if len(tall) >= _MANY else 0.0
     kept = [
         i
         for i, box in enumerate(boxes)
         if i not in signs
         and _may_be_ink_of_digits(box, mask, height)
-        and not (box.width <= thin and box.height >= LEAST_SIZE * height)
         and not (box.height < LEAST_SIZE * height and _is_hair(contours[i], box, hair))
     ]
     runs: list[Run] = []
