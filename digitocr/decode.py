@@ -6,6 +6,7 @@ lattice that give the same digits speak for that reading together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -54,8 +55,8 @@ _MAY_BE_1, _BOWED, _EVEN = 0.5, 0.13, 0.045
 _BROAD, _STRAIGHT = 1.3, 0.07
 _FLAGGED, _LEANS = 3, 0.25
 # Where so many ones have flags or feet, and so many times as many as are plain uprights, these are
-# rests of rules if their strokes are thinner than this part of those ones'.
-_MOST_FLAGGED, _TIMES_FLAGGED, _THIN = 12, 3, 0.8
+# rests of rules, unless another pen made them, whose strokes are so many times as wide.
+_MOST_FLAGGED, _TIMES_FLAGGED, _OTHER_PEN = 24, 8, 1.3
 # What speaks for "something else" where no candidate holds all of a run, as it is too wide for one
 # digit, so that no answer of the network's does.
 _TOO_WIDE = 0.5
@@ -146,7 +147,9 @@ def _digit_chances(
     strokes = {i: stroke for i in tall if (stroke := _stroke(candidates[i].ink))}
     slashes = _slashes(strokes)
     brackets = [i for i, stroke in strokes.items() if stroke.is_bracket]
-    chances[[*brackets, *slashes, *_rests_of_rules(strokes)]] = 0.0
+    runs = Counter(one.run for one in candidates)
+    whole = {i: stroke for i, stroke in strokes.items() if runs[candidates[i].run] == 1}
+    chances[[*brackets, *slashes, *_rests_of_rules(whole)]] = 0.0
     return chances, slashes
 
 
@@ -194,7 +197,7 @@ def _slashes(strokes: Mapping[int, _Stroke]) -> frozenset[int]:
 
 
 def _rests_of_rules(strokes: Mapping[int, _Stroke]) -> list[int]:
-    """Return which strokes, among those that look like ones, are rests of upright rules."""
+    """Return which whole marks, among those that look like ones, are rests of upright rules."""
     flagged = [stroke.pen for stroke in strokes.values() if stroke.broad >= _BROAD]
     plain = {
         i: stroke.pen
@@ -203,8 +206,8 @@ def _rests_of_rules(strokes: Mapping[int, _Stroke]) -> list[int]:
     }
     if len(flagged) < max(_MOST_FLAGGED, _TIMES_FLAGGED * len(plain)):
         return []
-    thinnest = _THIN * float(np.median(flagged))
-    return [i for i, pen in plain.items() if pen < thinnest]
+    widest = _OTHER_PEN * float(np.median(flagged))
+    return [i for i, pen in plain.items() if pen < widest]
 
 
 def _answered(scores: Scores) -> Chances:

@@ -227,10 +227,10 @@ def test_leaning_strokes_are_slashes_where_all_ones_have_flags(
 
 @pytest.mark.parametrize(
     ("flagged", "pen", "left_out"),
-    [(12, 5, 1), (12, 9, 0), (11, 5, 0)],
-    ids=["thinner", "as thick", "few ones"],
+    [(24, 9, 1), (24, 15, 0), (23, 9, 0)],
+    ids=["as thick", "of another pen", "few ones"],
 )
-def test_thin_uprights_are_rests_of_rules_where_ones_have_feet(
+def test_plain_uprights_are_rests_of_rules_where_ones_have_feet(
     flagged: int, pen: int, left_out: int
 ) -> None:
     def stroke(run: int, width: int, *points: tuple[int, int]) -> Candidate:
