@@ -1,6 +1,6 @@
 """Measure what it brings to correct half of a pile: errors in the other half, before and after.
 
-    python tests/bench/learning.py [--only pencil,newspaper,cells,cheques,weather] [--without-mnist]
+    python tests/bench/learning.py [--only newspaper,printed,pencilled,...] [--without-mnist]
                                    [--keep FOLDER]
 
 Each set's pages are halved, every second one. Both halves are scanned; all numbers of the first are
@@ -10,9 +10,11 @@ again. No weights are kept: these sets are for measuring only.
 
 pencil     sudoku_photos, those filled in with one pencil (val_*); errors are of filled cells
 newspaper  sudoku_newspaper, print out of focus; the same
-cells      sudoku_cells_val.npz, every third digit, a picture each with what is seen of its frame;
-           errors are of digits (edit distance)
-cheques    cheque_amounts, many hands; the same
+printed    sudoku_cells_val.npz, 1,000 of its darkest digits, a picture each with what is seen of
+           its frame; errors are of digits (edit distance)
+pencilled  the same of its palest digits, written with one pencil. What is neither dark nor pale is
+           in neither set. A cell may have been photographed more than once.
+cheques    cheque_amounts, many hands; errors are of digits too
 weather    weather_tables, print of 1898; errors are of values, their points too
 
 With --without-mnist none of MNIST is shown again, as where it is not at hand; MNIST's test is
@@ -47,11 +49,15 @@ import score
 SETS = {
     "pencil": ("sudoku_photos", "val_"),
     "newspaper": ("sudoku_newspaper", ""),
-    "cells": ("", ""),  # drawn from CELLS
+    "printed": ("", ""),  # of CELLS
+    "pencilled": ("", ""),
     "cheques": ("cheque_amounts", ""),
     "weather": ("weather_tables", ""),
 }
-CELLS, EVERY = SHARED / "data" / "sudoku_cells_val.npz", 3
+CELLS, MOST_CELLS = SHARED / "data" / "sudoku_cells_val.npz", 1000
+# How light the darkest part of a cell's middle is, of its paper: told apart by eye.
+PRINTED, PENCILLED = 0.28, 0.5
+DARKEST, PAPER = 3, 70  # percentiles
 
 
 @dataclass(frozen=True)
@@ -65,7 +71,7 @@ class Half:
 def half(name: str, which: int, work: Path) -> Half:
     """Return the first (0) or second (1) half of a set."""
     part, prefix = SETS[name]
-    pages = SHARED / "data" / "pages" / part if part else pictures(work / name)
+    pages = SHARED / "data" / "pages" / part if part else pictures(work / name, name)
     truth = work / f"{name}{which}.truth"
     with (pages / "truth.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["file"].startswith(prefix)][which::2]
@@ -80,17 +86,25 @@ def half(name: str, which: int, work: Path) -> Half:
     return Half([pages / row["file"] for row in rows], truth)
 
 
-def pictures(folder: Path) -> Path:
+def pictures(folder: Path, kind: str) -> Path:
     """Write cells of puzzles to a folder, one a picture, with their truth.csv."""
     folder.mkdir(parents=True, exist_ok=True)
-    with np.load(CELLS) as cells, (folder / "truth.csv").open("w", newline="") as file:
+    with np.load(CELLS) as cells:
+        images, labels = cells["images"], cells["labels"]
+    middles = images[:, 14:50, 12:52].reshape(len(images), -1)
+    darkest, paper = np.percentile(middles, (DARKEST, PAPER), axis=1)
+    light = darkest / paper
+    chosen = np.flatnonzero(
+        (labels > 0) & (light < PRINTED if kind == "printed" else light > PENCILLED)
+    )
+    some = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_CELLS)).astype(int)]
+    with (folder / "truth.csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["file", "truth"])
-        images, labels = cells["images"], cells["labels"]
-        for i in np.flatnonzero(labels > 0)[::EVERY].tolist():
+        for i in some.tolist():
+            writer.writerow([f"{i:04}.png", labels[i]])
             if not (folder / f"{i:04}.png").exists():
                 cv2.imwrite(str(folder / f"{i:04}.png"), images[i])
-            writer.writerow([f"{i:04}.png", labels[i]])
     return folder
 
 
