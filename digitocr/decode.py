@@ -6,6 +6,7 @@ lattice that give the same digits speak for that reading together.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
@@ -53,6 +54,9 @@ _MAY_BE_1, _BOWED, _EVEN = 0.5, 0.13, 0.045
 # less than this to the right for one up, straight strokes that lean by more are slashes.
 _BROAD, _STRAIGHT = 1.3, 0.07
 _FLAGGED, _LEANS = 3, 0.25
+# Where so many ones have flags or feet, and so many times as many as are plain uprights, these are
+# rests of rules, unless another pen made them, whose strokes are so many times as wide.
+_MOST_FLAGGED, _TIMES_FLAGGED, _OTHER_PEN = 24, 8, 1.3
 # What speaks for "something else" where no candidate holds all of a run, as it is too wide for one
 # digit, so that no answer of the network's does.
 _TOO_WIDE = 0.5
@@ -143,7 +147,9 @@ def _digit_chances(
     strokes = {i: stroke for i in tall if (stroke := _stroke(candidates[i].ink))}
     slashes = _slashes(strokes)
     brackets = [i for i, stroke in strokes.items() if stroke.is_bracket]
-    chances[[*brackets, *slashes]] = 0.0
+    runs = Counter(one.run for one in candidates)
+    whole = {i: stroke for i, stroke in strokes.items() if runs[candidates[i].run] == 1}
+    chances[[*brackets, *slashes, *_rests_of_rules(whole)]] = 0.0
     return chances, slashes
 
 
@@ -155,6 +161,7 @@ class _Stroke:
     bow: float  # how far its middle is off the line between its ends (the sagitta)
     off: float  # deviation of its ink from the bowed line
     broad: float  # the same, of that of a stroke as wide as the pen
+    pen: float  # pixels
 
     @property
     def is_bracket(self) -> bool:
@@ -175,8 +182,9 @@ def _stroke(ink: Mask) -> _Stroke | None:
         return None
     bow, slope, start = np.polyfit((y - y.mean()) / height, x / height, 2)
     off = float((x / height - np.polyval((bow, slope, start), (y - y.mean()) / height)).std())
-    pen = float(np.median(np.count_nonzero(ink, axis=1))) / height / 12**0.5  # of an even spread
-    return _Stroke(float(-slope), float(abs(bow)) / 4, off, off / max(pen, 1e-6))
+    pen = float(np.median(np.count_nonzero(ink, axis=1)))
+    even = pen / height / 12**0.5  # the deviation of an even spread
+    return _Stroke(float(-slope), float(abs(bow)) / 4, off, off / max(even, 1e-6), pen)
 
 
 def _slashes(strokes: Mapping[int, _Stroke]) -> frozenset[int]:
@@ -186,6 +194,20 @@ def _slashes(strokes: Mapping[int, _Stroke]) -> frozenset[int]:
     if flagged < _FLAGGED or any(lean < _LEANS for lean in straight.values()):
         return frozenset()
     return frozenset(straight)
+
+
+def _rests_of_rules(strokes: Mapping[int, _Stroke]) -> list[int]:
+    """Return which whole marks, among those that look like ones, are rests of upright rules."""
+    flagged = [stroke.pen for stroke in strokes.values() if stroke.broad >= _BROAD]
+    plain = {
+        i: stroke.pen
+        for i, stroke in strokes.items()
+        if stroke.is_straight and abs(stroke.lean) < _LEANS
+    }
+    if len(flagged) < max(_MOST_FLAGGED, _TIMES_FLAGGED * len(plain)):
+        return []
+    widest = _OTHER_PEN * float(np.median(flagged))
+    return [i for i, pen in plain.items() if pen < widest]
 
 
 def _answered(scores: Scores) -> Chances:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -16,8 +17,8 @@ _LEAST_CHANCE = 1e-3
 # is in digit heights; a cut is the less likely the longer it is (as `decode.py` has it).
 _LOW_LEFT, _TALL_LEFT, _TALL = 0.3, 1e-4, 0.45
 _CUT, _SEVERED = 0.15, 0.5
-# Cut off from other ink, a digit is only taken for one where the network says so of it more clearly
-# than of wrong cuts, of which it says 1/10 for each digit.
+# Cut off from other ink, or beside marks that are left over, a digit is only taken for one where
+# the network says so of it more clearly than of wrong cuts, of which it says 1/10 for each digit.
 _KNOWN = 0.2
 
 
@@ -27,16 +28,24 @@ class _Way:
 
     weight: float
     digits: tuple[int, ...]  # places of candidates
-    spilled: bool  # a tall piece is none of the digits
+    spilled: tuple[int, ...]  # those of tall pieces that are none of the digits
 
 
-def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> list[int | None] | None:
-    """Return which candidate each digit of a number is, left to right.
+@dataclass(frozen=True, slots=True)
+class Alignment:
+    """Which ink of a number is what; places of candidates."""
+
+    digits: tuple[int | None, ...]  # of each digit, left to right; None where a cut may be wrong
+    none: tuple[int, ...]  # as high as digits, but none, as the rest of a rule that was read as 1
+
+
+def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> Alignment | None:
+    """Return which candidate each digit of a number is; None where they can't be told.
 
     The likeliest way through the runs' lattices that gives just these digits (Rabiner 1989,
     section III-B, with the text known). A digit that was cut off from other ink is None where the
-    network hardly knows it, as the cut may be wrong. Instead of all comes None where there is no
-    such way, or where a mark as high as a digit would be left over.
+    network hardly knows it, as the cut may be wrong. A mark as high as a digit is left over only
+    where it stands apart and the network knows all the digits.
 
     Args:
         candidates: of the number's runs of ink, run by run, left to right.
@@ -44,12 +53,21 @@ def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> list[
         text: the digits that are there, at least one.
     """
     way = _likeliest(candidates, scores, text)
-    if way is None or way.spilled:
+    if way is None:
         return None
-    return [
-        None if candidates[place].severed and scores[place, int(digit)] < _KNOWN else place
+    known = [
+        bool(scores[place, int(digit)] >= _KNOWN)
         for place, digit in zip(way.digits, text, strict=True)
     ]
+    sizes = Counter(one.run for one in candidates)
+    apart = all(sizes[candidates[place].run] == 1 for place in way.spilled)
+    if way.spilled and not (apart and all(known)):
+        return None
+    digits = [
+        None if candidates[place].severed and not sure else place
+        for place, sure in zip(way.digits, known, strict=True)
+    ]
+    return Alignment(tuple(digits), way.spilled)
 
 
 def _likeliest(candidates: Sequence[Candidate], scores: Scores, text: str) -> _Way | None:
@@ -58,7 +76,7 @@ def _likeliest(candidates: Sequence[Candidate], scores: Scores, text: str) -> _W
     by_start: dict[int, list[int]] = {at: [] for at in range(n)}
     for i, at in enumerate(starts):
         by_start[at].append(i)
-    ways: dict[tuple[int, int], _Way] = {(0, 0): _Way(1.0, (), False)}
+    ways: dict[tuple[int, int], _Way] = {(0, 0): _Way(1.0, (), ())}
     for at in range(n):
         for done in range(len(text) + 1):
             way = ways.get((at, done))
@@ -67,7 +85,7 @@ def _likeliest(candidates: Sequence[Candidate], scores: Scores, text: str) -> _W
             for i in by_start[at]:
                 end = at + candidates[i].end - candidates[i].start
                 if candidates[i].end == candidates[i].start + 1:
-                    _keep(ways, (end, done), _left(way, candidates[i]))
+                    _keep(ways, (end, done), _left(way, i, candidates[i]))
                 if done < len(text) and candidates[i].size >= _TALL:
                     chance = float(scores[i, int(text[done])])
                     _keep(ways, (end, done + 1), _taken(way, i, candidates[i], chance))
@@ -83,11 +101,11 @@ def _starts(candidates: Sequence[Candidate]) -> tuple[list[int], int]:
     return starts, before[-1]
 
 
-def _left(way: _Way, one: Candidate) -> _Way:
+def _left(way: _Way, place: int, one: Candidate) -> _Way:
     """Return a way on which a piece is no part of a digit."""
-    tall = one.size >= _TALL
-    share = _TALL_LEFT if tall else _LOW_LEFT
-    return _Way(way.weight * share, way.digits, way.spilled or tall)
+    if one.size < _TALL:
+        return _Way(way.weight * _LOW_LEFT, way.digits, way.spilled)
+    return _Way(way.weight * _TALL_LEFT, way.digits, (*way.spilled, place))
 
 
 def _taken(way: _Way, place: int, one: Candidate, chance: float) -> _Way:

@@ -1,4 +1,7 @@
-"""The frame of a grid that a page was set square by → where its lines run; ink without them."""
+"""The frame of a grid that a page was set square by → where its lines run; ink without them.
+
+Where the lines run is known for sure then: straight strokes inside of cells are no rules.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Gray, Grid, Mask
+from digitocr.records import Box, Gray, Grid, Ink, Mask, Rule
 
 # Lines are looked for with the grid's longer side shrunk to this many pixels at the most. What
 # follows was set on photographed puzzles: see the tables of tests/bench/README.md.
@@ -22,6 +25,10 @@ _EDGE = 0.03  # a line this near the frame's edge, as part of the side, is its o
 # the usual height of marks, so that no digit is.
 _RESIDUE, _NEAR_LINE_CELL, _NEAR_LINE = 0.8, 0.1, 0.4
 _LEAST_MARK_PX = 8  # lower marks say nothing of that height
+# A stroke in a cell that was written keeps this part of it clear of the lines along it, and is at
+# most this part of its shorter side long: what divides a cell runs from line to line.
+_CLEAR, _LONGEST = 0.03, 0.9
+_ERASED_PX = 3  # so much around a rule may have been taken out with it
 
 _Profile = NDArray[np.float64]  # (N,), for each row of the picture
 
@@ -64,6 +71,44 @@ def _with_edges(lines: _Profile, first: float, last: float) -> tuple[float, ...]
     near = _EDGE * (last - first)
     inner = lines[(lines > first + near) & (lines < last - near)].tolist()
     return (float(first), *inner, float(last))
+
+
+def with_strokes(ink: Ink, dark: Mask, grid: Grid) -> Ink:
+    """Return the ink with strokes in cells that were taken for rules, as the leg of a 9 may be.
+
+    Args:
+        ink: of the page.
+        dark: the same before rules were taken out of it.
+        grid: level pixels.
+    """
+    mask, rules = ink.mask.copy(), []
+    for rule in ink.rules:
+        cell = _cell_around(rule, grid)
+        if cell is None:
+            rules.append(rule)
+            continue
+        box = rule.box
+        top, bottom = max(box.y - _ERASED_PX, cell.y), min(box.bottom + _ERASED_PX, cell.bottom)
+        left, right = max(box.x - _ERASED_PX, cell.x), min(box.right + _ERASED_PX, cell.right)
+        mask[top:bottom, left:right] = dark[top:bottom, left:right]
+    return Ink(mask, tuple(rules))
+
+
+def _cell_around(rule: Rule, grid: Grid) -> Box | None:
+    """Return the cell that a stroke was written in, None of what is a rule."""
+    place = grid.cell(*rule.box.middle)
+    if place is None:
+        return None
+    row, column = place
+    box = rule.box
+    (left, right), (top, bottom) = grid.columns[column:][:2], grid.rows[row:][:2]
+    width, height = right - left, bottom - top
+    clear = min(box.x - left, right - box.right) >= _CLEAR * width
+    if rule.horizontal:
+        clear = min(box.y - top, bottom - box.bottom) >= _CLEAR * height
+    if not clear or max(box.width, box.height) > _LONGEST * min(width, height):
+        return None
+    return Box(round(left), round(top), round(width), round(height))
 
 
 def without_lines(mask: Mask, grid: Grid) -> Mask:

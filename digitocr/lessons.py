@@ -35,8 +35,7 @@ class Lesson:
 
     text: str  # its digits; "" for no number
     runs: tuple[Run, ...]  # its ink, left to right
-    # The same cut apart, with labels, as far as the cuts are sure; marks that are none where there
-    # is no number.
+    # The same cut apart, with labels, as far as the cuts are sure; marks that are none too.
     digits: Digits
 
     @property
@@ -176,10 +175,11 @@ def _number(runs: Sequence[Run], text: str, model: Model) -> Lesson | None:
     """Return a number's digits, each with the ink that it is; None where they are not found."""
     candidates = [one for run in runs for one in run.candidates]
     says = scores(model, normalise([one.ink for one in candidates]))
-    places = aligned(candidates, says, text) if candidates else None
-    if places is None:
+    found = aligned(candidates, says, text) if candidates else None
+    if found is None:
         return None
-    cut = [(i, int(digit)) for i, digit in zip(places, text, strict=True) if i is not None]
+    cut = [(i, int(digit)) for i, digit in zip(found.digits, text, strict=True) if i is not None]
+    cut += [(i, NO_DIGIT) for i in found.none]
     marks = [candidates[i] for i, _ in cut]
     return Lesson(text, tuple(runs), _labelled(marks, [digit for _, digit in cut]))
 

@@ -26,7 +26,7 @@ from digitocr.fields import (
     without_print,
 )
 from digitocr.forms import Form, load_form
-from digitocr.gridlines import grid_within, without_lines
+from digitocr.gridlines import grid_within, with_strokes, without_lines
 from digitocr.ink import find_dark, find_ink
 from digitocr.known import rule_of
 from digitocr.layout import arranged, into_numbers
@@ -60,6 +60,7 @@ from digitocr.records import (
     overlap,
 )
 from digitocr.regroup import regrouped
+from digitocr.rules import take_out_rules
 from digitocr.segment import Marks, Run, find_marks, whole_marks
 from digitocr.straighten import Flat, flatten, level
 from digitocr.strips import find_strips, texts_of
@@ -287,11 +288,13 @@ def _level_ink(flat: Flat, model: Model) -> tuple[Straight, Ink, list[Grid]]:
 
 def _ink_and_grids(straight: Straight) -> tuple[Ink, list[Grid]]:
     """Return what is written on a page, and what may be its tables, from the top."""
-    ink = find_ink(straight.gray, straight.blurred)
     if straight.frame is None:
-        return _with_broken_lines(straight, ink)
+        return _with_broken_lines(straight, find_ink(straight.gray, straight.blurred))
+    dark = find_dark(straight.gray, straight.blurred)
+    framed = grid_within(straight.gray, straight.frame)
+    ink = with_strokes(take_out_rules(dark.copy()), dark, framed)
     grids = find_grids(ink.rules, max(ink.mask.shape))
-    framed = with_spans(grid_within(straight.gray, straight.frame), ink.rules)
+    framed = with_spans(framed, ink.rules)
     grids = [framed, *(grid for grid in grids if not overlap(grid.box, framed.box))]
     return replace(ink, mask=without_lines(ink.mask, framed)), grids
 

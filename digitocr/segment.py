@@ -49,7 +49,7 @@ _OVERLAP = 0.3
 # or when they are two tall strokes this close and together no wider, as the sides of an open 0.
 _OPEN, _OPEN_WIDTH = 0.1, 0.75
 # Marks no larger than this, both ways, that stand this far aside are points beside a digit.
-_POINT, _CLEAR = 0.34, 0.05
+_POINT, _CLEAR = 0.34, 0.03
 _AT_ONCE = 64  # marks that are looked at together: a compromise of time and memory
 _MOST_PIECES = 6  # of one digit
 _MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for itself
@@ -331,8 +331,27 @@ def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
     return [
         run
         for group in groups.values()
-        for run in ([group] if len(group) <= _MOST_MARKS else [[i] for i in group])
+        for run in (
+            [[i] for i in group] if len(group) > _MOST_MARKS else _by_line(group, boxes, height)
+        )
     ]
+
+
+def _by_line(group: list[int], boxes: Sequence[Box], height: float) -> Iterator[list[int]]:
+    """Yield the marks of a run, those of each line where it is higher than any digit.
+
+    The foot of a broken 7 may be near to the top of a broken 5 in the line below.
+    """
+    group = sorted(group, key=lambda i: boxes[i].y)
+    ends = np.maximum.accumulate([boxes[i].bottom for i in group])
+    gaps = np.array([boxes[i].y for i in group[1:]]) - ends[:-1]
+    high = ends[-1] - boxes[group[0]].y > _MOST_DIGIT_HEIGHT * height
+    if not high or gaps.max(initial=0) <= 0:
+        yield group
+        return
+    end = int(gaps.argmax()) + 1
+    yield from _by_line(group[:end], boxes, height)
+    yield from _by_line(group[end:], boxes, height)
 
 
 def _root(home: NDArray[np.intp], i: int) -> int:

@@ -20,6 +20,9 @@ _LEAST_HEIGHT = 0.8  # in digit heights: lower ink is drawn as small as it is be
 # Runs stand side by side when their gap is no wider than this, in digit heights, and when they
 # share this part of the lower one's height. Longer rows are read in parts.
 _GAP, _SHARED, _MOST_RUNS = 0.8, 0.5, 40
+# A run this many digit heights high, such as digits of two lines that touch, stands alone: beside
+# it the others would be drawn too small.
+_TALL = 2.0
 # Paths through a strip's columns: how many are followed, and how likely a digit has to be.
 _BEAM, _LEAST_CHANCE = 12, 1e-3
 _NONE = 10  # the answer for "no digit begins here"
@@ -91,8 +94,10 @@ def _beside(i: int, corners: NDArray[np.float64], height: float, side: int) -> i
     ahead = side * (corners[:, 0] + corners[:, 2] - own[0] - own[2])
     gap = np.maximum(corners[:, 0], own[0]) - np.minimum(corners[:, 2], own[2])
     shared = np.minimum(corners[:, 3], own[3]) - np.maximum(corners[:, 1], own[1])
-    lower = np.minimum(corners[:, 3] - corners[:, 1], own[3] - own[1])
+    heights = corners[:, 3] - corners[:, 1]
+    lower = np.minimum(heights, heights[i])
     near = (ahead > 0) & (gap < _GAP * height) & (shared > _SHARED * lower)
+    near &= np.maximum(heights, heights[i]) < _TALL * height
     return int(np.where(near, ahead, np.inf).argmin()) if near.any() else None
 
 

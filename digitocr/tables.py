@@ -323,8 +323,9 @@ def _blocks(numbers: Sequence[Number]) -> list[list[list[Box]]]:
         lines.setdefault(one.line, []).append(one.box)
     blocks: list[list[list[Box]]] = []
     for line in lines.values():
-        last = blocks[-1][-1][0] if blocks else None
-        if last is not None and 0 < line[0].y - last.y <= _MOST_LEADING * line[0].height:
+        last = blocks[-1][-1] if blocks else line
+        height = max(float(np.median([one.height for one in some])) for some in (last, line))
+        if 0 < line[0].y - last[0].y <= _MOST_LEADING * height:
             blocks[-1].append(line)
         else:
             blocks.append([line])

@@ -225,6 +225,27 @@ def test_leaning_strokes_are_slashes_where_all_ones_have_flags(
     assert not reading.others
 
 
+@pytest.mark.parametrize(
+    ("flagged", "pen", "left_out"),
+    [(24, 9, 1), (24, 15, 0), (23, 9, 0)],
+    ids=["as thick", "of another pen", "few ones"],
+)
+def test_plain_uprights_are_rests_of_rules_where_ones_have_feet(
+    flagged: int, pen: int, left_out: int
+) -> None:
+    def stroke(run: int, width: int, *points: tuple[int, int]) -> Candidate:
+        ink = np.zeros((120, 80), np.uint8)
+        cv2.polylines(ink, [np.array(points, np.int32)], False, 255, width)
+        return replace(mark(1, 0.99, run)[0], ink=ink)
+
+    ones = [stroke(run, 9, (40, 5), (40, 110), (15, 110), (65, 110)) for run in range(flagged)]
+    upright = stroke(flagged, pen, (40, 5), (40, 115))
+    _, scores = scored([mark(1, 0.99, run) for run in range(flagged + 1)])
+    reading = decide([*ones, upright], scores)
+    assert len(reading.digits) == flagged + 1 - left_out
+    assert len(reading.others) == left_out
+
+
 def test_confidences_are_chances() -> None:
     rng = np.random.default_rng(0)
     marks = []

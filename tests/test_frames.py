@@ -11,9 +11,9 @@ import pytest
 from conftest import SAMPLES, Gray, Run
 
 from digitocr.frames import find_frame
-from digitocr.gridlines import grid_within, without_lines
+from digitocr.gridlines import grid_within, with_strokes, without_lines
 from digitocr.quads import set_square
-from digitocr.records import Box, Grid
+from digitocr.records import Box, Grid, Ink, Rule
 from digitocr.straighten import flatten, level
 
 ROWS = [["4", "", "15", "7"], ["23", "8", "", ""], ["", "91", "337", "20"]]
@@ -152,6 +152,28 @@ def test_rests_of_lines_go_and_digits_stay() -> None:
     cleaned = without_lines(mask, Grid(grid.columns, (0.0, 95.0, 200.0, 399.0)))
     assert np.array_equal(cleaned, digit)
     assert mask[200, 150] == 255  # what was given stays as it was
+
+
+@pytest.mark.parametrize(
+    ("box", "is_stroke"),
+    [
+        pytest.param(Box(300, 235, 8, 150), True, id="the leg of a 9"),
+        pytest.param(Box(220, 350, 120, 8), True, id="the foot of a 2"),
+        pytest.param(Box(300, 235, 8, 175), True, id="a leg that crosses the line below"),
+        pytest.param(Box(300, 202, 8, 196), False, id="a line that divides a cell"),
+        pytest.param(Box(198, 240, 8, 150), False, id="a piece of a grid's line"),
+        pytest.param(Box(420, 300, 8, 90), False, id="a line outside of the grid"),
+    ],
+)
+def test_strokes_in_cells_are_no_rules(box: Box, is_stroke: bool) -> None:
+    dark = np.zeros((450, 450), np.uint8)
+    dark[box.y : box.bottom, box.x : box.right] = 255
+    rule = Rule(box, box.width > box.height)
+    grid = Grid((0.0, 200.0, 400.0), (0.0, 200.0, 400.0))
+    ink = with_strokes(Ink(np.zeros_like(dark), (rule,)), dark, grid)
+    assert ink.rules == (() if is_stroke else (rule,))
+    assert ink.mask[:400].any() == is_stroke
+    assert not ink.mask[400:].any()  # beyond the cell
 
 
 @pytest.mark.parametrize("blur", [1.0, 1.2])

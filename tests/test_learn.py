@@ -13,7 +13,7 @@ from conftest import Clear, Run, read_rows, run_command
 from numpy.typing import NDArray
 
 from digitocr.corrections import Correction, Corrections
-from digitocr.forced import aligned
+from digitocr.forced import Alignment, aligned
 from digitocr.journal import Journal
 from digitocr.model import load_model
 from digitocr.records import Box, Scores
@@ -217,8 +217,9 @@ def test_marks_apart_are_the_digits_whatever_the_network_says() -> None:
     whole = [i for i, one in enumerate(candidates) if not one.severed]
     found = aligned(candidates, says(len(candidates), {}), "7147")
     assert found is not None
-    assert set(found) <= set(whole)
-    assert [candidates[i].run for i in found] == [0, 1, 2, 3]
+    assert not found.none
+    assert set(found.digits) <= set(whole)
+    assert [candidates[i].run for i in found.digits if i is not None] == [0, 1, 2, 3]
 
 
 def test_a_number_with_another_count_of_digits_is_not_aligned() -> None:
@@ -226,6 +227,17 @@ def test_a_number_with_another_count_of_digits_is_not_aligned() -> None:
     candidates = find_candidates(np.where(mask > 100, 255, 0).astype(np.uint8))
     for text in ("714", "7", "71" * 9):
         assert aligned(candidates, says(len(candidates), {}), text) is None
+
+
+def test_a_mark_apart_is_left_over_where_the_network_knows_the_digits() -> None:
+    mask = 255 - written(["7147"], 0)
+    candidates = find_candidates(np.where(mask > 100, 255, 0).astype(np.uint8))
+    whole = [i for i, one in enumerate(candidates) if one.start == 0 and not one.severed]
+    first, second, third, last = whole
+    known = says(len(candidates), {first: 7, second: 1, third: 4})
+    found = aligned(candidates, known, "714")
+    assert found is not None
+    assert (found.digits, found.none) == ((first, second, third), (last,))
 
 
 def test_touching_digits_are_cut_where_the_network_knows_both() -> None:
@@ -244,6 +256,6 @@ def test_touching_digits_are_cut_where_the_network_knows_both() -> None:
     ]
     assert halves
     i, j = halves[0]
-    assert aligned(candidates, says(len(candidates), {i: 0, j: 0}), "00") == [i, j]
+    assert aligned(candidates, says(len(candidates), {i: 0, j: 0}), "00") == Alignment((i, j), ())
     unsure = aligned(candidates, says(len(candidates), {i: 3, j: 3}), "00")
-    assert unsure == [None, None]  # the cut is a guess
+    assert unsure == Alignment((None, None), ())  # the cuts are guesses

@@ -174,6 +174,14 @@ def test_digits_one_above_the_other_stay_two() -> None:
     assert len(boxes_of(page((50, 50, 30, 60), (50, 116, 30, 60)))) == 2
 
 
+def test_pieces_of_digits_in_two_lines_are_two_runs() -> None:
+    broken = [(100, 68, 12, 34), (100, 50, 30, 14)]  # a 7, its bar apart
+    below = [(100, 114, 30, 14), (112, 132, 18, 34)]  # a 5
+    mask = page(*DIGITS[:1], *broken, *below, (50, 114, 30, 52), DIGITS[2], (150, 114, 28, 52))
+    found = [box for box in boxes_of(mask) if box.x == 100]
+    assert found == [Box(100, 50, 30, 52), Box(100, 114, 30, 52)]
+
+
 def test_a_candidate_holds_none_of_its_neighbours_ink() -> None:
     mask = np.zeros((200, 300), np.uint8)
     cv2.line(mask, (100, 150), (160, 40), 255, 8)  # leans over the next

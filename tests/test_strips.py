@@ -40,6 +40,12 @@ def test_runs_side_by_side_are_one_strip_and_others_are_not() -> None:
     assert find_strips([], {1}) == []
 
 
+def test_what_is_as_high_as_two_lines_stands_alone() -> None:
+    runs = [solid(0, 0), solid(24, 1, width=6, height=90), solid(34, 2)]
+    strips = find_strips(runs, {0, 1, 2})
+    assert sorted(strip.runs for strip in strips) == [(0, 2), (1,)]
+
+
 @pytest.mark.parametrize(("height", "rows"), [(40, 25), (80, 25), (20, 16)])
 def test_a_strip_is_32_rows_high_and_low_ink_stays_low(height: int, rows: int) -> None:
     (strip,) = find_strips([solid(7, 0, height=height)], {0})

@@ -130,6 +130,19 @@ def test_columns_that_align_are_a_table_without_rules() -> None:
     assert placed[-1].column == 3
 
 
+def test_a_low_mark_between_two_lines_parts_no_table() -> None:
+    numbers = [
+        number("28", x, 100 + 60 * line, line, item)
+        for line in (1, 2, 3, 5, 6)
+        for item, x in enumerate((100, 250, 400), 1)
+    ]
+    low = Box(245, 342, 5, 8)
+    speck = Number("1", 0.9, "ok", 4, 1, low, (Digit("1", 0.9, low),))
+    (grid,) = with_aligned([*numbers[:9], speck, *numbers[9:]], [])
+    assert grid.box.y < 160
+    assert grid.box.bottom > 460
+
+
 def test_numbers_strewn_over_a_page_are_no_table() -> None:
     strewn = [number("12", 100 + 170 * i % 700, 100 + 60 * i, i + 1) for i in range(8)]
     assert with_aligned(strewn, []) == []

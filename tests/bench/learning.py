@@ -1,6 +1,6 @@
 """Measure what it brings to correct half of a pile: errors in the other half, before and after.
 
-    python tests/bench/learning.py [--only pencil,newspaper,cheques,weather] [--without-mnist]
+    python tests/bench/learning.py [--only newspaper,printed,pencilled,...] [--without-mnist]
                                    [--keep FOLDER]
 
 Each set's pages are halved, every second one. Both halves are scanned; all numbers of the first are
@@ -10,7 +10,11 @@ again. No weights are kept: these sets are for measuring only.
 
 pencil     sudoku_photos, those filled in with one pencil (val_*); errors are of filled cells
 newspaper  sudoku_newspaper, print out of focus; the same
-cheques    cheque_amounts, many hands; errors are of digits (edit distance)
+printed    sudoku_cells_val.npz, 1,000 of its darkest digits, a picture each with what is seen of
+           its frame; errors are of digits (edit distance)
+pencilled  the same of its palest digits, written with one pencil. What is neither dark nor pale is
+           in neither set. A cell may have been photographed more than once.
+cheques    cheque_amounts, many hands; errors are of digits too
 weather    weather_tables, print of 1898; errors are of values, their points too
 
 With --without-mnist none of MNIST is shown again, as where it is not at hand; MNIST's test is
@@ -25,22 +29,19 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from commands import MNIST, SHARED, digitocr, run_well
+from decisions import decisions
 
 from digitocr.corrections import Correction, Corrections
 from digitocr.crops import normalise
 from digitocr.dataset import load_mnist_test
 from digitocr.journal import Journal
 from digitocr.model import load_model, logits
-from digitocr.records import Box, around
 
 sys.path.insert(0, str(SHARED / "tools"))
 import score
@@ -48,15 +49,15 @@ import score
 SETS = {
     "pencil": ("sudoku_photos", "val_"),
     "newspaper": ("sudoku_newspaper", ""),
+    "printed": ("", ""),  # of CELLS
+    "pencilled": ("", ""),
     "cheques": ("cheque_amounts", ""),
     "weather": ("weather_tables", ""),
 }
-NOT_SCORED = 10  # in a grid's truth
-CELL = 0.42  # of a cell, from its middle: the box that a person draws around what was missed
-LEAST_CELLS = 12  # known ones that tell where the others are
-
-Entry = dict[str, Any]  # of a result's JSON
-Decision = tuple[Box, str | None, str | None, str]  # box, what was read, what is there, status
+CELLS, MOST_CELLS = SHARED / "data" / "sudoku_cells_val.npz", 1000
+# How light the darkest part of a cell's middle is, of its paper: told apart by eye.
+PRINTED, PENCILLED = 0.28, 0.5
+DARKEST, PAPER = 3, 70  # percentiles
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ class Half:
 def half(name: str, which: int, work: Path) -> Half:
     """Return the first (0) or second (1) half of a set."""
     part, prefix = SETS[name]
-    pages, truth = SHARED / "data" / "pages" / part, work / f"{name}{which}.truth"
+    pages = SHARED / "data" / "pages" / part if part else pictures(work / name, name)
+    truth = work / f"{name}{which}.truth"
     with (pages / "truth.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["file"].startswith(prefix)][which::2]
     truth.mkdir(parents=True, exist_ok=True)
@@ -84,106 +86,39 @@ def half(name: str, which: int, work: Path) -> Half:
     return Half([pages / row["file"] for row in rows], truth)
 
 
+def pictures(folder: Path, kind: str) -> Path:
+    """Write cells of puzzles to a folder, one a picture, with their truth.csv."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with np.load(CELLS) as cells:
+        images, labels = cells["images"], cells["labels"]
+    middles = images[:, 14:50, 12:52].reshape(len(images), -1)
+    darkest, paper = np.percentile(middles, (DARKEST, PAPER), axis=1)
+    light = darkest / paper
+    chosen = np.flatnonzero(
+        (labels > 0) & (light < PRINTED if kind == "printed" else light > PENCILLED)
+    )
+    some = chosen[np.linspace(0, len(chosen) - 1, min(len(chosen), MOST_CELLS)).astype(int)]
+    with (folder / "truth.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["file", "truth"])
+        for i in some.tolist():
+            writer.writerow([f"{i:04}.png", labels[i]])
+            if not (folder / f"{i:04}.png").exists():
+                cv2.imwrite(str(folder / f"{i:04}.png"), images[i])
+    return folder
+
+
 def scan(pages: Half, results: Path, model: str) -> Path:
     """Scan half of a set, and return where."""
     run_well([digitocr(), "scan", *pages.files, "-o", results, "-q", "--model", model])
     return results
 
 
-def decisions(pages: Half, results: Path) -> Iterator[tuple[str, int, Decision]]:
-    """Yield file, page and decision for each number that the truth says something of."""
-    with (pages.truth / "truth.csv").open(newline="") as file:
-        rows = [(row["file"], row["truth"]) for row in csv.DictReader(file)]
-    for name, truth in rows:
-        for page in score.load(results, name):
-            if truth.endswith(".txt"):
-                lines = (pages.truth / truth).read_text().splitlines()
-                grid = [list(map(int, line.split())) for line in lines if line.strip()]
-                found = of_grid(page, grid)
-            elif truth.endswith(".csv"):
-                with (pages.truth / truth).open(newline="") as table:
-                    found = of_table(page, [row[1:] for row in csv.reader(table)][1:])
-            else:
-                found = of_amount(page, score.digits(truth))
-            yield from ((name, page["page"], one) for one in found)
-
-
-def of_grid(page: Entry, grid: list[list[int]]) -> Iterator[Decision]:
-    """Yield what a person decides about the cells of a puzzle, the table that fits it best."""
-    by_table: dict[int, dict[tuple[int, int], list[Entry]]] = {}
-    for number in page["numbers"]:
-        place = (number["row"] or 0) - 1, (number["column"] or 0) - 1
-        if min(place) >= 0 and max(place) < len(grid):
-            by_table.setdefault(number["table"], {}).setdefault(place, []).append(number)
-
-    def right(cells: dict[tuple[int, int], list[Entry]]) -> int:
-        return sum(ones[0]["text"] == str(grid[i][j]) for (i, j), ones in cells.items())
-
-    cells = max(by_table.values(), key=right, default={})
-    for (i, j), ones in cells.items():
-        if grid[i][j] != NOT_SCORED and len(ones) == 1:
-            there = str(grid[i][j]) if grid[i][j] else None
-            yield Box(*ones[0]["box"]), ones[0]["text"], there, ones[0]["status"]
-    if len(cells) < LEAST_CELLS:
-        return
-    known = [(j, i) for i, j in cells]
-    middles = [Box(*ones[0]["box"]).middle for ones in cells.values()]
-    to_page, _ = cv2.findHomography(np.float64(known), np.float64(middles), cv2.RANSAC, 8.0)
-    for i, row in enumerate(grid):
-        for j, digit in enumerate(row):
-            if digit not in (0, NOT_SCORED) and (i, j) not in cells:
-                yield drawn(to_page, i, j), None, str(digit), ""
-
-
-def drawn(to_page: np.ndarray, i: int, j: int) -> Box:
-    """Return the box that a person draws in a cell."""
-    corners = [[[j + x, i + y] for x in (-CELL, CELL) for y in (-CELL, CELL)]]
-    places = cv2.perspectiveTransform(np.float64(corners), to_page)[0]
-    x, y, right, bottom = np.round([*places.min(axis=0), *places.max(axis=0)]).astype(int).tolist()
-    return Box(max(0, x), max(0, y), max(1, right - x), max(1, bottom - y))
-
-
-def of_table(page: Entry, rows: list[list[str]]) -> Iterator[Decision]:
-    """Yield what a person decides about a table, a row of values with the line most like it.
-
-    Values that are split or joined there are left as they are.
-    """
-    lines: dict[int, list[Entry]] = {}
-    for number in page["numbers"]:
-        lines.setdefault(number["line"], []).append(number)
-    for row in rows:
-        there = [value.strip() for value in row if value.strip()]
-        ways = [
-            SequenceMatcher(None, [one["text"] for one in line], there, autojunk=False)
-            for line in lines.values()
-        ]
-        best, line = max(zip(ways, lines.values(), strict=True), key=lambda pair: pair[0].ratio())
-        for kind, first, last, start, end in best.get_opcodes():
-            if kind == "equal" or (kind == "replace" and last - first == end - start):
-                for one, value in zip(line[first:last], there[start:end], strict=True):
-                    yield Box(*one["box"]), one["text"], value, one["status"]
-
-
-def of_amount(page: Entry, there: str) -> Iterator[Decision]:
-    """Yield what a person decides about a page with one number on it."""
-    read = [one for one in page["numbers"] if score.digits(one["text"])]
-    boxes = [Box(*one["box"]) for one in read]
-    if "".join(score.digits(one["text"]) for one in read) == there:
-        for one, box in zip(read, boxes, strict=True):
-            yield box, one["text"], one["text"], one["status"]
-    elif len(read) == 1:
-        yield boxes[0], read[0]["text"], there, read[0]["status"]
-    else:
-        box = around(boxes) if boxes else Box(0, 0, page["width"], page["height"])
-        status = "ok" if read and all(one["status"] == "ok" for one in read) else ""
-        yield box, None, there, status
-
-
 def correct(pages: Half, results: Path) -> int:
     """Add what a person decides to the corrections of a results folder; return how often."""
     journal, n = Journal(results), 0
     with Corrections(results, journal) as corrections:
-        for file, page, (box, read, there, _) in decisions(pages, results):
+        for file, page, (box, read, there, _) in decisions(pages.truth, results):
             done = journal[file]
             stamp = done.stamp if done else None
             corrections.add(Correction(file, page, box, read, there, stamp))
@@ -204,7 +139,7 @@ def errors(pages: Half, results: Path) -> tuple[int, int]:
 
 def sure_and_wrong(pages: Half, results: Path) -> str:
     """Return how many of the numbers that are ok are wrong."""
-    sure = [one for _, _, one in decisions(pages, results) if one[3] == "ok"]
+    sure = [one for _, _, one in decisions(pages.truth, results) if one[3] == "ok"]
     return f"{sum(read != there for _, read, there, _ in sure)}/{len(sure)}"
 
 
