@@ -30,6 +30,7 @@ from digitocr.strangers import refuse_strangers
 from digitocr.views import Report
 
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
+_FIRST = 4  # files for each worker are begun before the others are looked at
 # Files begun and not yet counted, for each worker: where results are printed in order, those behind
 # a slow file wait for it, and their texts take memory.
 _AHEAD_IN_ORDER = 16
@@ -68,6 +69,7 @@ class Run:
         self._journal: Journal | None = None
         self._corrections: Corrections | None = None  # stores have none
         self._todo = [one for one in found if isinstance(one, Source)]
+        self._reading: dict[Future[Outcome], Source] = {}
         if output.folder:
             names = [one.name for one in self._todo]
             refuse_strangers(output, names)
@@ -102,7 +104,7 @@ class Run:
     def engine(
         self, workers: int, timeout: float | None, cluster: str | None = None
     ) -> engines.Engine:
-        """Return what reads; it starts while `plan` finds out about what may be done already.
+        """Return what reads; it starts while it is found out what has been done already.
 
         One file alone is read in this process, unless it is to be given up after some time: a
         process of its own takes longer to start than most files to read.
@@ -132,6 +134,17 @@ class Run:
     def _surely_left(self) -> int:
         """Return how many files are to be read, whatever becomes of those that have been."""
         return self._journal.n_open if self._journal else len(self._todo)
+
+    def begin(self, engine: engines.Engine) -> None:
+        """Have the first files read that no earlier run has; `plan` looks at the others meanwhile.
+
+        Args:
+            engine: that reads, in other processes.
+        """
+        if self._journal and not isinstance(engine, engines.InPlace):
+            new = (one for one in self._todo if one.name not in self._journal)
+            for source in islice(new, engine.workers * _FIRST):
+                self._reading[self._begun(engine, source)] = source
 
     def plan(self) -> None:
         """Leave out what an earlier run has done, where it still holds; note what doesn't."""
@@ -216,8 +229,11 @@ class Run:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
         ahead = _AHEAD_IN_ORDER if in_order else engine.ahead
-        waiting: dict[Future[Outcome], Source] = {}
-        ended, left = SimpleQueue[Future[Outcome]](), iter(self._todo)
+        waiting, begun = self._reading, {one.name for one in self._reading.values()}
+        ended = SimpleQueue[Future[Outcome]]()
+        for future in waiting:
+            future.add_done_callback(ended.put)
+        left = (one for one in self._todo if one.name not in begun)
         while True:
             room = max(0, engine.workers * ahead - len(waiting))
             for source in islice(left, 0 if stop.is_set() else room):

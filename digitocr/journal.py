@@ -125,6 +125,10 @@ class Journal:
         self._lines.seek(place)
         return _from_line(self._lines.readline())
 
+    def __contains__(self, name: str) -> bool:
+        """Tell whether the work on an input has ended."""
+        return self._places.get(name, -1) >= 0
+
     def names(self) -> list[str]:
         """Return the inputs on which the work has ended."""
         return [name for name, place in self._places.items() if place >= 0]

@@ -78,6 +78,7 @@ def scan_all(
         batch.interruptible(_silent if manner.quiet else say) as stop,
     ):
         with run.engine(workers, manner.timeout, manner.cluster) as engine:
+            run.begin(engine)
             run.plan()
             for note in run.notes if not manner.quiet else ():
                 say(f"{note}.")
