@@ -25,6 +25,7 @@ from digitocr.records import (
     RunTexts,
     Scores,
     around,
+    median,
 )
 
 # Marks lower than this, in digit heights, are points, commas, dashes and pieces of digits.
@@ -182,7 +183,7 @@ def _stroke(ink: Mask) -> _Stroke | None:
         return None
     bow, slope, start = np.polyfit((y - y.mean()) / height, x / height, 2)
     off = float((x / height - np.polyval((bow, slope, start), (y - y.mean()) / height)).std())
-    pen = float(np.median(np.count_nonzero(ink, axis=1)))
+    pen = median(np.count_nonzero(ink, axis=1).tolist())
     even = pen / height / 12**0.5  # the deviation of an even spread
     return _Stroke(float(-slope), float(abs(bow)) / 4, off, off / max(even, 1e-6), pen)
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from digitocr.crops import stroke_width
 from digitocr.percent import find_percents
-from digitocr.records import Box, Candidate, Mask, Transform, around
+from digitocr.records import Box, Candidate, Mask, Transform, around, median
 
 # All sizes are parts of the page's digit height, the usual height of its marks.
 _LEAST_MARK_PX = 10  # lower marks are no digits, and say nothing of their height
@@ -234,7 +234,7 @@ def _pen(mask: Mask, marks: Sequence[tuple[np.ndarray, Box]]) -> float:
     """Return the usual width of marks' strokes in pixels, 0 where there are none."""
     some = marks[:: max(1, len(marks) // _PENS)]
     pens = [stroke_width(ink_inside(mask, contour, box)) for contour, box in some]
-    return float(np.median(pens)) if pens else 0.0
+    return median(pens)
 
 
 def _is_low(box: Box, height: float, pen: float) -> bool:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from digitocr.frames import find_frame
 from digitocr.quads import CORNER, Quad, fitted, quad_around, seen_from_above, set_square, size_of
-from digitocr.records import Box, Gray, Straight, Transform
+from digitocr.records import Box, Gray, Straight, Transform, median
 
 Boxes = NDArray[np.float64]  # (N, 4), x, y, width and height
 
@@ -411,7 +411,7 @@ def _lines(boxes: Boxes) -> list[Boxes]:
 
     Each mark goes on the line that ends nearest to its left (O'Gorman 1993).
     """
-    height = float(np.median(boxes[:, 3])) if len(boxes) else 0.0
+    height = median(boxes[:, 3].tolist())
     lines: list[list[NDArray[np.float64]]] = []
     for box in boxes[np.argsort(boxes[:, 0] + boxes[:, 2] / 2)]:
         near = []

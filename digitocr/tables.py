@@ -10,7 +10,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Grid, Number, Rule, Table, around, corners_of
+from digitocr.records import Box, Grid, Number, Rule, Table, around, corners_of, median
 from digitocr.spans import find_spans, one_number_each
 
 # Lengths are parts of the page's digit height, unless said otherwise.
@@ -80,7 +80,7 @@ def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
     if not digits:
         return []
     marks = corners_of(digits)
-    height = float(np.median([box.height for box in digits]))
+    height = median(box.height for box in digits)
     found = [_completed(grid, marks, height) for grid in grids if _is_table(grid, marks, height)]
     return [replace(grid, spans=one_number_each(grid, marks, height)) for grid in found]
 

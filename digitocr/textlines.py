@@ -10,6 +10,8 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.records import median
+
 Boxes: TypeAlias = NDArray[np.float64]  # (N, 4): left, top, right and bottom
 Lines: TypeAlias = list[list[int]]  # the marks of each line, left to right
 
@@ -83,7 +85,7 @@ def _strips(boxes: Boxes) -> list[NDArray[np.intp]]:
         return []
     order = np.argsort(left, kind="stable")
     gutter = left[order][1:] - np.maximum.accumulate(right[order])[:-1]
-    ends = np.flatnonzero(gutter >= _GUTTER * np.median(boxes[:, 3] - boxes[:, 1])) + 1
+    ends = np.flatnonzero(gutter >= _GUTTER * median((boxes[:, 3] - boxes[:, 1]).tolist())) + 1
     # Ties are broken by what stands there, not by the order in which the boxes came.
     place = np.lexsort((boxes[:, 3], boxes[:, 1], left, left + right))
     rank = np.argsort(place)
@@ -183,4 +185,4 @@ def _top_down(lines: list[_Line], boxes: Boxes) -> list[_Line]:
     run, fall = sum(middles[line.marks[-1]] - middles[line.marks[0]] for line in lines)
     slope = fall / run if run else 0.0
     level = middles[:, 1] - slope * middles[:, 0]
-    return sorted(lines, key=lambda line: float(np.median(level[line.marks])))
+    return sorted(lines, key=lambda line: median(level[line.marks].tolist()))
