@@ -30,7 +30,6 @@ from digitocr.strangers import refuse_strangers
 from digitocr.views import Report
 
 TIMEOUT = 120.0  # seconds a page; the largest that is accepted takes less than half of it
-_FIRST = 4  # files for each worker are begun before the others are looked at
 # Files begun and not yet counted, for each worker: where results are printed in order, those behind
 # a slow file wait for it, and their texts take memory.
 _AHEAD_IN_ORDER = 16
@@ -143,7 +142,7 @@ class Run:
         """
         if self._journal and not isinstance(engine, engines.InPlace):
             new = (one for one in self._todo if one.name not in self._journal)
-            for source in islice(new, engine.workers * _FIRST):
+            for source in islice(new, engine.workers * engine.ahead):
                 self._reading[self._begun(engine, source)] = source
 
     def plan(self) -> None:

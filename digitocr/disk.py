@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,7 +28,7 @@ def check(folder: Path) -> None:
     Raises:
         OSError: they can't.
     """
-    name = folder / f".{secrets.token_hex(_TOKEN)}.tmp"  # `sweep` removes it after a power cut
+    name = folder / f".{os.urandom(_TOKEN).hex()}.tmp"  # `sweep` removes it after a power cut
     write(name, b"", safe=False)
     name.unlink()
 
@@ -74,7 +73,7 @@ def write(path: Path, content: bytes | Iterator[bytes], safe: bool = True) -> No
         os.makedirs(folder, exist_ok=True)
     # Short, because the target's name may be as long as names can be; new, because workers on
     # other machines write here too.
-    beside = os.path.join(folder, f".{secrets.token_hex(_TOKEN)}.tmp")
+    beside = os.path.join(folder, f".{os.urandom(_TOKEN).hex()}.tmp")
     try:
         with open(beside, "xb") as file:
             file.writelines([content] if isinstance(content, bytes) else content)

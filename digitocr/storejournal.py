@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -62,7 +61,7 @@ class StoreJournal(Journal):
         self._parts = [name for name in earlier if name != NAME]
         self._mine = True
         try:
-            self._put(b"%s\n" % secrets.token_hex(8).encode())  # no line of a file's
+            self._put(b"%s\n" % os.urandom(8).hex().encode())  # no line of a file's
             self._remove(earlier if restart else ())
         except OutputUnwritable:
             self._mine = False

@@ -111,23 +111,32 @@ def measure_run(folder: Path, n_files: int) -> None:
 
 
 def measure_going_on(scans: Path, out: Path, done: int) -> None:
-    """Run the command again; print how long it takes to its first new result."""
-    known, start = n_results(out), time.monotonic()
+    """Run the command again; print how long it takes to its first results.
+
+    The first files that it reads have results already, which their lines had not followed yet.
+    """
+    before, start = results(out), time.monotonic()
     command = begin(scans, out)
-    while n_results(out) == known:
+    while results(out) == before:
         time.sleep(0.02)
-    took = time.monotonic() - start
-    busy = cpu_seconds(command.pid)
+    first, busy = time.monotonic() - start, cpu_seconds(command.pid)
+    while len(results(out)) == len(before):
+        time.sleep(0.02)
+    new = time.monotonic() - start
     command.wait()
-    print(f"{done} done: {took:.2f} s to the first new result; {busy:.2f} s CPU in the command")
+    print(
+        f"{done} done: {first:.2f} s to the first result, {busy:.2f} s CPU in the command by then"
+    )
+    print(f"{new:.2f} s to the first of a file that had none")
 
 
-def n_results(out: Path) -> int:
-    """Return how many results there are in the folders that were worked on last."""
+def results(out: Path) -> dict[Path, int]:
+    """Return when each result was written in the folders that were worked on last."""
     folders = sorted(
         (path for path in out.iterdir() if path.is_dir()), key=lambda one: int(one.name)
     )
-    return sum(len(list(folder.glob("*.json"))) for folder in folders[-2:])
+    found = (path for folder in folders[-2:] for path in folder.glob("*.json"))
+    return {path: path.stat().st_mtime_ns for path in found}
 
 
 def measure_plan(folder: Path, n_files: int) -> None:
