@@ -1,13 +1,16 @@
 """Measure runs over very many files: memory, time a file, going on after kill -9, planning.
 
-    python tests/bench/batches.py [run|plan] [--files 20000] [--planned 100000]
+    python tests/bench/batches.py [run|plan|workers] [--files 20000] [--planned 100000]
+                                  [--pages 500]
 
 run    `digitocr scan --workers 2` over small pictures of one digit each. When all but the last
        hundreds are done it is killed (SIGKILL), and the same command run again. Printed are wall
        and CPU milliseconds a file, the largest resident set of the command and of its workers when
        1,000 files are done and at the end, and the seconds from the start of the second command to
-       its first new result.
+       its first result, and to the first of a file that had none.
 plan   Lists a folder of very many files and finds out what is left to do: seconds and memory.
+workers  Times `--workers 1` against `--workers 2`, by turns, over copies of 20 A4 pages at 300 dpi
+       with ten numbers each (needs ../shared/data/mnist).
 
 Needs Linux: memory is read in /proc. Wall time depends on what else the machine does; memory and
 CPU time hardly do.
@@ -17,6 +20,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -26,7 +30,8 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from commands import ONE_THREAD, run_well
+from commands import ONE_THREAD, digitocr, run_well
+from compose import compose
 from kills import begin, gone, workers_of
 
 FIRST = 1000  # files, after which memory is measured first
@@ -151,19 +156,35 @@ def measure_plan(folder: Path, n_files: int) -> None:
     print(f"{count} files planned: {ran.wall:.1f} s, {ran.cpu:.1f} s CPU, {ran.peak_mb:.0f} MB")
 
 
+def measure_workers(folder: Path, n_pages: int) -> None:
+    """Print how many times as fast two workers are as one."""
+    made, scans, took = folder / "made", folder / "pages", {"1": 0.0, "2": 0.0}
+    names = list(compose(made, n_pages=20))
+    scans.mkdir()
+    for i in range(n_pages):
+        shutil.copy(made / names[i % len(names)], scans / f"{i}.png")
+    for turn, workers in enumerate("1221"):
+        scan = [digitocr(), "scan", scans, "-q", "--workers", workers]
+        took[workers] += run_well([*scan, "-o", folder / f"turn{turn}"], ONE_THREAD).wall
+    print(f"{n_pages} pages, 2 workers against 1: {took['1'] / took['2']:.2f} times as fast")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("part", nargs="?", choices=["run", "plan"])
+    parser.add_argument("part", nargs="?", choices=["run", "plan", "workers"])
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--planned", type=int, default=100_000)
+    parser.add_argument("--pages", type=int, default=500)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        if arguments.part != "run":
+        if arguments.part in (None, "plan"):
             measure_plan(Path(temporary), arguments.planned)
-        if arguments.part != "plan":
+        if arguments.part in (None, "run"):
             measure_run(Path(temporary), arguments.files)
+        if arguments.part in (None, "workers"):
+            measure_workers(Path(temporary), arguments.pages)
 
 
 if __name__ == "__main__":
