@@ -145,11 +145,11 @@ def test_only_on_other_machines_are_results_made_safe_one_by_one(
     safe: list[int] = []
     monkeypatch.setattr(os, "fsync", safe.append)
     job = work.job(Settings(), load_model("digits"), Output(tmp_path, ("csv", "json")))
-    for elsewhere, n_files in ((False, 0), (True, 2)):
+    for elsewhere, n_synced in ((False, 0), (True, 2 * 2)):  # two files, each with its name
         done, _ = work.read(
             Source("digit.png", samples / "digit.png"), replace(job, elsewhere=elsewhere)
         )
-        assert (len(safe), len(done.written)) == (n_files, 2)
+        assert (len(safe), len(done.written)) == (n_synced, 2)
 
 
 def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
