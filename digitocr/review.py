@@ -58,7 +58,8 @@ def review(
     Args:
         folder: of the results.
         inputs: the folder that the inputs are in now; None: they are where they were read.
-        say: is given sentences: the page's address, in the end what was checked, or what an audit came to.
+        say: is given sentences: the page's address, in the end how many numbers are checked, or
+            what an audit came to.
         sampling: look at a random sample of the `ok` numbers instead, to tell how many are wrong.
 
     Raises:
