@@ -69,6 +69,8 @@ def sample_size(share: float, bound: float) -> int | None:
 
 def sentence(wrong: int, size: int) -> str:
     """Return what an audit says: how many were wrong, and what that says of all."""
+    if size == 0:
+        return "no number has been looked at"
     low, high = wilson(wrong, size)
     return (
         f"{wrong} of {size} wrong: between {_percent(low)} and {_percent(high)} of the ok numbers "

@@ -76,7 +76,8 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _common(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     pass
@@ -151,7 +152,7 @@ def watch(
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:
-    """Read what a scanner drops into a folder, as it comes, until Ctrl-C or SIGTERM.
+    """Read what a scanner drops into a folder, as it comes. Ctrl-C or SIGTERM ends it.
 
     Example: digitocr watch inbox -o results --done archive
     """
@@ -198,7 +199,7 @@ def review(
     ] = False,
     verbose: Verbose = False,
 ) -> None:
-    """Check and correct doubtful numbers in the browser, on this machine alone.
+    """Check and correct doubtful numbers in the browser. It is served to this machine alone.
 
     Example: digitocr review results && digitocr review results --audit 200
     """
@@ -221,7 +222,7 @@ def diff(
     ] = STDOUT,
     verbose: Verbose = False,
 ) -> None:
-    """List the numbers that changed from one scan to another, such as with another model.
+    """List the numbers that changed from one scan to another. Models or settings may differ.
 
     Example: digitocr diff results results-new -o changed.csv
     """
@@ -254,7 +255,7 @@ def form(
     ],
     verbose: Verbose = False,
 ) -> None:
-    """Find the boxes of a form, and write a form file to edit, for: digitocr scan --form.
+    """Find the boxes of a form, and write a form file to edit. It is for digitocr scan --form.
 
     Example: digitocr form blank.png -o form.toml
     """

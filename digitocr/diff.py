@@ -88,8 +88,10 @@ def _inputs(folder: Path) -> Iterator[str]:
     """Yield the files of the last run into a folder, in order."""
     try:
         yield from (file for file, error in input_names(folder) if error is None)
+    except FileNotFoundError as error:
+        raise NothingToRead(f"{folder}: is no folder of results", _ADVICE) from error
     except (OSError, ValueError, TypeError) as error:
-        sentence = f"{folder}: is no folder of results, or is damaged: {error}"
+        sentence = f"{folder}: holds results that are damaged: {error}"
         raise NothingToRead(sentence, _ADVICE) from error
 
 

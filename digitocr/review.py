@@ -58,7 +58,8 @@ def review(
     Args:
         folder: of the results.
         inputs: the folder that the inputs are in now; None: they are where they were read.
-        say: is given sentences: the page's address, in the end what an audit came to.
+        say: is given sentences: the page's address, in the end how many numbers are checked, or
+            what an audit came to.
         sampling: look at a random sample of the `ok` numbers instead, to tell how many are wrong.
 
     Raises:
@@ -81,8 +82,14 @@ def review(
             _serve(session, checking.pictures, _model(about["model"]), say)
         if rewriting.trouble:
             raise OutputUnwritable(rewriting.trouble, _LATER)
-        for sentence in sentences(audit) if audit else ():
+        for sentence in sentences(audit) if audit else _counted(session, folder):
             say(sentence)
+
+
+def _counted(session: Session, folder: Path) -> list[str]:
+    """Return what a review ends with: how many of the numbers asked for are checked."""
+    progress = session.progress()
+    return [f"{progress['done']} of {progress['asked']} checked. Results: {folder}"]
 
 
 def _session(

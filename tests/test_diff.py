@@ -114,7 +114,10 @@ def test_what_can_not_be_compared_is_named(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("old", "sentence"),
-    [("none", "none: is no folder of results"), ("empty", "empty: holds no results in JSON. ")],
+    [
+        ("none", "none: is no folder of results. "),
+        ("empty", "empty: holds no results in JSON. "),
+    ],
 )
 def test_folders_without_results_are_refused(
     old: str, sentence: str, run: Run, tmp_path: Path

@@ -310,6 +310,7 @@ def test_samples_and_bounds_are_what_they_should_be() -> None:
     assert wilson(10, 100) == pytest.approx((0.05522914, 0.17436566), abs=1e-6)  # R's binom.wilson
     assert wilson(0, 50)[0] == 0.0
     assert wilson(50, 50)[1] == 1.0
+    assert sentence(0, 0) == "no number has been looked at"  # not: between 0 and 100 %
     assert sentence(1, 200).startswith("1 of 200 wrong: between 0.088 % and 2.8 % of the ok")
 
 
