@@ -44,7 +44,8 @@ def _reported(verbose: bool = False) -> Iterator[None]:
     except typer.Exit:
         raise
     except DigitocrError as error:
-        _fail(f"{str(error).rstrip('.')}. {error.advice}".rstrip(), error.exit_code, verbose)
+        advice = error.advice.replace("COMMAND", sys.argv[1])  # the one that is being run
+        _fail(f"{str(error).rstrip('.')}. {advice}".rstrip(), error.exit_code, verbose)
     except KeyboardInterrupt:
         _fail("interrupted.", ExitCode.INTERRUPTED, verbose=False)
     except BrokenPipeError:

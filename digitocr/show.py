@@ -11,6 +11,7 @@ from rich.console import Console, Group
 from rich.table import Column, Table
 from rich.text import Text
 
+from digitocr.errors import counted
 from digitocr.say import printable
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 # Columns where stderr is a file or pipe, which has no edge: file names there are not broken.
 _UNBOUNDED = 1000
+_ENTRIES = 8  # of a list on a card that are shown
 
 
 def stderr() -> Console:
@@ -214,8 +216,13 @@ def card(name: str, facts: Mapping[str, Any]) -> Table:
 
 
 def _plain(value: Any) -> str:
+    """Return a fact of a card as text: of long lists the first entries, of curves their size."""
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_plain(part)}" for key, part in value.items())
+    if isinstance(value, list) and value and isinstance(value[0], list):
+        return f"a curve of {counted(len(value[0]), 'point')}"
     if isinstance(value, list):
-        return "\n".join(_plain(part) for part in value)
+        lines = [_plain(part) for part in value[:_ENTRIES]]
+        more = len(value) - len(lines)
+        return "\n".join([*lines, f"and {more} more, in the file's header"] if more else lines)
     return str(value)

@@ -92,3 +92,16 @@ def test_after_errors_each_kind_has_its_own_next_step(run: Run, tmp_path: Path) 
     for step in ("Check the names", "Save other types of files as PNG", "Shrink or split"):
         assert said.count(step) == 1
     assert "Replace" not in said
+
+
+def test_of_a_card_what_is_long_is_told_in_short(run: Run) -> None:
+    shown = run("models").stdout
+    assert "accuracy mnist test" in shown
+    assert "more, in the file's header" in shown  # of the fonts
+    assert "a curve of" in shown
+    assert len(shown.splitlines()) < 100
+
+
+def test_wrong_options_name_the_help_of_their_command(run: Run) -> None:
+    wrong = run("scan", SAMPLES, "--cluster", "tcp://127.0.0.1:1", "--workers", "2")
+    assert wrong.stderr.endswith("See: digitocr scan --help\n")
