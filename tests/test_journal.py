@@ -17,7 +17,7 @@ from conftest import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr import journal
+from digitocr import disk, journal
 from digitocr.batch import Present, why_again
 from digitocr.errors import OutputUnwritable
 from digitocr.journal import Done, Journal, Stamp
@@ -83,7 +83,7 @@ def test_results_and_their_names_are_safe_before_their_line(
         del flags
         synced.append((path.name, (tmp_path / journal.NAME).stat().st_size))
 
-    monkeypatch.setattr(journal, "_sync", sync)
+    monkeypatch.setattr(disk, "_sync", sync)
     new.add(Done("in/a", STAMP, written={"in/a.csv": 1, "in/gone.json": 2}))
     new.flush()
     names = [name for name, size in synced if size == 0]
