@@ -26,7 +26,6 @@ export async function load(asked) {
   ids = told.ids;
   showProgress(told.progress);
   await (ids.length ? show(ids[0]) : showEmpty());
-  return told.progress.changes;
 }
 
 export function ask(wanted = filter) {
