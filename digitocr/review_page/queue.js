@@ -17,8 +17,8 @@ let current = null; // id
 let filter = { status: "review" };
 
 export const currentId = () => current;
-export const isInQueue = (id) => ids.includes(id);
-export const firstOpen = () => ids.find(isOpen) ?? ids[0];
+const isInQueue = (id) => ids.includes(id);
+const firstOpen = () => ids.find(isOpen) ?? ids[0];
 export function leaveOut(id) { ids = ids.filter((other) => other !== id); }
 
 export async function load(asked) {
