@@ -1,10 +1,15 @@
 """The `digitocr` command, and `python -m digitocr`."""
 
+import sys
+
 
 def main() -> None:
     """Run the command line, which worker processes do without: they load this module again."""
-    from digitocr.cli import main as run
-
+    try:
+        from digitocr.cli import main as run
+    except KeyboardInterrupt:  # as the commands end it
+        print("error: interrupted.", file=sys.stderr)
+        sys.exit(130)
     run()
 
 

@@ -339,11 +339,16 @@ class Present:
 
 def _sizes_in(folder: Path, parent: str) -> dict[str, int]:
     """Return the sizes of the files in a folder of the results, none through a link out of it."""
-    with suppress(OSError, InputUnreadable):
-        with os.scandir(inside(folder, f"{parent}file").parent) as listing:
-            files = [entry for entry in listing if entry.is_file(follow_symlinks=False)]
-        return {entry.name: entry.stat(follow_symlinks=False).st_size for entry in files}
-    return {}
+    sizes = dict[str, int]()
+    with (
+        suppress(OSError, InputUnreadable),
+        os.scandir(inside(folder, f"{parent}file").parent) as listing,
+    ):
+        for entry in listing:
+            with suppress(FileNotFoundError):  # what is written meanwhile gets another name
+                if entry.is_file(follow_symlinks=False):
+                    sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
+    return sizes
 
 
 def cores() -> int:

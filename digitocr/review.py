@@ -79,7 +79,7 @@ def review(
         rewriting = Rewriting(checking, partial(_write_audit, folder, audit), behind, say)
         session = _session(folder, read, checking, doubts, rewriting, audit)
         with rewriting:
-            _serve(session, checking.pictures, _model(about["model"]), say)
+            _serve(session, checking.pictures, _model(about), say)
         if rewriting.trouble:
             raise OutputUnwritable(rewriting.trouble, _LATER)
         for sentence in sentences(audit) if audit else _counted(session, folder):
@@ -149,19 +149,20 @@ def _about_run(folder: Path) -> dict[str, Any]:
     """Return what run.json says of a run whose numbers can be reviewed."""
     try:
         about: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
-        formats = about["settings"]["formats"]
+        has_json = "json" in about["settings"]["formats"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise NothingToRead(f"{folder}: holds no results of a scan", _ADVICE) from error
-    if "json" not in formats:
+    if not has_json:
         raise NothingToRead(f"{folder}: holds no JSON, which is what is reviewed", _ADVICE)
     return about
 
 
-def _model(about: Mapping[str, str]) -> Model | None:
+def _model(about: Mapping[str, Any]) -> Model | None:
     """Return the model that a run was read with, None where it is not at hand."""
-    with suppress(ModelUnreadable):
-        model = load_model(about["name"])
-        return model if model.id.sha256 == about["sha256"] else None
+    with suppress(ModelUnreadable, KeyError, TypeError):  # its run.json may be damaged
+        name, sha256 = about["model"]["name"], about["model"]["sha256"]
+        model = load_model(name)
+        return model if model.id.sha256 == sha256 else None
     return None
 
 

@@ -29,10 +29,16 @@ _UNBOUNDED = 1000
 _ENTRIES = 8  # of a list on a card that are shown
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the commands that the reader has gone: they have an exit code for it."""
+        raise BrokenPipeError
+
+
 def stderr() -> Console:
     """Return the console for everything that is no result."""
     width = None if sys.stderr and sys.stderr.isatty() else _UNBOUNDED
-    return Console(stderr=True, width=width, highlight=False, markup=False, soft_wrap=True)
+    return _Console(stderr=True, width=width, highlight=False, markup=False, soft_wrap=True)
 
 
 def tracked(done: Iterable[Done], total: int) -> Iterator[Done]:
@@ -120,7 +126,7 @@ def _cells(one: Done) -> list[Text]:
 
 def stdout() -> Console:
     """Return the console for what a command was asked to show."""
-    return Console(highlight=False, markup=False, soft_wrap=True)
+    return _Console(highlight=False, markup=False, soft_wrap=True)
 
 
 def epoch_line(epoch: Epoch) -> str:

@@ -186,6 +186,19 @@ def test_a_full_disk_behind_stdout_is_an_output_error(command: str, tmp_path: Pa
     assert done.stderr.splitlines()[-1] == "error: stdout: No space left on device."
 
 
+@pytest.mark.parametrize(("command", "stream"), [("models", "stdout"), ("scan {}", "stderr")])
+def test_a_reader_that_has_gone_is_an_output_error(
+    command: str, stream: str, tmp_path: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    streams = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, stream: writer}
+    words = command.format(SAMPLES / "digit.png").split()
+    done = subprocess.run([*COMMAND, *words], cwd=tmp_path, check=False, **streams)
+    os.close(writer)
+    assert done.returncode == ExitCode.OUTPUT
+
+
 def test_who_has_no_room_is_told_to_make_some() -> None:
     full = Path("/dev/full")
     with pytest.raises(OutputUnwritable, match="No space left") as raised, unwritable(full):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -126,6 +128,26 @@ def lines(draw: st.DrawFn) -> bytes:
         st.sampled_from([line, line[:at], line[:at] + b"\xff" + line[at + 1 :], b"[" * 10_000])
         | st.binary(max_size=30)
     )
+
+
+def test_results_are_there_though_others_are_written_as_they_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unfinished = tmp_path / f".{16 * '0'}.tmp"
+    unfinished.touch()
+    (tmp_path / "a").write_bytes(b"123")
+
+    @contextmanager
+    def listed(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+        with scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+        unfinished.unlink()  # it is finished now, and has another name
+        yield iter(entries)
+
+    scandir = os.scandir
+    monkeypatch.setattr(os, "scandir", listed)
+    assert why_again(Present(tmp_path), READ, STAMP) is None
+    assert not unfinished.exists()
 
 
 @given(st.lists(lines(), max_size=4))

@@ -222,6 +222,16 @@ def test_ctrl_c_twice_stops_at_once(scans: Path, tmp_path: Path) -> None:
     assert said.splitlines()[-1] == "error: interrupted."
 
 
+def test_ctrl_c_while_the_command_is_loaded_ends_it_as_later(tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt")
+    path = os.pathsep.join([str(tmp_path), *sys.path[1:]])
+    ended = subprocess.run(
+        [*COMMAND, "models"], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stdout) == (ExitCode.INTERRUPTED, "")
+    assert ended.stderr == "error: interrupted.\n"
+
+
 def test_a_folder_that_is_taken_away_ends_the_run(scans: Path, tmp_path: Path) -> None:
     for i in range(6):
         (scans / f"{i}.png").rename(scans / f"slow{i}.png")

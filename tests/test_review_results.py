@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -279,3 +280,18 @@ def test_damaged_results_are_named(tmp_path: Path, clear: Clear) -> None:
     done = run_command("review", "out", cwd=tmp_path)
     assert "Traceback" not in done.stderr
     assert "run.json: is damaged" in done.stderr
+    (out / "run.json").write_text('{"settings": {"formats": null}}')
+    done = run_command("review", "out", cwd=tmp_path)
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: out: holds no results of a scan.")
+
+
+def test_without_the_model_of_the_run_there_are_no_second_guesses(
+    tmp_path: Path, clear: Clear
+) -> None:
+    out = scanned(tmp_path, clear, "a.png")
+    about = json.loads((out / "run.json").read_bytes())
+    for model in ({**about["model"], "sha256": "0"}, {**about["model"], "name": "gone"}, None):
+        (out / "run.json").write_text(json.dumps({**about, "model": model}))
+        with reviewing(out) as server:
+            assert server.get("guesses?id=0") == []

@@ -13,9 +13,9 @@ const { typed } = number;
 let history = []; // ids of what was decided, the last one at the end
 let changes = 0; // of the session, that this tab knows of
 
-export function begin(recent, known) {
+export function begin(recent, counted) {
   history = recent;
-  changes = known;
+  changes = counted;
 }
 
 export const canUndo = () => history.length > 0 || Boolean(of(queue.currentId())?.decided);

@@ -17,8 +17,8 @@ let current = null; // id
 let filter = { status: "review" };
 
 export const currentId = () => current;
-export const isInQueue = (id) => ids.includes(id);
-export const firstOpen = () => ids.find(isOpen) ?? ids[0];
+const isInQueue = (id) => ids.includes(id);
+const firstOpen = () => ids.find(isOpen) ?? ids[0];
 export function leaveOut(id) { ids = ids.filter((other) => other !== id); }
 
 export async function load(asked) {
@@ -26,7 +26,6 @@ export async function load(asked) {
   ids = told.ids;
   showProgress(told.progress);
   await (ids.length ? show(ids[0]) : showEmpty());
-  return told.progress.changes;
 }
 
 export function ask(wanted = filter) {
