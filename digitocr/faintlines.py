@@ -59,10 +59,11 @@ def find_lines(gray: Gray, ink: Ink) -> tuple[Ink, list[Rule]]:
     text, height = _text(mask)
     if height == 0 or max(small.shape) < _LONG * height:  # as on a picture of a few digits
         return ink, []
+    turned = np.asarray(cv2.transpose(small), np.uint8), np.asarray(cv2.transpose(text), np.uint8)
     lines = [
         (line, horizontal)
-        for horizontal in (True, False)
-        for line in _joined(_pieces(*((small, text) if horizontal else (small.T, text.T))), height)
+        for horizontal, seen in ((True, (small, text)), (False, turned))
+        for line in _joined(_pieces(*seen), height)
     ]
     if not lines:
         return ink, []

@@ -30,11 +30,6 @@ from digitocr.pages import read_pages
 from digitocr.records import Box, Field, Gray, Known, Limits, Mask, Source
 from digitocr.writers import form_columns
 
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
-
 _MOST_BYTES = 1_000_000
 _MOST_COUNTED = 10**9
 _MOST_FIELDS, _MOST_CELLS, _MOST_NAME = 1000, 100, 100  # the last: characters
@@ -75,6 +70,10 @@ def load_form(path: Path) -> Form:
 @lru_cache(maxsize=2)
 def _load(path: Path, _changed: int) -> Form:
     """Return the form in a file; kept, so that each page does not load it again."""
+    if sys.version_info >= (3, 11):  # here, so that who reads no form does not wait for it
+        import tomllib
+    else:
+        import tomli as tomllib
     try:
         described = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
