@@ -20,13 +20,12 @@ from digitocr.records import (
     Candidate,
     Digit,
     Guess,
-    Mask,
     Reading,
     RunTexts,
     Scores,
     around,
-    median,
 )
+from digitocr.uprights import as_stroke, rests_of_rules, slashes_among
 
 # Marks lower than this, in digit heights, are points, commas, dashes and pieces of digits.
 _LEAST_SIZE = 0.45
@@ -46,21 +45,10 @@ _LOW_UNREAD, _TALL_UNREAD = 0.4, 0.1
 # A cut is the less likely the longer it is, in digit heights (its chance falls by e for two), and
 # the rarer digits touch on the page: in so many runs of ink, as far as is known before.
 _SEVERED, _TOUCHING = 0.5, 0.15
-# Strokes read as 1 that are bowed by this part of their height, evenly, are brackets, as on
-# photographed sums; so are 0.2 % of MNIST's ones.
-_BOW_ROWS = 8  # lower marks are too coarse to tell
-_MAY_BE_1, _BOWED, _EVEN = 0.5, 0.13, 0.045
-# Even strokes are no more than this many times as broad as their pen, straight ones are bowed by
-# less than this. Where so many ones have flags or feet, and no 1 is a straight stroke that leans by
-# less than this to the right for one up, straight strokes that lean by more are slashes.
-_BROAD, _STRAIGHT = 1.3, 0.07
-_FLAGGED, _LEANS = 3, 0.25
-# Where so many ones have flags or feet, and so many times as many as are plain uprights, these are
-# rests of rules, unless another pen made them, whose strokes are so many times as wide.
-_MOST_FLAGGED, _TIMES_FLAGGED, _OTHER_PEN = 24, 8, 1.3
 # What speaks for "something else" where no candidate holds all of a run, as it is too wide for one
 # digit, so that no answer of the network's does.
 _TOO_WIDE = 0.5
+_MAY_BE_1 = 0.5  # likelier ones are looked at as strokes
 _BEAM = 16  # readings of the left part of a run that are followed further
 _SURE = 0.98  # readings less sure than this are in doubt
 # What pieces and strips say is multiplied; neither rules out what the other is sure of.
@@ -145,70 +133,13 @@ def _digit_chances(
     chances = _answered(scores)
     likely = np.flatnonzero(chances[:, 1] > _MAY_BE_1).tolist()
     tall = [i for i in likely if candidates[i].size >= _LEAST_SIZE]
-    strokes = {i: stroke for i in tall if (stroke := _stroke(candidates[i].ink))}
-    slashes = _slashes(strokes)
+    strokes = {i: stroke for i in tall if (stroke := as_stroke(candidates[i].ink))}
+    slashes = slashes_among(strokes)
     brackets = [i for i, stroke in strokes.items() if stroke.is_bracket]
     runs = Counter(one.run for one in candidates)
     whole = {i: stroke for i, stroke in strokes.items() if runs[candidates[i].run] == 1}
-    chances[[*brackets, *slashes, *_rests_of_rules(whole)]] = 0.0
+    chances[[*brackets, *slashes, *rests_of_rules(whole)]] = 0.0
     return chances, slashes
-
-
-@dataclass(frozen=True, slots=True)
-class _Stroke:
-    """A mark taken for one stroke from top to bottom; lengths are parts of its height."""
-
-    lean: float  # to the right for one up
-    bow: float  # how far its middle is off the line between its ends (the sagitta)
-    off: float  # deviation of its ink from the bowed line
-    broad: float  # the same, of that of a stroke as wide as the pen
-    pen: float  # pixels
-
-    @property
-    def is_bracket(self) -> bool:
-        """Whether it is one even stroke that is bowed, without a flag or a foot."""
-        return self.bow > _BOWED and self.off < _EVEN
-
-    @property
-    def is_straight(self) -> bool:
-        """Whether it is one even stroke that is not bowed."""
-        return self.bow < _STRAIGHT and self.broad < _BROAD
-
-
-def _stroke(ink: Mask) -> _Stroke | None:
-    """Return a mark as one stroke, a parabola through its middle; None where it is too coarse."""
-    y, x = np.nonzero(ink)
-    height = len(ink)
-    if height < _BOW_ROWS:
-        return None
-    bow, slope, start = np.polyfit((y - y.mean()) / height, x / height, 2)
-    off = float((x / height - np.polyval((bow, slope, start), (y - y.mean()) / height)).std())
-    pen = median(np.count_nonzero(ink, axis=1).tolist())
-    even = pen / height / 12**0.5  # the deviation of an even spread
-    return _Stroke(float(-slope), float(abs(bow)) / 4, off, off / max(even, 1e-6), pen)
-
-
-def _slashes(strokes: Mapping[int, _Stroke]) -> frozenset[int]:
-    """Return which strokes, among those that look like ones, are slashes; none where in doubt."""
-    flagged = sum(stroke.broad >= _BROAD for stroke in strokes.values())
-    straight = {i: stroke.lean for i, stroke in strokes.items() if stroke.is_straight}
-    if flagged < _FLAGGED or any(lean < _LEANS for lean in straight.values()):
-        return frozenset()
-    return frozenset(straight)
-
-
-def _rests_of_rules(strokes: Mapping[int, _Stroke]) -> list[int]:
-    """Return which whole marks, among those that look like ones, are rests of upright rules."""
-    flagged = [stroke.pen for stroke in strokes.values() if stroke.broad >= _BROAD]
-    plain = {
-        i: stroke.pen
-        for i, stroke in strokes.items()
-        if stroke.is_straight and abs(stroke.lean) < _LEANS
-    }
-    if len(flagged) < max(_MOST_FLAGGED, _TIMES_FLAGGED * len(plain)):
-        return []
-    widest = _OTHER_PEN * float(np.median(flagged))
-    return [i for i, pen in plain.items() if pen < widest]
 
 
 def _answered(scores: Scores) -> Chances:

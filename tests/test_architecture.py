@@ -19,7 +19,7 @@ LAYERS = [
     {"quads", "overlaps", "disk"},
     {"frames", "headers", "pdf", "pageranges", "known", "stores", "spans"},
     {"model", "crops", "rules", "words", "signs"},
-    {"percent", "textlines"},
+    {"percent", "textlines", "cuts", "uprights"},
     {"gaps"},
     {
         *("sources", "pages", "straighten", "ink", "segment", "strips", "decode", "narrow"),
