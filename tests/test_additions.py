@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.additions import as_mnist, draw_fonts, load_addition
-from digitocr.dataset import NO_DIGIT
-from digitocr.errors import DataMissing
+from digitocr.core.errors import DataMissing
+from digitocr.training.data.datasets import NO_DIGIT
+from digitocr.training.data.symbols import (
+    as_mnist,
+    draw_fonts,
+    load_addition,
+)
 
 Gray = NDArray[np.uint8]
 

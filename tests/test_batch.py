@@ -13,13 +13,24 @@ from pathlib import Path
 import pytest
 from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
 
-from digitocr import work
-from digitocr.batch import outcome
-from digitocr.errors import ExitCode, OutputUnwritable
-from digitocr.journal import Done
-from digitocr.model import load_model, model_file
-from digitocr.records import Settings, Source
-from digitocr.results import Output, check_folder, unwritable
+from digitocr.core.errors import (
+    ExitCode,
+    OutputUnwritable,
+)
+from digitocr.core.settings import Settings
+from digitocr.core.source import Source
+from digitocr.recognition.model import (
+    load_model,
+    model_file,
+)
+from digitocr.results.file_results import (
+    Output,
+    check_folder,
+    unwritable,
+)
+from digitocr.results.journal import Done
+from digitocr.runs import job as work
+from digitocr.runs.batch import outcome
 
 
 @pytest.fixture

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digitocr.calibration import (
+from digitocr.recognition.model import softmax
+from digitocr.training.calibration import (
     LINES,
     calibration_error,
     chance_curve,
@@ -14,7 +15,6 @@ from digitocr.calibration import (
     levels,
     share_wrong,
 )
-from digitocr.model import softmax
 
 RNG = np.random.default_rng(0)
 

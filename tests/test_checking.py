@@ -14,10 +14,18 @@ import numpy as np
 import pytest
 from conftest import SAMPLES, Clear, Run, encode, read_rows, results_in, run_command
 
-from digitocr.checking import Checking
-from digitocr.corrections import NAME, Correction
-from digitocr.errors import ExitCode, InputUnreadable, NothingToRead
-from digitocr.records import Box, Number
+from digitocr.core.document import Number
+from digitocr.core.errors import (
+    ExitCode,
+    InputUnreadable,
+    NothingToRead,
+)
+from digitocr.core.geometry import Box
+from digitocr.results.corrections import (
+    NAME,
+    Correction,
+)
+from digitocr.review.workspace import Checking
 
 WITH_TIMES = {"run.json", "journal.jsonl", NAME}
 FORMS = SAMPLES.parent / "forms"

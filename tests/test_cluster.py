@@ -16,15 +16,20 @@ from pathlib import Path
 import pytest
 from conftest import COMMAND, Clear, Run, encode, read_rows
 
-from digitocr import cluster, work
-from digitocr.checking import Checking
-from digitocr.corrections import NAME as CORRECTIONS
-from digitocr.corrections import Correction
-from digitocr.engines import EngineBroken
-from digitocr.errors import ExitCode, ModelUnreadable, OutputUnwritable
-from digitocr.model import load_model
-from digitocr.records import Settings
-from digitocr.results import Output
+from digitocr.core.errors import (
+    ExitCode,
+    ModelUnreadable,
+    OutputUnwritable,
+)
+from digitocr.core.settings import Settings
+from digitocr.recognition.model import load_model
+from digitocr.results.corrections import NAME as CORRECTIONS
+from digitocr.results.corrections import Correction
+from digitocr.results.file_results import Output
+from digitocr.review.workspace import Checking
+from digitocr.runs import dask_executor as cluster
+from digitocr.runs import job as work
+from digitocr.runs.executors import EngineBroken
 
 MISCHIEF = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "mischief"), *sys.path[1:]])}
 WITH_TIMES = {"journal.jsonl", "run.json"}  # the files that differ from run to run

@@ -11,17 +11,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr.corrections import NAME, Correction, Corrections, corrected, in_force
-from digitocr.errors import OutputUnwritable
-from digitocr.journal import Journal, Stamp
-from digitocr.records import (
-    Box,
+from digitocr.core.document import (
     FieldReading,
     FileResult,
     ModelId,
     Number,
     PageResult,
     Table,
+)
+from digitocr.core.errors import OutputUnwritable
+from digitocr.core.geometry import Box
+from digitocr.results.corrections import (
+    NAME,
+    Correction,
+    Corrections,
+    corrected,
+    in_force,
+)
+from digitocr.results.journal import (
+    Journal,
+    Stamp,
 )
 
 STAMP = Stamp(120, 1_700_000_000_000_000_001, "settings", "model")

@@ -9,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from digitocr.crops import BOX, SIDE, normalise
+from digitocr.recognition.normalize import (
+    BOX,
+    SIDE,
+    normalise,
+)
 
 
 def drawn(digit: int, height: int = 90, slant: float = 0.0) -> NDArray[np.uint8]:

@@ -17,12 +17,19 @@ from conftest import SAMPLES, Run
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from digitocr.dataset import read_truth
-from digitocr.errors import DataMissing, ModelUnreadable, WrongUsage
-from digitocr.forms import load_form
-from digitocr.known import rule_of
-from digitocr.model import load_model, model_file
-from digitocr.records import Known
+from digitocr.core.errors import (
+    DataMissing,
+    ModelUnreadable,
+    WrongUsage,
+)
+from digitocr.core.settings import Known
+from digitocr.forms.template import load_form
+from digitocr.numbers.constraints import rule_of
+from digitocr.recognition.model import (
+    load_model,
+    model_file,
+)
+from digitocr.training.data.datasets import read_truth
 
 ARRAYS = {"w1": np.zeros((784, 4)), "b1": np.zeros(4), "w2": np.zeros((4, 10)), "b2": np.zeros(10)}
 WHOLE = model_file(ARRAYS, {})

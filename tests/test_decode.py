@@ -11,8 +11,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.decode import Lattices
-from digitocr.records import Box, Candidate, Reading, RunTexts
+from digitocr.core.geometry import Box
+from digitocr.recognition.hypotheses import (
+    Candidate,
+    Reading,
+    RunTexts,
+)
+from digitocr.recognition.lattice import Lattices
 
 
 def decide(

@@ -9,12 +9,25 @@ from pathlib import Path
 import pytest
 from conftest import Clear, Run, encode, read_rows, rows
 
-from digitocr.corrections import Correction, Corrections, corrected
-from digitocr.errors import ExitCode
-from digitocr.journal import Journal, Stamp
-from digitocr.jsonresult import json_text
-from digitocr.records import Box, FileResult, ModelId, Number, PageResult
-from digitocr.views import INPUTS
+from digitocr.core.document import (
+    FileResult,
+    ModelId,
+    Number,
+    PageResult,
+)
+from digitocr.core.errors import ExitCode
+from digitocr.core.geometry import Box
+from digitocr.export.json import json_text
+from digitocr.results.combined import INPUTS
+from digitocr.results.corrections import (
+    Correction,
+    Corrections,
+    corrected,
+)
+from digitocr.results.journal import (
+    Journal,
+    Stamp,
+)
 
 BOXES = [Box(100 * i, 50, 80, 40) for i in range(4)]
 STAMP = Stamp(1, 1, "settings", "model")

@@ -16,8 +16,12 @@ from multiprocessing.context import SpawnProcess
 
 import pytest
 
-from digitocr.engines import EngineBroken, InPlace, Lost
-from digitocr.processes import Processes
+from digitocr.runs.executors import (
+    EngineBroken,
+    InPlace,
+    Lost,
+)
+from digitocr.runs.process_pool import Processes
 
 GIGABYTE = 10**9
 

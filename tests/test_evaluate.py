@@ -13,8 +13,11 @@ from conftest import SAMPLES, Run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr.evaluate import edit_distance, evaluate_pages
-from digitocr.model import load_model
+from digitocr.recognition.model import load_model
+from digitocr.training.evaluate import (
+    edit_distance,
+    evaluate_pages,
+)
 
 SHARED = SAMPLES.parent.parent / "shared" / "data"
 
@@ -112,7 +115,7 @@ def test_edit_distance_is_levenshteins(first: str, second: str) -> None:
 def test_the_supplied_model_reads_mnists_test_digits() -> None:
     if not (SHARED / "mnist").is_dir():
         pytest.skip("MNIST is not at ../shared/data/mnist")
-    from digitocr.evaluate import evaluate_digits
+    from digitocr.training.evaluate import evaluate_digits
 
     report, answered = evaluate_digits(load_model("digits"), SHARED / "mnist")
     assert report.accuracy >= 0.992

@@ -10,11 +10,23 @@ import numpy as np
 import pytest
 from conftest import SAMPLES, Gray, Run
 
-from digitocr.frames import find_frame
-from digitocr.gridlines import grid_within, with_strokes, without_lines
-from digitocr.quads import set_square
-from digitocr.records import Box, Grid, Ink, Rule
-from digitocr.straighten import flatten, level
+from digitocr.core.geometry import Box
+from digitocr.imaging.deskew import (
+    flatten,
+    level,
+)
+from digitocr.imaging.grid_frame import find_frame
+from digitocr.imaging.perspective import set_square
+from digitocr.imaging.ruling_lines import (
+    Ink,
+    Rule,
+)
+from digitocr.layout.grid import Grid
+from digitocr.layout.grid_lines import (
+    grid_within,
+    with_strokes,
+    without_lines,
+)
 
 ROWS = [["4", "", "15", "7"], ["23", "8", "", ""], ["", "91", "337", "20"]]
 COLUMNS_AT, ROWS_AT = (200, 380, 620, 900, 1080), (160, 300, 440, 580)  # uneven: no puzzle

@@ -27,10 +27,14 @@ from conftest import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitocr import pages
-from digitocr.errors import InputUnreadable
-from digitocr.headers import Header, read_header
-from digitocr.records import Limits, Source
+from digitocr.core.errors import InputUnreadable
+from digitocr.core.settings import Limits
+from digitocr.core.source import Source
+from digitocr.inputs import reader as pages
+from digitocr.inputs.image_headers import (
+    Header,
+    read_header,
+)
 
 GRAY = np.full((24, 37), 255, np.uint8)
 GRAY[5:19, 9:14] = 0

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.ink import find_ink
+from digitocr.imaging.binarize import find_ink
 
 PAPER, INK = 235, 60
 RNG = np.random.default_rng(0)

@@ -39,9 +39,9 @@ from conftest import (
     with_segment,
 )
 
-from digitocr.pages import read_pages
-from digitocr.records import Source
-from digitocr.sources import find_sources
+from digitocr.core.source import Source
+from digitocr.inputs.discover import find_sources
+from digitocr.inputs.reader import read_pages
 
 EXTENSIONS = [".png", ".jpg", ".webp", ".tif"]
 Results = dict[str, dict[str, Any]]

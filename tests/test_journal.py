@@ -17,13 +17,21 @@ from conftest import Run
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr import disk, journal
-from digitocr.batch import Present, why_again
-from digitocr.errors import OutputUnwritable
-from digitocr.journal import Done, Journal, Stamp
-from digitocr.records import Unread
-from digitocr.views import Report
-from digitocr.writers import error_rows
+from digitocr.core.errors import OutputUnwritable
+from digitocr.core.source import Unread
+from digitocr.export.csv import error_rows
+from digitocr.results import journal
+from digitocr.results.combined import Report
+from digitocr.results.journal import (
+    Done,
+    Journal,
+    Stamp,
+)
+from digitocr.runs.batch import (
+    Present,
+    why_again,
+)
+from digitocr.storage import atomic as disk
 
 STAMP = Stamp(120, 1_700_000_000_000_000_001, "settings", "model")
 READ = Done("a.png", STAMP, n_pages=1, n_numbers=2, least=0.5, seconds=0.25, written={"a": 3})

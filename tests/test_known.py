@@ -12,10 +12,22 @@ import numpy as np
 import pytest
 from conftest import Clear, Run, encode, read_rows, rows
 
-from digitocr.errors import WrongUsage
-from digitocr.known import rule_of, value_of
-from digitocr.narrow import narrowed
-from digitocr.records import Box, Digit, Guess, Known, Number, around
+from digitocr.core.document import (
+    Digit,
+    Number,
+)
+from digitocr.core.errors import WrongUsage
+from digitocr.core.geometry import (
+    Box,
+    around,
+)
+from digitocr.core.settings import Known
+from digitocr.numbers.constraints import (
+    rule_of,
+    value_of,
+)
+from digitocr.numbers.rerank import narrowed
+from digitocr.recognition.hypotheses import Guess
 
 H = 40  # digit height, pixels
 

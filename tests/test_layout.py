@@ -10,8 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr import layout
-from digitocr.records import Box, Digit, Number, Reading
+from digitocr.core.document import (
+    Digit,
+    Number,
+)
+from digitocr.core.geometry import Box
+from digitocr.numbers import assemble as layout
+from digitocr.recognition.hypotheses import Reading
 
 H = 40  # digit height, pixels
 

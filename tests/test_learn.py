@@ -12,12 +12,19 @@ import pytest
 from conftest import Clear, Run, read_rows, run_command
 from numpy.typing import NDArray
 
-from digitocr.corrections import Correction, Corrections
-from digitocr.forced import Alignment, aligned
-from digitocr.journal import Journal
-from digitocr.model import load_model
-from digitocr.records import Box, Scores
-from digitocr.segment import find_candidates
+from digitocr.core.arrays import Scores
+from digitocr.core.geometry import Box
+from digitocr.recognition.components import find_candidates
+from digitocr.recognition.model import load_model
+from digitocr.results.corrections import (
+    Correction,
+    Corrections,
+)
+from digitocr.results.journal import Journal
+from digitocr.training.data.alignment import (
+    Alignment,
+    aligned,
+)
 
 pytest.importorskip("torch")
 

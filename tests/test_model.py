@@ -13,9 +13,15 @@ from conftest import SAMPLES, Run
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from digitocr import scan
-from digitocr.errors import ExitCode, ModelUnreadable
-from digitocr.model import (
+from digitocr.core.errors import (
+    ExitCode,
+    ModelUnreadable,
+)
+from digitocr.core.settings import Settings
+from digitocr.pipeline import scan
+from digitocr.pipeline.scan import read_marks
+from digitocr.recognition.components import find_marks
+from digitocr.recognition.model import (
     StripReader,
     load_model,
     logits,
@@ -25,9 +31,6 @@ from digitocr.model import (
     strip_scores,
     supplied_models,
 )
-from digitocr.records import Settings
-from digitocr.scan import read_marks
-from digitocr.segment import find_marks
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -72,7 +75,7 @@ def crops() -> NDArray[np.float32]:
 
 def test_scores_equal_those_of_torch(crops: NDArray[np.float32]) -> None:
     torch = pytest.importorskip("torch")
-    networks = pytest.importorskip("digitocr.networks")
+    networks = pytest.importorskip("digitocr.training.networks")
     model = load_model("digits")
     network = networks.Network()
     for key, target in (("w1", "hidden.weight"), ("w2", "output.weight")):
@@ -88,7 +91,7 @@ def test_scores_equal_those_of_torch(crops: NDArray[np.float32]) -> None:
 
 def test_scores_of_strips_equal_those_of_torch(arrays: Arrays, tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
-    networks = pytest.importorskip("digitocr.networks")
+    networks = pytest.importorskip("digitocr.training.networks")
     torch.manual_seed(0)
     network = networks.StripNetwork()
     for context in network.contexts:  # which begin as no change

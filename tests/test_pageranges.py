@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from conftest import Clear, Run, read_rows, results_in, tiff
 
-from digitocr.errors import WrongUsage
-from digitocr.pageranges import page_ranges
+from digitocr.core.errors import WrongUsage
+from digitocr.inputs.page_ranges import page_ranges
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ from conftest import (
     scan_page,
 )
 
-from digitocr import pages
-from digitocr.errors import InputUnreadable
-from digitocr.records import Source
+from digitocr.core.errors import InputUnreadable
+from digitocr.core.source import Source
+from digitocr.inputs import reader as pages
 
 pytest.importorskip("pypdfium2", reason="needs digitocr[pdf]")
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from conftest import Run, numbers_of, results_in
 
-from digitocr.known import value_of
-from digitocr.records import Gray
-from digitocr.scan import scan_file
-from digitocr.segment import find_marks
-from digitocr.sheets import number_format
-from digitocr.signs import spelled
-from digitocr.writers import excel_cell
+from digitocr.core.arrays import Gray
+from digitocr.export.csv import excel_cell
+from digitocr.export.xlsx import number_format
+from digitocr.numbers.constraints import value_of
+from digitocr.numbers.signs import spelled
+from digitocr.pipeline.scan import scan_file
+from digitocr.recognition.components import find_marks
 
 TYPE, H = 60, 50  # pixels: of the letters' size, as OpenCV has it, and about how high digits are
 

@@ -16,7 +16,7 @@ from conftest import SAMPLES, PdfPage, pdf, read_rows
 from test_learn import check
 from test_train import font_folder, write_mnist
 
-from digitocr.errors import ExitCode
+from digitocr.core.errors import ExitCode
 
 README = (SAMPLES.parent / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from digitocr.dataset import Digits
-from digitocr.recipes import evened
+from digitocr.training.data.datasets import Digits
+from digitocr.training.recipes import evened
 
 
 def of(label: int, n: int) -> Digits:

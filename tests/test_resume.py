@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import COMMAND, SAMPLES, Clear, PdfPage, Run, encode, pdf, read_rows, rows
 
-from digitocr.errors import ExitCode
+from digitocr.core.errors import ExitCode
 
 MISCHIEF = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "mischief"), *sys.path[1:]])}
 NUMBERS = ["3407", "57"]  # those of the clear picture

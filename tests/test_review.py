@@ -18,11 +18,19 @@ import pytest
 from conftest import Clear, Run, encode, pdf, read_rows, results_in, run_command, scan_page
 from reviewing import Server, decisions, reviewing, scanned
 
-from digitocr.audit import drawn, sample_size, sentence, wilson
-from digitocr.corrections import Correction
-from digitocr.doubts import Doubts, Filter
-from digitocr.pictures import Shape
-from digitocr.records import Box
+from digitocr.core.geometry import Box
+from digitocr.results.audit import (
+    drawn,
+    sample_size,
+    sentence,
+    wilson,
+)
+from digitocr.results.corrections import Correction
+from digitocr.review.page_images import Shape
+from digitocr.review.queue import (
+    Doubts,
+    Filter,
+)
 
 
 def numbers(server: Server, **wanted: object) -> list[dict[str, Any]]:
@@ -65,7 +73,7 @@ def test_only_its_own_page_is_answered(nothing_decided: Server) -> None:
 @pytest.mark.parametrize(
     "what",
     [
-        *("../in/a.png", "%2e%2e/in/a.png", "in/a.png", "review_page/index.html", "journal.jsonl"),
+        *("../in/a.png", "%2e%2e/in/a.png", "in/a.png", "static/index.html", "journal.jsonl"),
         *("pictures/9/crop.png", "pictures/0/other.png", "pictures/-1/crop.png"),
         *("pages/0/9/1400.jpg", "pages/9/1/1400.jpg", "pages/0/1/1400000.jpg"),
         *("numbers?ids=9", "numbers?ids=x", "beside?id=9", "guesses?id=", "changes?since=x"),

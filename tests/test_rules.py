@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.rules import take_out_rules
+from digitocr.imaging.ruling_lines import take_out_rules
 
 Mask = NDArray[np.uint8]
 

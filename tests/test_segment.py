@@ -7,8 +7,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Candidate, around
-from digitocr.segment import find_candidates, find_marks, whole_marks
+from digitocr.core.geometry import (
+    Box,
+    around,
+)
+from digitocr.recognition.components import (
+    find_candidates,
+    find_marks,
+    whole_marks,
+)
+from digitocr.recognition.hypotheses import Candidate
 
 
 def page(

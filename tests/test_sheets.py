@@ -18,10 +18,14 @@ from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitocr import sheets, writers
-from digitocr.draw import cutting
-from digitocr.errors import ExitCode
-from digitocr.records import Box, Decimal, Table, Unread
+from digitocr.core.document import Table
+from digitocr.core.errors import ExitCode
+from digitocr.core.geometry import Box
+from digitocr.core.settings import Decimal
+from digitocr.core.source import Unread
+from digitocr.export import csv as writers
+from digitocr.export import xlsx as sheets
+from digitocr.imaging.drawing import cutting
 
 openpyxl = pytest.importorskip("openpyxl", reason="the workbooks are read by openpyxl")
 pytest.importorskip("xlsxwriter", reason="pip install 'digitocr[xlsx]'")

@@ -12,9 +12,15 @@ import numpy as np
 import pytest
 from conftest import Run, numbers_of, results_in
 
-from digitocr.layout import arranged, into_numbers
-from digitocr.records import Box, Decimal, Digit, Reading
-from digitocr.signs import spelled
+from digitocr.core.document import Digit
+from digitocr.core.geometry import Box
+from digitocr.core.settings import Decimal
+from digitocr.numbers.assemble import (
+    arranged,
+    into_numbers,
+)
+from digitocr.numbers.signs import spelled
+from digitocr.recognition.hypotheses import Reading
 
 H = 100  # digit height, pixels
 # Left, top, width and height of each sign in digit heights, beside the place where it is written.

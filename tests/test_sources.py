@@ -13,8 +13,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr.records import Source, Unread
-from digitocr.sources import _distinct, find_sources, folded, natural_key
+from digitocr.core.source import (
+    Source,
+    Unread,
+)
+from digitocr.inputs.discover import (
+    _distinct,
+    find_sources,
+    folded,
+    natural_key,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -17,10 +17,13 @@ from xml.etree import ElementTree
 import pytest
 from conftest import Clear, Run, encode, read_rows
 
-from digitocr import stores
-from digitocr.errors import ExitCode, OutputUnwritable
-from digitocr.journal import Done
-from digitocr.storejournal import StoreJournal
+from digitocr.core.errors import (
+    ExitCode,
+    OutputUnwritable,
+)
+from digitocr.results.journal import Done
+from digitocr.results.store_journal import StoreJournal
+from digitocr.storage import object_store as stores
 
 SERVER = Path(__file__).parent / "mischief" / "s3.py"
 _SIGNED = "AWS4-HMAC-SHA256 Credential=somebody/20260101/us-east-1/s3/aws4_request"

@@ -9,7 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.straighten import flatten, level, straighten
+from digitocr.imaging.deskew import (
+    flatten,
+    level,
+    straighten,
+)
 
 
 def turned(gray: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from conftest import Run, read_rows
 
-from digitocr.errors import ExitCode, OutputUnwritable
-from digitocr.journal import NAME
-from digitocr.results import Output
-from digitocr.sources import VIEWS
-from digitocr.strangers import refuse_strangers
+from digitocr.core.errors import (
+    ExitCode,
+    OutputUnwritable,
+)
+from digitocr.inputs.discover import VIEWS
+from digitocr.results.file_results import Output
+from digitocr.results.guard import refuse_strangers
+from digitocr.results.journal import NAME
 
 
 def refused(folder: Path, *names: str) -> str:

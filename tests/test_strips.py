@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.records import Box, Candidate
-from digitocr.strips import _likeliest, find_strips, texts_of
+from digitocr.core.geometry import Box
+from digitocr.recognition.hypotheses import Candidate
+from digitocr.recognition.line_images import (
+    _likeliest,
+    find_strips,
+    texts_of,
+)
 
 NONE = 10
 

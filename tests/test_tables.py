@@ -12,8 +12,14 @@ import numpy as np
 import pytest
 from conftest import SAMPLES, Run
 
-from digitocr.records import Box, Digit, Grid, Number, Rule
-from digitocr.tables import (
+from digitocr.core.document import (
+    Digit,
+    Number,
+)
+from digitocr.core.geometry import Box
+from digitocr.imaging.ruling_lines import Rule
+from digitocr.layout.grid import Grid
+from digitocr.layout.ruled_tables import (
     cells_of,
     find_grids,
     grids_of,

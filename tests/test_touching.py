@@ -7,9 +7,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.dataset import NO_DIGIT, Digits
-from digitocr.records import Box, Candidate
-from digitocr.touching import Written, _label, cut_digits, write_number
+from digitocr.core.geometry import Box
+from digitocr.recognition.hypotheses import Candidate
+from digitocr.training.data.datasets import (
+    NO_DIGIT,
+    Digits,
+)
+from digitocr.training.data.touching import (
+    Written,
+    _label,
+    cut_digits,
+    write_number,
+)
 
 
 def drawn(n_each: int) -> Digits:

@@ -19,15 +19,29 @@ import pytest
 from conftest import COMMAND, Run
 from numpy.typing import NDArray
 
-from digitocr.dataset import Digits, load_mnist, read_truth, split
-from digitocr.distort import distorted, distorted_epochs
-from digitocr.errors import DataMissing
-from digitocr.model import Model, load_model
+from digitocr.core.errors import DataMissing
+from digitocr.recognition.model import (
+    Model,
+    load_model,
+)
+from digitocr.training.data.augment import (
+    distorted,
+    distorted_epochs,
+)
+from digitocr.training.data.datasets import (
+    Digits,
+    load_mnist,
+    read_truth,
+    split,
+)
 
 pytest.importorskip("torch")
-from digitocr.additions import Addition
-from digitocr.recipes import SCAN, material
-from digitocr.train import Training
+from digitocr.training.data.symbols import Addition
+from digitocr.training.recipes import (
+    SCAN,
+    material,
+)
+from digitocr.training.train import Training
 
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from digitocr import scan_file
-from digitocr.model import load_model
-from digitocr.upright import quarter_turn
+from digitocr.recognition.model import load_model
+from digitocr.recognition.orientation import quarter_turn
 
 TURNS = {90: cv2.ROTATE_90_COUNTERCLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_CLOCKWISE}
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 from conftest import COMMAND, Clear, Run, encode, read_rows
 
-from digitocr.checking import Checking
-from digitocr.corrections import Correction
-from digitocr.errors import ExitCode
+from digitocr.core.errors import ExitCode
+from digitocr.results.corrections import Correction
+from digitocr.review.workspace import Checking
 
 pytest.importorskip("watchfiles")
 

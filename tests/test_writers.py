@@ -14,8 +14,20 @@ from conftest import rows
 from hypothesis import given
 from hypothesis import strategies as st
 
-from digitocr import __version__, disk, jsonresult, writers
-from digitocr.records import Box, Digit, FileResult, ModelId, Number, PageResult, Table, Unread
+from digitocr import __version__
+from digitocr.core.document import (
+    Digit,
+    FileResult,
+    ModelId,
+    Number,
+    PageResult,
+    Table,
+)
+from digitocr.core.geometry import Box
+from digitocr.core.source import Unread
+from digitocr.export import csv as writers
+from digitocr.export import json as jsonresult
+from digitocr.storage import atomic as disk
 
 HEADER = "file,page,line,item,table,row,column,number,confidence,status,x,y,width,height"
 

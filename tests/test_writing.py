@@ -9,9 +9,24 @@ import cv2
 import numpy as np
 import pytest
 
-from digitocr.dataset import NO_DIGIT, Digits
-from digitocr.lines import ShownLine, batches, written_chunks
-from digitocr.writing import STRIP, Font, Symbols, _Sheet, _some_hand, symbols, write_line
+from digitocr.training.data.datasets import (
+    NO_DIGIT,
+    Digits,
+)
+from digitocr.training.data.line_batches import (
+    ShownLine,
+    batches,
+    written_chunks,
+)
+from digitocr.training.data.written_lines import (
+    STRIP,
+    Font,
+    Symbols,
+    _Sheet,
+    _some_hand,
+    symbols,
+    write_line,
+)
 
 
 def drawn(texts: str, font: int = cv2.FONT_HERSHEY_SIMPLEX) -> Digits:

@@ -39,7 +39,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from digitocr.calibration import calibration_error
+from digitocr.training.calibration import calibration_error
 
 LAST = REPO / "tests" / "bench" / "last.json"
 SCORE = SHARED / "tools" / "score.py"

@@ -13,7 +13,10 @@ import math
 import random
 import sys
 
-from digitocr.audit import drawn, wilson
+from digitocr.results.audit import (
+    drawn,
+    wilson,
+)
 
 POPULATION = 100_000
 SIZES = (100, 200, 500, 1000)

@@ -27,8 +27,8 @@ from pathlib import Path
 
 from commands import ONE_THREAD
 
-from digitocr.cluster import Cluster
-from digitocr.records import Limits
+from digitocr.core.settings import Limits
+from digitocr.runs.dask_executor import Cluster
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "receipt.jpg"
 ENV = {**os.environ, **ONE_THREAD}

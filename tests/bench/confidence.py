@@ -29,7 +29,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from digitocr.calibration import Level, calibration_error, levels
+from digitocr.training.calibration import (
+    Level,
+    calibration_error,
+    levels,
+)
 
 RANGES = (0, 0.2, 0.4, 0.6, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, np.inf)
 LINES = (0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)

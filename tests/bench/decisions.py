@@ -13,7 +13,11 @@ import cv2
 import numpy as np
 from commands import SHARED
 
-from digitocr.records import Box, around, overlap
+from digitocr.core.geometry import (
+    Box,
+    around,
+    overlap,
+)
 
 sys.path.insert(0, str(SHARED / "tools"))
 import score

@@ -24,7 +24,7 @@ import numpy as np
 from kept import Reading, digits_of, hits, pages_of, read_result, read_truth, results_of
 from numpy.typing import NDArray
 
-from digitocr.evaluate import edit_distance
+from digitocr.training.evaluate import edit_distance
 
 Picture = NDArray[np.uint8]  # (H, W, 3), blue green red
 

@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from digitocr.model import load_model
+from digitocr.recognition.model import load_model
 
 NPM = "-latin-400-normal.woff"  # @fontsource's packages name their files NAME + this
 PACKAGES = (

@@ -37,11 +37,17 @@ import numpy as np
 from commands import MNIST, SHARED, digitocr, run_well
 from decisions import decisions
 
-from digitocr.corrections import Correction, Corrections
-from digitocr.crops import normalise
-from digitocr.dataset import load_mnist_test
-from digitocr.journal import Journal
-from digitocr.model import load_model, logits
+from digitocr.recognition.model import (
+    load_model,
+    logits,
+)
+from digitocr.recognition.normalize import normalise
+from digitocr.results.corrections import (
+    Correction,
+    Corrections,
+)
+from digitocr.results.journal import Journal
+from digitocr.training.data.datasets import load_mnist_test
 
 sys.path.insert(0, str(SHARED / "tools"))
 import score

@@ -39,9 +39,9 @@ import cv2
 from compose import compose
 from kept import read_result
 
-from digitocr import scan
-from digitocr.memory import keep_freed_memory
-from digitocr.scan import scan_file
+from digitocr.pipeline import scan
+from digitocr.pipeline.scan import scan_file
+from digitocr.runs.memory import keep_freed_memory
 
 cv2.setNumThreads(1)
 FORMATS = ("png", "jpg")

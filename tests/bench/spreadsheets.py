@@ -29,9 +29,21 @@ from typing import NamedTuple
 import openpyxl
 from commands import SAMPLES
 
-from digitocr import jsonresult, scan_file, writers
-from digitocr.records import Box, FileResult, ModelId, Number, PageResult, Table
-from digitocr.sheets import Shown, write_workbook
+from digitocr import scan_file
+from digitocr.core.document import (
+    FileResult,
+    ModelId,
+    Number,
+    PageResult,
+    Table,
+)
+from digitocr.core.geometry import Box
+from digitocr.export import csv as writers
+from digitocr.export import json as jsonresult
+from digitocr.export.xlsx import (
+    Shown,
+    write_workbook,
+)
 
 # Tokens of LibreOffice's CSV filter: separator, quote, UTF-8, first line, columns' formats (2 is
 # text), language, quoted is text, detect special numbers; to save, the last one is cells as shown,

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from digitocr import scan_file
-from digitocr.errors import InputUnreadable
-from digitocr.jsonresult import json_text
-from digitocr.records import Unread
-from digitocr.writers import error_rows
+from digitocr.core.errors import InputUnreadable
+from digitocr.core.source import Unread
+from digitocr.export.csv import error_rows
+from digitocr.export.json import json_text
 
 _MEMORY = 6 * 10**9  # bytes of address space: a file that wants more fails
 

@@ -11,8 +11,11 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from digitocr import pages
-from digitocr.records import Page, Source
+from digitocr.core.source import (
+    Page,
+    Source,
+)
+from digitocr.inputs import reader as pages
 
 _read = pages.read_pages
 

@@ -1,0 +1,1 @@
+"""What every part speaks: errors, boxes, sources, settings, results."""

@@ -1,0 +1,1 @@
+"""Results → CSV, JSON, workbooks and pictures."""

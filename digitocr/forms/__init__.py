@@ -1,0 +1,1 @@
+"""A form, its place on a page, and its fields."""

@@ -1,0 +1,278 @@
+"""Ink on a filled form → what is written in its fields; guesses at the marks there → numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import prod
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.core.arrays import Mask
+from digitocr.core.document import (
+    Digit,
+    Number,
+)
+from digitocr.core.geometry import (
+    Box,
+    around,
+    corners_of,
+)
+from digitocr.numbers.signs import (
+    find_signs,
+    spelled,
+)
+from digitocr.recognition.hypotheses import Guess
+
+# Print is found on the page no farther off than this, pixels of the form's picture: what paper
+# bends and the map onto the page is off, and the blur around print.
+_MISFIT = 1.5
+# Where paper bends, the print around a field is looked for so far aside, in field heights; the less
+# of it has to be found there, for each field height, the nearer it is. Wide fields are looked at in
+# pieces about so wide.
+_AROUND, _ASIDE, _FARTHER, _PIECE = 0.3, 0.25, 0.2, 2.0
+# Ink that is so many times thicker than the form's rules is more than a rule.
+_THICKER = 1.6
+# Marks belong to a field with more than this part of their ink in its box.
+_INSIDE = 0.5
+# A mark of which less is inside crosses a field where so many of its pixels, in field heights, are
+# farther than this from the field's edges, in the same.
+_CROSSING, _EDGE = 0.4, 0.3
+
+Guesses = Mapping[int, Sequence[Guess]]  # of each run of ink, likeliest first
+
+
+def without_print(ink: Mask, printed: Mask, scale: float) -> Mask:
+    """Return the ink on a page that is not the form's own.
+
+    Strokes that cross a rule stay whole, and so does what is drawn along it with a thicker pen.
+
+    Args:
+        ink: all that is dark on the page, brought onto the form's picture.
+        printed: what is dark on the form around its fields, where it is on the page.
+        scale: pixels of the page for one of the form's picture.
+    """
+    off = max(1, round(_MISFIT * scale))
+    near = cv2.dilate(printed, _round(off))
+    rule = _rule_width(printed)
+    thick = round(_THICKER * (rule + scale))
+    bold = cv2.dilate(cv2.morphologyEx(printed, cv2.MORPH_OPEN, _square(thick)), _round(2 * off))
+    free = cv2.bitwise_and(ink, cv2.bitwise_not(near))
+    across = cv2.morphologyEx(free, cv2.MORPH_CLOSE, _square(round(rule) + 2 * off + 3))
+    along = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _square(thick))
+    kept = cv2.bitwise_or(across, cv2.bitwise_and(along, cv2.bitwise_not(bold)))
+    return np.asarray(cv2.bitwise_or(free, cv2.bitwise_and(ink, kept)), np.uint8)
+
+
+def settled(ink: Mask, printed: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[Box]]:
+    """Return a form's print around its fields where it is on the page, and the fields there.
+
+    Args:
+        ink: all that is dark on the page, brought onto the form's picture.
+        printed: all that is dark on the form's picture, as large as the page is now.
+        boxes: of the fields, where a flat page would have them.
+    """
+    found, places = np.zeros_like(printed), []
+    for box in boxes:
+        room, aside = round(_AROUND * box.height), max(1, round(_ASIDE * box.height))
+        left, top = max(0, box.x - room), max(0, box.y - room)
+        around = printed[top : box.bottom + room, left : box.right + room]
+        pieces = np.array_split(
+            around, max(1, round(around.shape[1] / _PIECE / box.height)), axis=1
+        )
+        at, shifts = left, []
+        for own in pieces:
+            x, y = _shift(ink, own, at, top, aside)
+            _lay(own, found, at + x, top + y)
+            at += own.shape[1]
+            shifts.append((x, y))
+        x, y = np.median(shifts, axis=0).round().astype(int).tolist()
+        places.append(Box(box.x + x, box.y + y, box.width, box.height))
+    return found, places
+
+
+def _shift(ink: Mask, own: Mask, left: int, top: int, aside: int) -> tuple[int, int]:
+    """Return how far to the right and down most of a piece of print is found in the ink."""
+    wide = cv2.copyMakeBorder(ink, *(aside,) * 4, cv2.BORDER_CONSTANT, value=0)
+    here = wide[top : top + own.shape[0] + 2 * aside, left : left + own.shape[1] + 2 * aside]
+    most = float(own.sum(dtype=np.int64))
+    if most == 0:
+        return 0, 0
+    met = cv2.matchTemplate(here / np.float32(255), own / np.float32(255), cv2.TM_CCORR)
+    off = np.arange(-aside, aside + 1)
+    farther = np.hypot(off[:, None], off) / aside * _ASIDE * _FARTHER
+    y, x = np.unravel_index(np.argmax(met * 255 / most - farther), met.shape)
+    return int(x) - aside, int(y) - aside
+
+
+def _lay(own: Mask, onto: Mask, left: int, top: int) -> None:
+    """Lay a piece of print onto a mask, in place; what is beyond is cut off."""
+    height, width = onto.shape
+    x, y = max(0, -left), max(0, -top)
+    own = own[y : height - top, x : width - left]
+    here = onto[top + y : top + y + own.shape[0], left + x : left + x + own.shape[1]]
+    np.maximum(here, own, out=here)
+
+
+def _rule_width(printed: Mask) -> float:
+    """Return how wide the form's strokes are on the whole, pixels; most of them are rules.
+
+    How deep pixels are inside of a stroke is a quarter of its width in the mean.
+    """
+    depth = cv2.distanceTransform(printed, cv2.DIST_L2, 3)
+    deep = depth[depth > 0]
+    return max(1.0, 4 * float(deep.mean()) - 2) if len(deep) else 1.0
+
+
+def _round(reach: int) -> NDArray[np.uint8]:
+    """Return a disc of a radius in pixels."""
+    size = (2 * reach + 1, 2 * reach + 1)
+    return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)
+
+
+def _square(side: int) -> NDArray[np.uint8]:
+    return np.ones((side, side), np.uint8)
+
+
+def inside_fields(ink: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[bool]]:
+    """Return the marks that are in a field, whole, and which fields others cross.
+
+    What crosses a field runs through the middle of its height: a line that strikes it out, say.
+    """
+    n, marks, stats, _ = cv2.connectedComponentsWithStats(ink)
+    inside = np.zeros(n, np.int64)
+    for box in boxes:
+        here = marks[box.y : box.bottom, box.x : box.right]
+        inside = np.maximum(inside, np.bincount(here.ravel(), minlength=n))
+    kept = inside > _INSIDE * stats[:, cv2.CC_STAT_AREA]
+    kept[0] = False
+    others = ~kept
+    others[0] = False
+    crossed = []
+    for box in boxes:
+        aside = round(_EDGE * box.height)
+        middle = marks[box.y + aside : box.bottom - aside, box.x + aside : box.right - aside]
+        crossed.append(int(np.count_nonzero(others[middle])) > _CROSSING * box.height)
+    return np.asarray(np.where(kept[marks], 255, 0), np.uint8), crossed
+
+
+def enlarged(printed: Mask, ink: Mask) -> Mask:
+    """Return the print of a form's picture as large as a page brought onto that."""
+    large = cv2.resize(printed, ink.shape[::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(cv2.threshold(large, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
+
+
+def scaled(box: Box, scale: float) -> Box:
+    """Return a box of a form's picture on one that is so many times as large."""
+    x, y = round(box.x * scale), round(box.y * scale)
+    return Box(x, y, round(box.right * scale) - x, round(box.bottom * scale) - y)
+
+
+def is_in(one: Box, box: Box) -> bool:
+    """Tell whether the middle of a mark is in a box."""
+    x, y = one.middle
+    return box.x <= x < box.right and box.y <= y < box.bottom
+
+
+def runs_in(boxes: Sequence[Box], runs: Mapping[int, Box]) -> list[list[int]]:
+    """Return for each field the numbers of the runs of ink in it, left to right.
+
+    Args:
+        boxes: of the fields.
+        runs: where each run is, by its number; it is in the field that has most of it.
+    """
+    found: list[list[int]] = [[] for _ in boxes]
+    for number, run in sorted(runs.items(), key=lambda one: one[1].middle):
+        shared = [_shared(box, run) for box in boxes]
+        if max(shared, default=0) > 0:
+            found[shared.index(max(shared))].append(number)
+    return found
+
+
+def _shared(one: Box, other: Box) -> int:
+    """Return how many pixels two boxes have in common."""
+    width = min(one.right, other.right) - max(one.x, other.x)
+    height = min(one.bottom, other.bottom) - max(one.y, other.y)
+    return max(0, width) * max(0, height)
+
+
+def one_a_cell(guesses: Guesses, box: Box, cells: int) -> tuple[Guesses, bool]:
+    """Return what runs may be where each cell of a comb holds one digit at most.
+
+    Besides, whether that leaves doubt: a cell holds two marks that are digits, of which the surer
+    one is kept, or there is a blank one between two digits.
+
+    Args:
+        guesses: of the runs in the comb.
+        box: of the comb.
+        cells: how many it has, all of one width.
+    """
+    allowed = {run: _allowed(found, box, cells) for run, found in guesses.items()}
+    taken: dict[int, int] = {}
+    doubtful = False
+    for run in sorted(allowed, key=lambda run: -allowed[run][0].chance):
+        own = _cells([digit.box for digit in allowed[run][0].digits], box, cells)
+        if any(cell in taken for cell in own):
+            allowed[run], doubtful = (Guess(1.0, ()),), True
+        else:
+            taken |= dict.fromkeys(own, run)
+    gaps = len(taken) > 0 and max(taken) - min(taken) + 1 > len(taken)
+    return allowed, doubtful or gaps
+
+
+def _cells(boxes: Sequence[Box], comb: Box, cells: int) -> list[int]:
+    """Return in which cell of a comb, from 0, the middle of each box is."""
+    width = comb.width / cells
+    return [int(np.clip((box.middle[0] - comb.x) // width, 0, cells - 1)) for box in boxes]
+
+
+def _allowed(guesses: Sequence[Guess], box: Box, cells: int) -> tuple[Guess, ...]:
+    """Return the guesses with no two digits in a cell; their chances sum to 1 again."""
+    kept = []
+    for guess in guesses:
+        own = _cells([digit.box for digit in guess.digits], box, cells)
+        if len(set(own)) == len(own):
+            kept.append(guess)
+    total = sum(guess.chance for guess in kept)
+    if total <= 0:
+        return (Guess(1.0, ()),)
+    return tuple(Guess(guess.chance / total, guess.digits) for guess in kept)
+
+
+def as_written(
+    guesses: Guesses, low: Sequence[Box], slashes: Sequence[Box], percents: Sequence[Box]
+) -> tuple[Number | None, float]:
+    """Return the number that the likeliest guesses in a field make, and how sure its blanks are.
+
+    None where no digit is among them. The second is the chance that the marks that are taken for
+    none are none: 1.0 where there are no such marks. The number's confidence, which is not yet a
+    chance, holds it. Its line and item are 0.
+
+    Args:
+        guesses: at the field's runs of ink, left to right.
+        low: marks in the field that are too low for digits: there may be points, commas and dashes
+            among the digits.
+        slashes: marks in the field that are slashes.
+        percents: percent signs in the field.
+    """
+    best = [found[0] for found in guesses.values()]
+    nothing = prod(guess.chance for guess in best if not guess.digits)
+    digits = tuple(digit for guess in best for digit in guess.digits)
+    if not digits:
+        return None, nothing
+    sure = nothing * prod(digit.confidence for digit in digits)
+    box = around([digit.box for digit in digits])
+    return Number(_text(digits, low, slashes, percents), sure, "ok", 0, 0, box, digits), nothing
+
+
+def _text(
+    digits: Sequence[Digit], low: Sequence[Box], slashes: Sequence[Box], percents: Sequence[Box]
+) -> str:
+    """Return digits with the signs among them."""
+    boxes = corners_of([digit.box for digit in digits])
+    marks = map(corners_of, (low, slashes, percents))
+    signs = find_signs([range(len(digits))], boxes, *marks)
+    after = [signs.after.get(i, "") for i in range(len(digits))]
+    percent = len(digits) - 1 in signs.percent
+    return spelled(0 in signs.minus, [digit.digit for digit in digits], after, percent=percent)

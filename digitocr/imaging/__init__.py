@@ -1,0 +1,1 @@
+"""Grey page → upright, level page, and its ink as a binary image."""

@@ -1,0 +1,350 @@
+"""Ink mask → the mask without ruled lines, boxes and grids, and these kept aside.
+
+Lines are found on a shrunk mask, followed where they bend, and erased where nothing crosses them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.core.arrays import Mask
+from digitocr.core.geometry import (
+    Box,
+    corners_of,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A ruled line that was taken out of the ink."""
+
+    box: Box
+    horizontal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ink:
+    """What was written on a page, and the ruled lines kept aside."""
+
+    mask: Mask
+    rules: tuple[Rule, ...]
+
+
+# The mask is shrunk up to 4 times, as long as its longer side keeps this many cells: an A4 page
+# at 300 dpi has 877.
+_MOST_SHRINK = 4
+_LEAST_CELLS = 700
+_LEAST_MARK_PX = 8  # lower marks say nothing of the mark height
+# Lines that are looked for are this long in mark heights (the usual height of marks and of cells
+# of a grid), so that a box around one digit has four; and this many cells at the least.
+_LINE = 0.8
+_LEAST_LINE = 12
+# A line this long, in mark heights, is a rule wherever it stands: strokes of digits are shorter.
+_LONG = 2.5
+# A shorter one is a rule if it ends at rules on both sides, as the sides of boxes do: no farther
+# off than this, or than so many cells where rules have been found beyond doubt, since a 1 may
+# nearly fill a square.
+_TOUCH = 0.15
+_TOUCH_ERASED = 3
+# Rules as long as this part of the page go first: on squared paper the mark height is that of the
+# squares until they are gone.
+_SURE = 0.4
+# What joins two rules is often gone the second time, and what goes on another is seen to.
+_TIMES = 2
+# So do lines from edge to edge of a picture wider than high, as no stroke runs: marks that rules
+# join say nothing of the mark height.
+_ACROSS = 0.95
+# Any rule is this many times longer than thick, and has ink along this part of its length.
+_ASPECT = 12
+_INKED = 0.7
+# Where it is this many times thicker than usual, something crosses it: along no more than this
+# part of a short rule that stands free, or of a long one or one in a grid. Rows of digits that
+# touch are crossed all along.
+_CROSSING = 1.7
+_CROSSED_FREE, _CROSSED = 0.25, 0.5
+# What is inked and not crossed is at least this part: the tops of a printed 0000 are neither.
+_BARE = 0.55
+# A line that is no longer than the writing along it may be the feet or the tops of round digits. A
+# rule runs to the page's edge or sticks out: along this part of it, or of a mark's height, nothing
+# is above or below it within this many mark heights.
+_BEYOND, _BEYOND_HEIGHTS, _ABOVE = 0.12, 0.5, 1.3
+# Rules bend little: the middle is off the line through the medians of stretches of this many
+# cells, or of a mark's height, by less than this part of a cell and this part of the thickness.
+# A row of loops is not.
+_STRETCH = 16
+_OFF_CELL, _OFF_THICK = 0.35, 0.15
+
+
+_TURNED = [1, 0, 3, 2]  # left, top, right, bottom of a transposed box
+
+
+@dataclass(frozen=True, slots=True)
+class _Cells:
+    """A shrunk mask, on which level lines are looked for; its transpose shows upright ones."""
+
+    ink: Mask  # (H, W), the part of each cell that is ink, of 255
+    runs: Mask  # (H, W), 255 in level runs of ink
+    boxes: tuple[Box, ...]  # around long lines of such runs
+    height: float  # of marks, in cells
+
+    @property
+    def long(self) -> float:
+        """A line this many cells long is a rule."""
+        return float(_LONG * self.height)
+
+    @property
+    def sure(self) -> float:
+        """A line this many cells long would be a rule on any page."""
+        height, width = self.ink.shape
+        sure = max(_SURE * width, self.long)
+        return float(min(sure, _ACROSS * width) if width > height else sure)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A level line, in cells."""
+
+    box: Box
+    thickness: float
+    x: NDArray[np.float64]  # (N,), N >= 2, from end to end
+    y: NDArray[np.float64]  # (N,), its middle there
+
+
+def take_out_rules(mask: Mask) -> Ink:
+    """Return the mask without rules, and these; digits that cross a rule stay whole.
+
+    Args:
+        mask: any size; it may be changed. Without rules, as when it is empty, it comes back as is.
+    """
+    shrink = _MOST_SHRINK
+    while shrink > 1 and (max(mask.shape) < shrink * _LEAST_CELLS or min(mask.shape) < shrink):
+        shrink //= 2
+    seen = _look(mask, shrink)
+    if not any(cells.boxes for cells in seen):
+        return Ink(mask, ())
+    sure = [cells.sure for cells in seen]  # as long as squares say what the mark height is
+    rules: list[Rule] = []
+    for _ in range(_TIMES):
+        chosen = [_lengths(cells) > least for cells, least in zip(seen, sure, strict=True)]
+        mask, found = _erased(mask, shrink, seen, chosen)
+        if not found:
+            break
+        rules += found
+        seen = _look(mask, shrink)
+    for _ in range(_TIMES):
+        mask, found = _erased(mask, shrink, seen, _long_or_held(*seen, rules, shrink))
+        if not found:
+            break
+        rules += found
+        again = _look(mask, shrink)
+        if again[0].height < seen[0].height / 2:  # what is left is no mark's height
+            break
+        seen = again
+    return Ink(mask, tuple(rules))
+
+
+def _look(mask: Mask, shrink: int) -> tuple[_Cells, _Cells]:
+    """Return the lines on a page, the level ones and, transposed, the upright ones."""
+    small = mask
+    for _ in range(shrink // 2):  # 4 times are two halves, which OpenCV does fastest
+        half = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+        small = np.asarray(half, np.uint8)
+    # A rule that is one page pixel thick fills this much of a cell.
+    least = 255 // (shrink + 1)
+    thin = np.asarray(cv2.threshold(small, least, 255, cv2.THRESH_BINARY)[1], np.uint8)
+    height = _mark_height(thin, _LEAST_MARK_PX / shrink)
+    turned, thin_turned = (np.asarray(cv2.transpose(one), np.uint8) for one in (small, thin))
+    return _cells(small, thin, height), _cells(turned, thin_turned, height)
+
+
+def _mark_height(thin: Mask, least: float) -> float:
+    """Return the usual height of marks and of what they enclose, in cells; 0 without marks.
+
+    The median by height, so that any number of specks weighs less than the digits.
+    """
+    contours = cv2.findContours(thin, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
+    boxes = np.array([cv2.boundingRect(contour)[2:] for contour in contours]).reshape(-1, 2)
+    is_mark = (boxes[:, 1] >= least) & (boxes[:, 1] < _ASPECT * boxes[:, 0])  # higher ones: rules
+    heights = np.sort(boxes[is_mark, 1]).astype(float)
+    if len(heights) == 0:
+        return 0.0
+    share = np.cumsum(heights) / heights.sum()
+    return float(heights[np.searchsorted(share, 0.5)])
+
+
+def _cells(ink: Mask, thin: Mask, height: float) -> _Cells:
+    """Return a shrunk mask with the level lines on it.
+
+    A line that leans or bends is made of shorter runs, each a cell beside the one before.
+    """
+    length = max(_LEAST_LINE, round(_LINE * height))
+    runs = cv2.morphologyEx(thin, cv2.MORPH_OPEN, np.ones((1, max(4, length // 3)), np.uint8))
+    joined = cv2.dilate(runs, np.ones((3, 3), np.uint8))
+    lines = cv2.morphologyEx(joined, cv2.MORPH_OPEN, np.ones((1, length), np.uint8))
+    contours = cv2.findContours(lines, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+    boxes = (Box(*cv2.boundingRect(contour)) for contour in contours)
+    flat = tuple(box for box in boxes if box.width >= max(length, 4 * box.height))
+    return _Cells(ink, np.asarray(runs, np.uint8), flat, height)
+
+
+def _long_or_held(
+    level: _Cells, upright: _Cells, erased: Sequence[Rule], shrink: int
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Tell for each line whether it is long, goes on a rule to the page's edge, or ends at rules.
+
+    Those are, on both sides, lines of which this holds, or rules that have been erased.
+    Taken away are, again and again, lines for which it does not hold, until none is left.
+    """
+    lines = corners_of(level.boxes).astype(np.int64), corners_of(upright.boxes).astype(np.int64)
+    across = [
+        corners_of([rule.box for rule in erased if rule.horizontal == horizontal]).astype(np.int64)
+        / shrink
+        for horizontal in (False, True)
+    ]
+    free = [_lengths(cells) <= cells.long for cells in (level, upright)]
+    upright_rules, level_rules = across[0], across[1][:, _TURNED]
+    touching = [
+        _held(lines[0], upright_rules, _TOUCH_ERASED) | _goes_on(level, across[1], _TOUCH_ERASED),
+        _held(lines[1], level_rules, _TOUCH_ERASED)
+        | _goes_on(upright, across[0][:, _TURNED], _TOUCH_ERASED),
+    ]
+    kept = [np.ones_like(one) for one in free]
+    near = max(2.0, _TOUCH * level.height)
+    n_before = -1
+    while (n_kept := sum(map(np.count_nonzero, kept))) != n_before:
+        n_before = n_kept
+        for i in (0, 1):
+            others = lines[1 - i][kept[1 - i]][:, _TURNED]
+            kept[i] &= ~free[i] | touching[i] | _held(lines[i], others, near)
+    return kept[0], kept[1]
+
+
+def _lengths(cells: _Cells) -> NDArray[np.int64]:
+    return np.array([box.width for box in cells.boxes], np.int64)
+
+
+def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
+    """Tell which level lines, (N, 4), end on both sides at upright ones, (M, 4)."""
+    if not len(lines) or not len(across):
+        return np.zeros(len(lines), np.bool_)
+    left, top, right, bottom = across.T
+    beside = (lines[:, 1:2] < bottom + near) & (lines[:, 3:4] > top - near)  # (N, M)
+    ends = (
+        (lines[:, [end]] > left - near) & (lines[:, [end]] < right + near) & beside
+        for end in (0, 2)
+    )
+    return np.asarray(np.all([end.any(axis=1) for end in ends], axis=0), np.bool_)
+
+
+def _goes_on(cells: _Cells, along: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
+    """Tell which level lines run to the page's edge as rest of level rules, (M, 4)."""
+    if not len(along):
+        return np.zeros(len(cells.boxes), np.bool_)
+    lines = corners_of(cells.boxes).astype(np.int64)
+    at_edge = (lines[:, 0] <= 1) | (lines[:, 2] >= cells.ink.shape[1] - 1)
+    _, top, _, bottom = along.T
+    level = (lines[:, 1:2] < bottom + near) & (lines[:, 3:4] > top - near)
+    return np.asarray(at_edge & level.any(axis=1), np.bool_)
+
+
+def _erased(
+    mask: Mask, shrink: int, seen: Sequence[_Cells], chosen: Sequence[NDArray[np.bool_]]
+) -> tuple[Mask, list[Rule]]:
+    """Return the page's mask without those lines, level and upright, that are rules, and these."""
+    rules = []
+    for cells, which, horizontal in zip(seen, chosen, (True, False), strict=True):
+        lines = [_followed(cells, cells.boxes[i]) for i in np.flatnonzero(which)]
+        if not any(lines):
+            continue
+        turned = mask if horizontal else np.asarray(cv2.transpose(mask), np.uint8)
+        for box in [_erase(turned, line, shrink) for line in lines if line]:
+            upright = Box(box.y, box.x, box.height, box.width)
+            rules.append(Rule(box if horizontal else upright, horizontal))
+        mask = turned if horizontal else np.asarray(cv2.transpose(turned), np.uint8)
+    return mask, rules
+
+
+def _followed(cells: _Cells, box: Box) -> _Line | None:
+    """Return the line in a box as it runs, or None where there is no straight and even one."""
+    rows, columns = slice(box.y, box.bottom), slice(box.x, box.right)
+    ink = cv2.bitwise_and(cells.ink[rows, columns], cells.runs[rows, columns]) / np.float32(255)
+    cover = ink.sum(axis=0)  # (w,), how thick the line is
+    inked = np.flatnonzero(cover)
+    thickness = float(np.median(cover[inked])) if len(inked) >= _INKED * box.width else np.inf
+    if thickness * _ASPECT > box.width:
+        return None
+    if not _is_bare(cells, box, thickness, len(inked) / box.width):
+        return None
+    bare = inked[cover[inked] <= _CROSSING * thickness]  # strokes that cross it would bend it
+    middle = (np.arange(box.height) @ ink)[bare] / cover[bare]
+    n_stretches = max(2, int(len(bare) / max(_STRETCH, cells.height)))
+    each = len(bare) // n_stretches
+    x = bare[: n_stretches * each].reshape(n_stretches, each).mean(axis=1)
+    y = np.median(middle[: n_stretches * each].reshape(n_stretches, each), axis=1)
+    off = np.median(np.abs(middle - np.interp(bare, x, y)))
+    if off > _OFF_CELL + _OFF_THICK * thickness:
+        return None
+    return _Line(box, thickness, *_drawn_out(x, y, box.width))
+
+
+def _is_bare(cells: _Cells, box: Box, thickness: float, inked: float) -> bool:
+    """Tell whether strokes cross a line, inked along this part, no more than they would a rule."""
+    room = int(np.ceil(_CROSSING * thickness)) + 1
+    around = cells.ink[max(0, box.y - room) : box.bottom + room, box.x : box.right]
+    crossed = ((around > 127).sum(axis=0) > _CROSSING * thickness + 1).mean()
+    free = cells.long < box.width < min(2 * cells.long, cells.sure)
+    most = _CROSSED_FREE if free else _CROSSED
+    height, width = cells.ink.shape
+    beyond_doubt = _ACROSS * width if width > 2 * height else cells.sure  # in a strip, in a page
+    if cells.long < box.width < beyond_doubt and not _sticks_out(cells, box, thickness):
+        return False
+    return bool(crossed <= most and inked - crossed >= _BARE)
+
+
+def _sticks_out(cells: _Cells, box: Box, thickness: float) -> bool:
+    """Tell whether a line goes on where nothing is written above or below it."""
+    if box.x <= 1 or box.right >= cells.ink.shape[1] - 1:
+        return True
+    reach = round(_ABOVE * cells.height)
+    around = cells.ink[max(0, box.y - reach) : box.bottom + reach, box.x : box.right]
+    bare = (around > 127).sum(axis=0) <= _CROSSING * thickness + 1
+    return bool(bare.sum() >= min(_BEYOND * box.width, _BEYOND_HEIGHTS * cells.height))
+
+
+def _drawn_out(
+    x: NDArray[np.float64], y: NDArray[np.float64], length: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the points of a line, two or more, with its first and last drawn out to its ends."""
+    slopes = np.diff(y)[[0, -1]] / np.diff(x)[[0, -1]]
+    ends = np.array([-0.5, length - 0.5])
+    at_ends = y[[0, -1]] + slopes * (ends - x[[0, -1]])
+    return np.array([ends[0], *x, ends[1]]), np.array([at_ends[0], *y, at_ends[1]])
+
+
+def _erase(mask: Mask, line: _Line, shrink: int) -> Box:
+    """Erase a level rule from the page's mask, in place, and return where it was.
+
+    What is much thicker than the rule is a stroke that crosses it and stays.
+    """
+    box, thickness = line.box, line.thickness * shrink
+    thickest = int(max(thickness * _CROSSING, thickness + 2)) + 1
+    top, left = max(0, box.y * shrink - thickest), box.x * shrink
+    part = mask[top : box.bottom * shrink + thickest, left : box.right * shrink]
+    x = (line.x + 0.5) * shrink - 0.5
+    y = (line.y + box.y + 0.5) * shrink - 0.5 - top
+    rule = np.zeros(part.shape, np.uint8)
+    points = np.round(np.stack([x, y], axis=1)).astype(np.int32)
+    cv2.polylines(rule, [points], False, 255, int(np.ceil(thickness)) + 2)
+    # Beyond the page is no ink: a rule at its edge is no thicker than it looks.
+    upright = np.ones((thickest, 1), np.uint8)
+    crossing = cv2.morphologyEx(
+        part, cv2.MORPH_OPEN, upright, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    part &= ~rule | np.asarray(crossing, np.uint8)
+    first, last = int(y.min() - thickness / 2), int(y.max() + thickness / 2)
+    return Box(left, max(0, top + first), part.shape[1], last - first + 1)

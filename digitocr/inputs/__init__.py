@@ -1,0 +1,1 @@
+"""What was typed → sources → decoded pages."""

@@ -1,0 +1,1 @@
+"""Lines of text, ruled grids and tables."""

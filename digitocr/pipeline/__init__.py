@@ -1,0 +1,1 @@
+"""The order of the stages. Read `page.py` first."""

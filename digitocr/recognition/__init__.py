@@ -1,0 +1,1 @@
+"""Ink → digits and signs, with alternatives."""

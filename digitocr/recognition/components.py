@@ -1,0 +1,378 @@
+"""Ink → runs: marks of a digit's size, those that may be pieces of one digit together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.core.arrays import Mask
+from digitocr.core.geometry import (
+    Box,
+    Transform,
+    around,
+)
+from digitocr.core.statistics import median
+from digitocr.recognition.hypotheses import Candidate
+from digitocr.recognition.normalize import stroke_width
+from digitocr.recognition.percent import find_percents
+from digitocr.recognition.splitting import (
+    LEAST_SIZE,
+    MOST_DIGIT_HEIGHT,
+    MOST_HEIGHT,
+    WHOLE,
+    WIDE,
+    WIDEST,
+    cut_apart,
+)
+
+# All sizes are parts of the page's digit height, the usual height of its marks.
+_LEAST_MARK_PX = 10  # lower marks are no digits, and say nothing of their height
+_LEAST_ASPECT, _MOST_ASPECT = 0.15, 1.6  # width / height of digits, but for the thinnest 1
+_DIGIT_WIDTH = 0.7  # of touching digits, of their height
+# Where so many marks are as wide as digits are, touching ones are no more than so many times
+# higher, as signatures and logos are.
+_MANY, _MOST_TOUCHING = 8, 3.0
+_SOLID = 0.7  # of its box
+# On a page as large as this no stroke is as thin as this, but the dashes along a sheet's edge are.
+_LARGE_PX, _HAIR_PX, _HAIR_ASPECT = 2000, 2, 4
+# Marks as large as this part of a page, both ways, are frames around it; smaller pictures than
+# this are filled by a digit or two.
+_FRAME, _LEAST_FRAMED_PX = 0.6, 300
+_PAGE = 2.2  # a page's sides are longer than this, in digit heights
+_AT_EDGE = 2.0  # pixels; marks this near to the edge of a page are cut off
+_SPECK = 0.25  # smaller both ways: dust and points,
+# and what is smaller than these times the usual stroke is wide, dust alone: points and dashes are
+# made by the same pen. It is measured on about so many marks.
+_POINT_PENS, _DASH_PENS, _PENS = 0.8, 0.5, 60
+_MOST_WIDTH = 8.0  # wider: strokes drawn under or through numbers
+_LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of rules
+# Low marks thinner than this, or than this part of the page's strokes where these are finer, are
+# what is left of rules and of the paper's pattern; others may be pieces of finely drawn digits.
+_HAIR, _HAIR_PENS = 0.05, 0.5
+# What is no wider than this part of its height is a side of a box, finer and straighter than a 1.
+_UPRIGHT = 0.045
+# Marks may be pieces of one digit when they are no farther apart than this, across and down,
+_ASIDE, _APART = 0.2, 0.3
+# when one is low, or they stand over each other by this part of the narrower one's width,
+_OVERLAP = 0.3
+# or when they are two tall strokes this close and together no wider, as the sides of an open 0.
+_OPEN, _OPEN_WIDTH = 0.1, 0.75
+# Marks no larger than this, both ways, that stand this far aside are points beside a digit.
+_POINT, _CLEAR = 0.34, 0.03
+_AT_ONCE = 64  # marks that are looked at together: a compromise of time and memory
+_MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for itself
+
+Corners = NDArray[np.int64]  # (..., 4): left, top, right and bottom of each box
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Ink that has to be read together: most are one mark, others pieces of one or more digits."""
+
+    number: int  # from 0
+    box: Box
+    marks: tuple[Mask, ...]  # (box.height, box.width) each
+    height: float  # the page's digit height
+
+    @property
+    def whole(self) -> Candidate | None:
+        """The run as one digit, where it is one mark that is no wider than the widest digits."""
+        if len(self.marks) > 1 or self.box.width >= WIDEST * self.height:
+            return None
+        size = self.box.height / self.height
+        return Candidate(self.box, self.marks[0], self.number, 0, 1, size, 0.0)
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is wider than most digits are."""
+        return self.box.width >= WIDE * self.height
+
+    @property
+    def candidates(self) -> list[Candidate]:
+        """A candidate for each way to take neighbouring pieces, from the left, for one digit.
+
+        Every piece alone is one too.
+        """
+        return cut_apart(self.marks, self.box, self.number, self.height)
+
+
+def find_candidates(mask: Mask) -> list[Candidate]:
+    """Return all marks, cuts and merges that may be digits, run by run; none for an empty mask."""
+    return [candidate for run in find_runs(mask) for candidate in run.candidates]
+
+
+def find_runs(mask: Mask) -> list[Run]:
+    """Return the ink that may be digits, marks that may be pieces of one digit in one run."""
+    return find_marks(mask).runs
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What is written on a page."""
+
+    runs: list[Run]  # that may be digits
+    low: list[Box]  # beside them: points, dashes, dust
+    percents: list[Box]  # percent signs
+
+
+def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
+    """Return the runs of ink that may be digits, low marks beside them, and percent signs.
+
+    Args:
+        mask: of the page.
+        tables: where they may be: marks in them tell the digit height better than others, as the
+            cloth that a sheet lies on is full of marks.
+    """
+    contours, boxes = _outlines(mask)
+    edges = [_at_edge(box, mask) and _is_solid(box, contours[i]) for i, box in enumerate(boxes)]
+    inner = [box for box, edge in zip(boxes, edges, strict=True) if not edge]
+    in_tables = [box for box in inner if any(_is_inside(box, table) for table in tables)]
+    height = digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
+    percents = find_percents(contours, boxes, mask, height)
+    signs = {i for percent in percents for i in percent}
+    tall = [i for i, box in enumerate(boxes) if _is_tall(box, height)]
+    pen = _pen(mask, [(contours[i], boxes[i]) for i in tall])
+    fine = _HAIR_PENS * pen if len(tall) >= _MANY else np.inf  # else these may be dust themselves
+    hair = min(_HAIR * height, fine)
+    kept = [
+        i
+        for i, box in enumerate(boxes)
+        if i not in signs
+        and _may_be_ink_of_digits(box, mask, height)
+        and not (box.height < LEAST_SIZE * height and _is_hair(contours[i], box, hair))
+    ]
+    runs: list[Run] = []
+    taken = set(signs)
+    for group in _runs([boxes[i] for i in kept], height):
+        box = around([boxes[kept[i]] for i in group])
+        if len(group) > 1 or box.height >= LEAST_SIZE * height:
+            marks = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
+            runs.append(Run(len(runs), box, marks, height))
+            taken.update(kept[i] for i in group)
+    low = [box for i, box in enumerate(boxes) if i not in taken and _is_low(box, height, pen)]
+    return Marks(runs, low, [around([boxes[i] for i in percent]) for percent in percents])
+
+
+def whole_marks(marks: Marks, to_page: Transform, page: tuple[int, ...]) -> Marks:
+    """Return marks without the runs that the edge of the page cuts off, as far as turning hid it.
+
+    Args:
+        marks: of the level page.
+        to_page: level pixels → pixels of the page as given.
+        page: height and width of that.
+    """
+    kept = [run for run in marks.runs if not _is_cut_off(run, to_page, page)]
+    return replace(marks, runs=kept)
+
+
+def _is_cut_off(run: Run, to_page: Transform, page: tuple[int, ...]) -> bool:
+    box = run.box
+    if min(page) <= _PAGE * run.height:
+        return False
+    corners = np.array([[box.x, box.right] * 2, [box.y, box.y, box.bottom, box.bottom], [1] * 4])
+    if not _touches_edge(to_page @ corners, page):
+        return False
+    y, x = np.nonzero(np.maximum.reduce(run.marks))
+    return _touches_edge(to_page @ np.stack([x + box.x, y + box.y, np.ones_like(x)]), page)
+
+
+def _touches_edge(places: NDArray[np.float64], page: tuple[int, ...]) -> bool:
+    """Tell whether any of (3, N) homogeneous places is at the edge of a page."""
+    x, y = places[:2] / places[2]
+    height, width = page
+    off = min(x.min(), y.min(), width - 1 - x.max(), height - 1 - y.max())
+    return bool(off < _AT_EDGE)
+
+
+def _outlines(mask: Mask) -> tuple[Sequence[np.ndarray], list[Box]]:
+    """Return the outline and box of each mark; what a frame around the page encloses is marks too.
+
+    Such a frame is the edge of a sheet with the desk beyond it.
+    """
+    while True:
+        contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+        boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
+        frames = [i for i, box in enumerate(boxes) if _is_frame(box, mask)]
+        if not frames:
+            return contours, boxes
+        mask = mask.copy()
+        for i in frames:
+            x, y = contours[i][0, 0].tolist()
+            cv2.floodFill(mask, None, (x, y), 0, flags=8)
+
+
+def _is_frame(box: Box, mask: Mask) -> bool:
+    height, width = mask.shape
+    large = min(height, width) >= _LEAST_FRAMED_PX
+    return bool(large and box.width > _FRAME * width and box.height > _FRAME * height)
+
+
+def _is_inside(box: Box, table: Box) -> bool:
+    x, y = box.middle
+    return table.x <= x < table.right and table.y <= y < table.bottom
+
+
+def _is_tall(box: Box, height: float) -> bool:
+    """Tell whether a mark is as high as digits are."""
+    low, high = LEAST_SIZE * height, MOST_HEIGHT * height
+    return low <= box.height <= high and box.width <= _MOST_WIDTH * height
+
+
+def _pen(mask: Mask, marks: Sequence[tuple[np.ndarray, Box]]) -> float:
+    """Return the usual width of marks' strokes in pixels, 0 where there are none."""
+    some = marks[:: max(1, len(marks) // _PENS)]
+    pens = [stroke_width(ink_inside(mask, contour, box)) for contour, box in some]
+    return median(pens)
+
+
+def _is_low(box: Box, height: float, pen: float) -> bool:
+    """Tell whether a mark is as large as points and dashes are that a pen has made."""
+    smaller, larger = sorted((box.width, box.height))
+    made = larger >= _POINT_PENS * pen and smaller >= _DASH_PENS * pen
+    return made and larger <= _LOW_WIDTH * height and box.height < LEAST_SIZE * height
+
+
+def digit_height(boxes: Sequence[Box]) -> float:
+    """Return the usual height of the marks on a page, in pixels; 0 where there are none.
+
+    The median by height, so that any number of specks weighs less than the digits, of the marks
+    that are as wide as digits are, where there are any: a bracket is not. Higher marks that are
+    wider count for as many digits as may touch in them.
+    """
+    marks = [box for box in boxes if box.height >= _LEAST_MARK_PX]
+    usual = [box for box in marks if _LEAST_ASPECT < box.width / box.height < _MOST_ASPECT]
+    if not usual:
+        return _weighted_median([box.height for box in marks])
+    alone = _weighted_median([box.height for box in usual])
+    highest = np.inf if len(usual) < _MANY else _MOST_TOUCHING * alone
+    wide = [box for box in marks if box.width >= _MOST_ASPECT * box.height > _MOST_ASPECT * alone]
+    each = [
+        [box.height] * round(box.width / (_DIGIT_WIDTH * box.height))
+        for box in wide
+        if box.height <= highest
+    ]
+    return _weighted_median([box.height for box in usual] + [h for row in each for h in row])
+
+
+def _weighted_median(heights: Sequence[int]) -> float:
+    """Return the median by height of heights; 0 for none."""
+    ordered = np.sort(heights)
+    share = np.cumsum(ordered) / max(1, ordered.sum())
+    return float(ordered[np.searchsorted(share, 0.5)]) if len(ordered) else 0.0
+
+
+def _may_be_ink_of_digits(box: Box, mask: Mask, height: float) -> bool:
+    """Tell whether a mark is neither a speck nor too large nor cut off by the page's edge."""
+    large = max(mask.shape) >= _LARGE_PX
+    return (
+        max(box.width, box.height) > _SPECK * height
+        and box.height <= MOST_HEIGHT * height
+        and _UPRIGHT * box.height < box.width <= _MOST_WIDTH * height
+        and (box.width > _HAIR_PX or box.height < _HAIR_ASPECT * box.width or not large)
+        and not (box.height <= _LOW * height and box.width > _LOW_WIDTH * height)
+        and not _leaves_page(box, mask, height)
+    )
+
+
+def _is_hair(contour: np.ndarray, box: Box, thinnest: float) -> bool:
+    """Tell whether a mark is thinner than a pen's stroke, which is so many pixels wide."""
+    pixels = cv2.contourArea(contour) + cv2.arcLength(contour, True) / 2 + 1  # Pick's theorem
+    return bool(pixels < thinnest * max(box.width, box.height))
+
+
+def _leaves_page(box: Box, mask: Mask, height: float) -> bool:
+    """Tell whether a mark is cut off by the edge of a page: the lid of a scanner, the desk.
+
+    Pictures that a few digits fill are no pages; there a digit may touch the edge.
+    """
+    return _at_edge(box, mask) and min(mask.shape) > _PAGE * height
+
+
+def _is_solid(box: Box, contour: np.ndarray) -> bool:
+    """Tell whether a mark fills its box, as the desk beside a sheet does."""
+    return bool(cv2.contourArea(contour) > _SOLID * box.width * box.height)
+
+
+def _at_edge(box: Box, mask: Mask) -> bool:
+    height, width = mask.shape
+    return box.x == 0 or box.y == 0 or box.right == width or box.bottom == height
+
+
+def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
+    """Return groups of indices: marks that may be pieces of one digit, most of them alone."""
+    order = sorted(range(len(boxes)), key=lambda i: boxes[i].x)
+    corners = np.array(
+        [(boxes[i].x, boxes[i].y, boxes[i].right, boxes[i].bottom) for i in order], np.int64
+    ).reshape(-1, 4)
+    widest = max((box.width for box in boxes), default=0)
+    home = np.arange(len(order))  # a mark of the run that each is in, itself in the end
+    for start in range(0, len(corners), _AT_ONCE):
+        some = corners[start : start + _AT_ONCE]
+        first = int(np.searchsorted(corners[:, 0], some[0, 0] - widest - _ASIDE * height))
+        linked = _linked(some[:, None], corners[None, first : start + len(some)], height)
+        for i, j in (np.argwhere(linked) + np.array([start, first])).tolist():
+            if j < i:
+                home[_root(home, i)] = _root(home, j)
+    groups: dict[int, list[int]] = {}
+    for i in range(len(order)):
+        groups.setdefault(_root(home, i), []).append(order[i])
+    return [
+        run
+        for group in groups.values()
+        for run in (
+            [[i] for i in group] if len(group) > _MOST_MARKS else _by_line(group, boxes, height)
+        )
+    ]
+
+
+def _by_line(group: list[int], boxes: Sequence[Box], height: float) -> Iterator[list[int]]:
+    """Yield the marks of a run, those of each line where it is higher than any digit.
+
+    The foot of a broken 7 may be near to the top of a broken 5 in the line below.
+    """
+    group = sorted(group, key=lambda i: boxes[i].y)
+    ends = np.maximum.accumulate([boxes[i].bottom for i in group])
+    gaps = np.array([boxes[i].y for i in group[1:]]) - ends[:-1]
+    high = ends[-1] - boxes[group[0]].y > MOST_DIGIT_HEIGHT * height
+    if not high or gaps.max(initial=0) <= 0:
+        yield group
+        return
+    end = int(gaps.argmax()) + 1
+    yield from _by_line(group[:end], boxes, height)
+    yield from _by_line(group[end:], boxes, height)
+
+
+def _root(home: NDArray[np.intp], i: int) -> int:
+    """Return the mark that stands for a run (union-find with path halving, Tarjan 1975)."""
+    while home[i] != i:
+        home[i] = home[home[i]]
+        i = int(home[i])
+    return i
+
+
+def _linked(some: Corners, others: Corners, height: float) -> NDArray[np.bool_]:
+    """Tell of marks, (..., 4) against (..., 4), which two may be pieces of one digit."""
+    size, sizes = some[..., 2:] - some[..., :2], others[..., 2:] - others[..., :2]
+    starts, ends = (some[..., :2], others[..., :2]), (some[..., 2:], others[..., 2:])
+    gap = np.maximum(*starts) - np.minimum(*ends)  # < 0: overlap
+    together = np.maximum(*ends) - np.minimum(*starts)
+    near = (gap[..., 0] <= _ASIDE * height) & (gap[..., 1] <= _APART * height)
+    near &= together[..., 1] <= MOST_DIGIT_HEIGHT * height
+    low = np.minimum(size[..., 1], sizes[..., 1]) < WHOLE * height
+    low &= (gap[..., 0] < _CLEAR * height) | (
+        np.minimum(size.max(axis=-1), sizes.max(axis=-1)) > _POINT * height
+    )
+    over = -gap[..., 0] >= _OVERLAP * np.minimum(size[..., 0], sizes[..., 0])
+    sides = (gap[..., 0] <= _OPEN * height) & (together[..., 0] <= _OPEN_WIDTH * height)
+    return np.asarray(near & (low | over | sides))
+
+
+def ink_inside(mask: Mask, contour: np.ndarray, box: Box) -> Mask:
+    """Return the ink inside one outline, and nothing of its neighbours', in a run's box."""
+    inside = np.zeros((box.height, box.width), np.uint8)
+    cv2.drawContours(inside, [contour], -1, 255, cv2.FILLED, offset=(-box.x, -box.y))
+    return inside & mask[box.y : box.bottom, box.x : box.right]

@@ -1,0 +1,252 @@
+"""Runs of ink → strips: what stands side by side as one picture, and what its columns say."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.core.arrays import (
+    Mask,
+    Strips,
+)
+from digitocr.core.geometry import (
+    Box,
+    around,
+)
+from digitocr.recognition.hypotheses import (
+    Candidate,
+    RunTexts,
+)
+from digitocr.recognition.normalize import thickened
+
+ROWS = 32
+_FILLED = 25  # rows of them that the ink is high
+_MARGIN = 5  # columns left and right of it
+_LEAST_HEIGHT = 0.8  # in digit heights: lower ink is drawn as small as it is beside digits
+# Runs stand side by side when their gap is no wider than this, in digit heights, and when they
+# share this part of the lower one's height. Longer rows are read in parts.
+_GAP, _SHARED, _MOST_RUNS = 0.8, 0.5, 40
+# A run this many digit heights high, such as digits of two lines that touch, stands alone: beside
+# it the others would be drawn too small.
+_TALL = 2.0
+# Paths through a strip's columns: how many are followed, and how likely a digit has to be.
+_BEAM, _LEAST_CHANCE = 12, 1e-3
+_NONE = 10  # the answer for "no digit begins here"
+_NEAR = 5  # columns: a digit belongs to the run that has most ink among so many
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Runs of ink that stand side by side, as one picture."""
+
+    image: Strips  # (1, ROWS, W)
+    runs: tuple[int, ...]  # their numbers, left to right
+    ink: NDArray[np.float64]  # (len(runs), W / 2): pixels of each near each second column
+    left: float  # of the first column, in pixels of the mask
+    pitch: float  # pixels of the mask from one answer to the next
+
+
+@dataclass(frozen=True, slots=True)
+class _Ink:
+    """The ink of a run."""
+
+    number: int
+    box: Box
+    mask: Mask  # (box.height, box.width)
+    digit_height: float
+
+
+def find_strips(candidates: Sequence[Candidate], doubtful: Collection[int]) -> list[Strip]:
+    """Return the strips that doubtful runs of ink are in, with what stands beside them.
+
+    Args:
+        candidates: of all runs; the pieces of a run are among them, each alone.
+        doubtful: numbers of runs.
+    """
+    by_run: dict[int, list[Candidate]] = defaultdict(list)
+    for candidate in candidates:
+        by_run[candidate.run].append(candidate)
+    numbers = list(by_run)
+    boxes = [around([one.box for one in by_run[number]]) for number in numbers]
+    corners = np.array([(b.x, b.y, b.right, b.bottom) for b in boxes], np.float64).reshape(-1, 4)
+    first = next(iter(candidates), None)
+    height = first.box.height / first.size if first else 0.0
+    found, done = [], set[int]()
+    for i, number in enumerate(numbers):
+        if number in doubtful and i not in done:
+            row = _row(i, corners, height, done)
+            done.update(row)
+            inks = [_ink(numbers[j], boxes[j], by_run[numbers[j]], height) for j in row]
+            found.append(_drawn(inks))
+    return found
+
+
+def _row(i: int, corners: NDArray[np.float64], height: float, done: set[int]) -> list[int]:
+    """Return the runs that stand beside run i, and itself, left to right."""
+    row = [i]
+    for side in (-1, 1):
+        at: int | None = i
+        while at is not None and len(row) < _MOST_RUNS:
+            at = _beside(at, corners, height, side)
+            if at is None or at in done or at in row:
+                break
+            row.append(at)
+    return sorted(row, key=lambda j: float(corners[j, 0] + corners[j, 2]))
+
+
+def _beside(i: int, corners: NDArray[np.float64], height: float, side: int) -> int | None:
+    """Return the run next to run i on its left (side -1) or right (1), None where there is none."""
+    own = corners[i]
+    ahead = side * (corners[:, 0] + corners[:, 2] - own[0] - own[2])
+    gap = np.maximum(corners[:, 0], own[0]) - np.minimum(corners[:, 2], own[2])
+    shared = np.minimum(corners[:, 3], own[3]) - np.maximum(corners[:, 1], own[1])
+    heights = corners[:, 3] - corners[:, 1]
+    lower = np.minimum(heights, heights[i])
+    near = (ahead > 0) & (gap < _GAP * height) & (shared > _SHARED * lower)
+    near &= np.maximum(heights, heights[i]) < _TALL * height
+    return int(np.where(near, ahead, np.inf).argmin()) if near.any() else None
+
+
+def _ink(number: int, box: Box, candidates: Sequence[Candidate], height: float) -> _Ink:
+    """Return a run's ink: that of all its pieces."""
+    mask = np.zeros((box.height, box.width), np.uint8)
+    for one in candidates:
+        if one.end == one.start + 1:
+            x, y = one.box.x - box.x, one.box.y - box.y
+            here = mask[y : y + one.box.height, x : x + one.box.width]
+            np.maximum(here, one.ink, out=here)
+    return _Ink(number, box, mask, height)
+
+
+def _drawn(inks: Sequence[_Ink]) -> Strip:
+    """Return runs as a strip."""
+    box = around([ink.box for ink in inks])
+    mask = np.zeros((box.height, box.width), np.uint8)
+    scale = _FILLED / max(box.height, _LEAST_HEIGHT * inks[0].digit_height)
+    wide, tall = max(1, round(box.width * scale)), max(1, round(box.height * scale))
+    width = wide + 2 * _MARGIN + wide % 2
+    by_column = np.zeros((len(inks), width // 2))
+    for ink, of_run in zip(inks, by_column, strict=True):
+        x, y = ink.box.x - box.x, ink.box.y - box.y
+        here = mask[y : y + ink.box.height, x : x + ink.box.width]
+        np.maximum(here, ink.mask, out=here)
+        columns = (_MARGIN + scale * (x + np.arange(ink.box.width))) / 2
+        pixels = np.count_nonzero(ink.mask, axis=0)
+        inked = np.bincount(columns.astype(int), pixels, minlength=width // 2)
+        of_run[:] = np.convolve(inked, np.ones(_NEAR), "same")[: len(of_run)]
+    if scale < 1:
+        mask = thickened(mask, _FILLED / scale)
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    image = np.zeros((1, ROWS, width), np.float32)
+    top = (ROWS - tall) // 2
+    shrunk = cv2.resize(mask, (wide, tall), interpolation=how)
+    image[0, top : top + tall, _MARGIN : _MARGIN + wide] = shrunk / np.float32(255)
+    left = box.x + (0.5 - _MARGIN) / scale
+    return Strip(image, tuple(ink.number for ink in inks), by_column, left, 2 / scale)
+
+
+def texts_of(strip: Strip, scores: NDArray[np.float32]) -> dict[int, RunTexts]:
+    """Return what each run of a strip may be, as its columns say.
+
+    Args:
+        strip: from `find_strips`.
+        scores: (W / 2, 11), of its columns: ten digits and none; rows sum to 1.
+    """
+    chances: list[dict[str, float]] = [defaultdict(float) for _ in strip.runs]
+    places: list[dict[str, tuple[float, ...]]] = [{} for _ in strip.runs]
+    owners = strip.ink.argmax(axis=0).tolist()
+    ways = _likeliest(scores.astype(np.float64))
+    total = sum(chance for chance, _, _ in ways)
+    for chance, text, columns in ways:
+        for run in range(len(strip.runs)):
+            own = [i for i, column in enumerate(columns) if owners[column] == run]
+            part = "".join(text[i] for i in own)
+            chances[run][part] += chance / total
+            middles = tuple(strip.left + strip.pitch * columns[i] for i in own)
+            places[run].setdefault(part, middles)
+    return {
+        number: RunTexts(dict(texts), where)
+        for number, texts, where in zip(strip.runs, chances, places, strict=True)
+    }
+
+
+@dataclass(slots=True)
+class _Way:
+    """All paths through the columns so far that give one text."""
+
+    last: int  # digit of the text, _NONE where it is empty
+    after_none: float  # chance of those that end with no digit
+    after_digit: float
+    best: float  # of the best of them
+    columns: tuple[int, ...]  # where its digits are
+
+    @property
+    def chance(self) -> float:
+        """That of all of them."""
+        return self.after_none + self.after_digit
+
+    def stay(self, row: Sequence[float]) -> None:
+        """Take them on by a column in which no digit begins; the last may go on."""
+        none, again = row[_NONE], row[self.last]
+        self.after_none = (self.after_none + self.after_digit) * none
+        self.after_digit *= again
+        self.best *= max(none, again)
+
+    def longer(self, row: Sequence[float], digit: int, column: int) -> _Way:
+        """Return them taken on by a column in which a digit begins."""
+        before = self.after_none if digit == self.last else self.chance
+        best, chance = self.best * row[digit], before * row[digit]
+        return _Way(digit, 0.0, chance, best, (*self.columns, column))
+
+
+def _likeliest(scores: NDArray[np.float64]) -> list[tuple[float, str, tuple[int, ...]]]:
+    """Return the likeliest texts of T columns, (T, 11): chance, text and the columns of its digits.
+
+    Likeliest first. Prefix search with a beam (Graves et al. 2006, section 3.2; Hannun et al.
+    2014): a digit that goes on from column to column is one.
+    """
+    ways = {"": _Way(_NONE, 1.0, 0.0, 1.0, ())}
+    for column, row in enumerate(scores.tolist()):
+        likely = [digit for digit in range(_NONE) if row[digit] > _LEAST_CHANCE]
+        if likely:
+            ways = _begun(_sorted(ways), row, likely, column)
+        else:  # in three of four columns
+            for way in ways.values():
+                way.stay(row)
+    return [(way.chance, text, way.columns) for text, way in _sorted(ways).items()]
+
+
+def _begun(
+    ways: dict[str, _Way], row: Sequence[float], likely: Sequence[int], column: int
+) -> dict[str, _Way]:
+    """Return paths taken on by a column in which one of the likely digits may begin."""
+    ahead: dict[str, _Way] = {}
+    for text, way in ways.items():
+        longer = [(text + str(digit), way.longer(row, digit, column)) for digit in likely]
+        way.stay(row)
+        _add(ahead, text, way)
+        for more, one in longer:
+            _add(ahead, more, one)
+    return dict(list(_sorted(ahead).items())[:_BEAM])
+
+
+def _sorted(ways: dict[str, _Way]) -> dict[str, _Way]:
+    """Return ways likeliest first."""
+    return dict(sorted(ways.items(), key=lambda one: -one[1].chance))
+
+
+def _add(ways: dict[str, _Way], text: str, way: _Way) -> None:
+    """Add paths that give a text to those found so far."""
+    old = ways.get(text)
+    if old is None:
+        ways[text] = way
+        return
+    old.after_none += way.after_none
+    old.after_digit += way.after_digit
+    if way.best > old.best:
+        old.best, old.columns = way.best, way.columns

@@ -1,0 +1,1 @@
+"""The results folder: files of results, the journal, corrections."""

@@ -1,0 +1,201 @@
+"""Check a run's doubtful numbers in the browser: a page on this machine, for this machine alone."""
+
+from __future__ import annotations
+
+import gc
+import json
+import secrets
+import signal
+import socket
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from digitocr.core.document import FileResult
+from digitocr.core.errors import (
+    InputUnreadable,
+    ModelUnreadable,
+    NothingToRead,
+    OutputUnwritable,
+)
+from digitocr.recognition.model import (
+    Model,
+    load_model,
+)
+from digitocr.results.audit import audited
+from digitocr.results.combined import decided
+from digitocr.results.corrections import corrected
+from digitocr.results.file_results import read_result
+from digitocr.results.journal import Done
+from digitocr.review.app import web_app
+from digitocr.review.audit_sample import (
+    Audit,
+    begin,
+    sentences,
+    write,
+)
+from digitocr.review.page_images import Pictures
+from digitocr.review.queue import Doubts
+from digitocr.review.session import Session
+from digitocr.review.sync import Rewriting
+from digitocr.review.workspace import Checking
+
+_HOST = "127.0.0.1"
+_TOKEN = 32  # random bytes in the address
+_GRACE = 2  # seconds that answers begun may take once the review is to end
+# Seconds that a connection may be idle: one closed while a decision is sent looks like the end.
+_IDLE = 86_400
+_LATER = "No decision is lost: make room there, and review it again."
+_AGAIN = "Scan it again into the same folder."
+_ADVICE = "Name a folder that digitocr scan wrote, with JSON among its --format."
+
+
+class Sampling(NamedTuple):
+    """What an audit looks at."""
+
+    size: int  # numbers
+    seed: int
+    shown: bool  # the reading of each is shown at once
+
+
+def review(
+    folder: Path,
+    inputs: Path | None,
+    say: Callable[[str], None],
+    sampling: Sampling | None = None,
+) -> None:
+    """Let a person review a run's numbers in a browser, until Ctrl-C or SIGTERM.
+
+    Args:
+        folder: of the results.
+        inputs: the folder that the inputs are in now; None: they are where they were read.
+        say: is given sentences: the page's address, in the end how many numbers are checked, or
+            what an audit came to.
+        sampling: look at a random sample of the `ok` numbers instead, to tell how many are wrong.
+
+    Raises:
+        ExtraMissing: a package that this needs is not installed.
+        NothingToRead: the folder holds no results that can be reviewed.
+        OutputUnwritable: another process is writing in the folder, or it can't be written.
+    """
+    import starlette  # noqa: F401  (before the numbers are read: they may be many)
+    import uvicorn  # noqa: F401
+
+    about = _about_run(folder)
+    with Checking(folder, inputs) as checking:
+        read = list(checking.files())
+        doubts = _doubts(folder, read, checking)
+        audit = begin(folder, audited(about), doubts, *sampling) if sampling else None
+        behind = about.get("decided", "") != decided(read)
+        rewriting = Rewriting(checking, partial(_write_audit, folder, audit), behind, say)
+        session = _session(folder, read, checking, doubts, rewriting, audit)
+        with rewriting:
+            _serve(session, checking.pictures, _model(about), say)
+        if rewriting.trouble:
+            raise OutputUnwritable(rewriting.trouble, _LATER)
+        for sentence in sentences(audit) if audit else _counted(session, folder):
+            say(sentence)
+
+
+def _counted(session: Session, folder: Path) -> list[str]:
+    """Return what a review ends with: how many of the numbers asked for are checked."""
+    progress = session.progress()
+    return [f"{progress['done']} of {progress['asked']} checked. Results: {folder}"]
+
+
+def _session(
+    folder: Path,
+    read: Iterable[Done],
+    checking: Checking,
+    doubts: Doubts,
+    rewriting: Rewriting,
+    audit: Audit | None,
+) -> Session:
+    stamps = {done.file: done.stamp for done in read}
+
+    def result(file: str) -> FileResult:  # not `checking.result`: it is another thread's
+        decisions = checking.corrections.in_force(file, stamps[file])
+        return corrected(read_result(folder, file), decisions)
+
+    return Session(doubts, checking.corrections, stamps, result, rewriting, audit)
+
+
+def _write_audit(folder: Path, audit: Audit | None) -> None:
+    if audit:
+        write(folder, audit)
+
+
+def _serve(
+    session: Session, pictures: Pictures, model: Model | None, say: Callable[[str], None]
+) -> None:
+    """Answer the browser until the process is asked to end."""
+    import uvicorn
+
+    token = secrets.token_urlsafe(_TOKEN)
+    with socket.create_server((_HOST, 0)) as listening:
+        port = listening.getsockname()[1]
+        hosts = [f"{name}:{port}" for name in (_HOST, "localhost")]
+        app = web_app(session, pictures, model, token, hosts)
+        config = uvicorn.Config(
+            app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11",
+            loop="asyncio", server_header=False, timeout_graceful_shutdown=_GRACE,
+            timeout_keep_alive=_IDLE,
+        )  # fmt: skip
+        with suppress(KeyboardInterrupt), _ended_by_sigterm():
+            say(f"Open http://{hosts[0]}/{token}/ in a browser; Ctrl-C ends the review.")
+            uvicorn.Server(config).run(sockets=[listening])
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM be what Ctrl-C is, so that what is left is written; uvicorn raises both again."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _about_run(folder: Path) -> dict[str, Any]:
+    """Return what run.json says of a run whose numbers can be reviewed."""
+    try:
+        about: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
+        has_json = "json" in about["settings"]["formats"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise NothingToRead(f"{folder}: holds no results of a scan", _ADVICE) from error
+    if not has_json:
+        raise NothingToRead(f"{folder}: holds no JSON, which is what is reviewed", _ADVICE)
+    return about
+
+
+def _model(about: Mapping[str, Any]) -> Model | None:
+    """Return the model that a run was read with, None where it is not at hand."""
+    with suppress(ModelUnreadable, KeyError, TypeError):  # its run.json may be damaged
+        name, sha256 = about["model"]["name"], about["model"]["sha256"]
+        model = load_model(name)
+        return model if model.id.sha256 == sha256 else None
+    return None
+
+
+def _doubts(folder: Path, read: Iterable[Done], checking: Checking) -> Doubts:
+    """Return the numbers of all files that were read."""
+
+    def content(name: str) -> dict[str, Any]:
+        path = folder / f"{name}.json"
+        try:
+            return dict(json.loads(path.read_bytes()))
+        except OSError as error:
+            raise InputUnreadable(f"{path}: can't be read: {error.strerror}", _AGAIN) from error
+        except (ValueError, TypeError) as error:
+            raise InputUnreadable(f"{path}: is damaged: {error}", _AGAIN) from error
+
+    doubts = Doubts(content)
+    gc.disable()  # it would go through all numbers again and again, and find nothing
+    for done in read:
+        if (folder / f"{done.file}.json").exists():  # else somebody has removed its results
+            doubts.add_file(done.file, content(done.file), checking.decisions(done))
+    gc.enable()
+    gc.freeze()
+    return doubts

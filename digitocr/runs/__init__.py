@@ -1,0 +1,1 @@
+"""Many files, on one machine or many: what is left to do, and doing it."""

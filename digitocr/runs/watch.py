@@ -1,0 +1,342 @@
+"""Read what is dropped into a folder, as it comes, until asked to end."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, Future, wait
+from contextlib import contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from digitocr.core.errors import (
+    NothingToRead,
+    OutputUnwritable,
+    WrongUsage,
+    counted,
+)
+from digitocr.core.settings import Settings
+from digitocr.core.source import Source
+from digitocr.export import csv as writers
+from digitocr.inputs.discover import natural_key
+from digitocr.recognition.model import Model
+from digitocr.results.combined import (
+    Report,
+    write_views,
+)
+from digitocr.results.corrections import Corrections
+from digitocr.results.file_results import (
+    Output,
+    check_folder,
+    form_header,
+    sweep,
+)
+from digitocr.results.guard import refuse_strangers
+from digitocr.results.journal import (
+    Done,
+    Journal,
+)
+from digitocr.runs import batch
+from digitocr.runs import job as work
+from digitocr.runs.archive import Archive
+from digitocr.runs.inbox import Inbox
+from digitocr.runs.process_pool import Processes
+
+_TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
+# The views of all files are written anew no sooner than after so many seconds, and after so many
+# times what writing them took: with 100,000 files that is minutes.
+_VIEWS, _VIEWS_SHARE = 5.0, 10
+
+
+class Watch:
+    """A folder that fills; the results folder is this process's own until the watch is closed.
+
+    All that the journal knows stays in the views: what was read stays read, wherever its file
+    has gone. What could not be read leaves them when its file is taken away.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        settings: Settings,
+        model: Model,
+        output: Output,
+        archive: Path | None,
+        warn: Callable[[str], None],
+    ) -> None:
+        """Begin.
+
+        Args:
+            inbox: the folder; it passes over those of results and archive.
+            settings: how to read.
+            model: to read with; workers load it from where the settings say.
+            output: where results go.
+            archive: the folder to move what is read into; None: nothing is moved.
+            warn: is given sentences about what is not as it should be.
+
+        Raises:
+            NothingToRead: the folder is not there.
+            OutputUnwritable: a folder can't be made or written, another run is writing there, or
+                it holds what no run wrote.
+            WrongUsage: results are to go to stdout, or files to be moved to where they are.
+        """
+        if not isinstance(output.folder, Path):
+            where = output.folder or "-"
+            raise WrongUsage(f"-o {where}: watch writes files, into a folder of this machine")
+        _check_folders(inbox.folder, output.folder, archive)
+        refuse_strangers(output, ())
+        self._folder, self._output = output.folder, output
+        self._settings, self._model, self._warn = settings, model, warn
+        self._job = work.job(settings, model, output)
+        self._inbox = inbox
+        self._journal = Journal(output.folder)
+        self._corrections = Corrections(output.folder, self._journal)
+        self._archive = archive and Archive(archive, self._inbox, self._journal, warn)
+        self._heads = _heads(settings, output)
+        self._waiting: dict[Path, Source] = {}  # complete and not begun
+        self._reading: dict[Future[batch.Outcome], Source] = {}
+        self._failed: dict[str, Path] = {}  # what the journal names as such, and is there
+        self._start, self._views_at = time.perf_counter(), time.monotonic() + _VIEWS
+        self._stale = True  # the views don't show all that is read
+        self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """Tidy up after earlier runs; what they could not read is tried once more."""
+        names = self._journal.names()
+        sweep(self._folder, names)
+        n_gone = 0
+        for name in names:
+            done = self._journal[name]
+            if done is None or done.error is not None:
+                self._journal.forget(name)
+            elif not self._fits(done) and not (self._inbox.folder / name).exists():
+                n_gone += 1
+        if n_gone:
+            self._warn(
+                f"{self._folder}: the combined files leave out {counted(n_gone, 'file')} of those "
+                "read before: the results are gone, or not in the formats wanted now"
+            )
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        try:
+            self._journal.close()
+        except OutputUnwritable:
+            if error is None:
+                raise
+
+    def work(self, workers: int, timeout: float | None, stop: Event) -> Iterator[Done]:
+        """Read what comes until `stop` is set; yield how each file ended.
+
+        Args:
+            workers: processes to read with.
+            timeout: seconds that a page may take; None for `batch.TIMEOUT`.
+            stop: once it is set, files begun are finished and no others begun.
+
+        Raises:
+            EngineBroken: no process can be started.
+            ModelUnreadable: the model has changed.
+            OutputUnwritable: results can't be written, whatever the file.
+        """
+        memory = self._settings.limits.process
+        prepare = partial(work.prepare, self._job)
+        with Processes(workers, timeout or batch.TIMEOUT, memory, prepare) as engine:
+            for changed in _ticks(self._inbox.folder, stop):
+                yield from self._take(changed)
+                self._begin(engine, workers * engine.ahead)
+                yield from self._end()
+                if self._stale and time.monotonic() >= self._views_at:
+                    self._write_views()
+            for future in self._reading:
+                future.cancel()
+            wait(self._reading)
+            yield from self._end()
+
+    def _take(self, changed: bool) -> Iterator[Done]:
+        """Note what has come or gone; yield what has come and is no file to read."""
+        for one in self._inbox.arrivals(changed):
+            if isinstance(one, Source):
+                self._waiting[_path(one)] = one
+            else:
+                self._stale = True
+                yield batch.not_read(one)
+        gone = [name for name, path in self._failed.items() if not self._inbox.has(path)]
+        for name in gone:
+            self._journal.forget(name)
+            del self._failed[name]
+            self._stale = True
+
+    def _begin(self, engine: Executor, most: int) -> None:
+        """Have the next files read; those that earlier runs have read are only moved."""
+        present = batch.Present(self._folder)
+        busy = {_path(source) for source in self._reading.values()}
+        for path in [path for path in self._waiting if path not in busy]:
+            if len(self._reading) >= most:
+                return
+            source = self._waiting.pop(path)
+            if not self._inbox.as_it_was(source):
+                continue  # it has changed or gone, and comes again when it is complete
+            if self._archive:
+                source = self._archive.named(source)
+            if not self._is_done(source, present):
+                decisions = self._corrections.of(source.name)
+                future = engine.submit(work.read, source, self._job, decisions)
+                self._reading[future] = source
+            elif self._archive:
+                self._archive.put_away(source)
+
+    def _is_done(self, source: Source, present: batch.Present) -> bool:
+        done = self._journal[source.name]
+        now = work.stamp(source, self._job)
+        if done is None or done.error is not None:
+            return done is not None and done.stamp == now
+        decisions = self._corrections.in_force(source.name, now)
+        return batch.why_again(present, done, now, decisions) is None and self._fits(done)
+
+    def _end(self) -> Iterator[Done]:
+        """Note and yield how files ended; move those that were read."""
+        read = []
+        for future in [future for future in self._reading if future.done()]:
+            source = self._reading.pop(future)
+            if future.cancelled():
+                continue
+            done, _ = batch.outcome(future, source, self._job)
+            if done.error is None:
+                read.append(source)
+                self._failed.pop(done.file, None)
+            elif self._inbox.as_it_was(source):
+                self._failed[done.file] = _path(source)
+            else:
+                continue  # it has changed or gone while it was read
+            self._journal.add(done)
+            self._stale = True
+            yield done
+        self._journal.keep_up()
+        if read and self._archive:
+            self._journal.flush()  # a file that is gone has to be in it
+            for source in read:
+                self._archive.put_away(source)
+
+    def finish(self, interrupted: bool) -> Report:
+        """Write the views for the last time; return what they come to."""
+        report, left_out = self._write_views(interrupted)
+        for sentence in left_out:
+            self._warn(sentence)
+        return report
+
+    def _write_views(self, interrupted: bool = False) -> tuple[Report, list[str]]:
+        start = time.monotonic()
+        self._journal.flush()
+        report = Report(interrupted=interrupted, seconds=time.perf_counter() - self._start)
+        names = self._shown()
+        for done in self._ended(names):
+            report.add(done, self._corrections.of(done.file))
+        inputs = [str(self._inbox.folder)]
+        left_out = write_views(report, inputs, self._settings, self._model, self._output)
+        end = time.monotonic()
+        self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
+        return report, left_out
+
+    def _shown(self) -> list[str]:
+        """Return the names, in natural order, of the files that the views are made of."""
+        found = ((name, self._journal[name]) for name in self._journal.names())
+        shown = (name for name, done in found if done and (done.error or self._fits(done)))
+        return sorted(shown, key=natural_key)
+
+    def _ended(self, names: Iterable[str]) -> Iterator[Done]:
+        """Yield how files ended, and what is there and is no file to read."""
+        for unread in self._inbox.unread:
+            yield batch.not_read(unread)
+        for name in names:
+            if done := self._journal[name]:
+                yield done
+
+    def _fits(self, done: Done) -> bool:
+        """Tell whether what the views are made of is there, and in the formats wanted now."""
+        paths = ((self._folder / f"{done.file}.{ending}", head) for ending, head in self._heads)
+        return all(_begins(path, head) for path, head in paths)
+
+
+def _check_folders(inbox: Path, folder: Path, archive: Path | None) -> None:
+    """Say now what is wrong with the folders; those to write into are made."""
+    if not inbox.is_dir():
+        if inbox.exists():
+            raise NothingToRead(f"{inbox}: is a file, not a folder", "Name the folder it is in.")
+        raise NothingToRead(f"{inbox}: there is no such folder", "Make it, or name another.")
+    check_folder(folder)
+    if archive is None:
+        return
+    try:
+        check_folder(archive)
+    except OutputUnwritable as error:
+        raise OutputUnwritable(str(error), "Choose another folder with --done.") from error
+    if archive.samefile(inbox):
+        raise WrongUsage(f"--done {archive}: is the folder that is watched")
+
+
+def _heads(settings: Settings, output: Output) -> list[tuple[str, bytes]]:
+    """Return the endings of what the views are made of, and what each such file begins with."""
+    heads = []
+    if "csv" in output.formats:
+        heads.append(("csv", writers.header_row(output.excel)))
+    if settings.form:
+        heads.append(("form.csv", form_header(settings.form, output.excel)))
+    if "xlsx" in output.formats:
+        heads.append(("json", "{"))
+    return [(ending, head.encode()) for ending, head in heads]
+
+
+def _begins(path: Path, head: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(head)) == head
+    except OSError:
+        return False
+
+
+def _path(source: Source) -> Path:
+    """Return where a file is; all that are found in a folder have a path."""
+    return source.path or Path(source.name)
+
+
+def _ticks(folder: Path, stop: Event) -> Iterator[bool]:
+    """Yield every moment until `stop` is set, True where something has changed in a folder."""
+    import watchfiles
+
+    tick = round(1000 * _TICK)  # milliseconds
+    with suppress(OSError, RuntimeError):  # it is gone, or the system watches no more folders
+        for changes in watchfiles.watch(
+            folder, watch_filter=None, debounce=tick, stop_event=stop, rust_timeout=tick,
+            yield_on_timeout=True, ignore_permission_denied=True,
+        ):  # fmt: skip
+            yield bool(changes)
+    while not stop.wait(_TICK):
+        yield False
+
+
+@contextmanager
+def ended_by_sigterm(stop: Event, say: Callable[[str], None]) -> Iterator[Event]:
+    """Let SIGTERM, by which services are ended, set `stop` and the event that this gives.
+
+    The next one ends the process at once.
+    """
+    asked = Event()
+    before = signal.getsignal(signal.SIGTERM)
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        signal.signal(signal.SIGTERM, before)
+        asked.set()
+        stop.set()
+        say("Asked to end: what is being read is finished.")
+
+    signal.signal(signal.SIGTERM, ask)
+    try:
+        yield asked
+    finally:
+        signal.signal(signal.SIGTERM, before)

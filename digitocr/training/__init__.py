@@ -1,0 +1,1 @@
+"""Networks, recipes, calibration, and how good they are."""

@@ -1,0 +1,1 @@
+"""Labelled digits and drawn lines to train on."""

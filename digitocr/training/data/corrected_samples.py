@@ -1,0 +1,231 @@
+"""What a person checked in a results folder → labelled digits and numbers to learn from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from digitocr.core.arrays import Mask
+from digitocr.core.errors import (
+    DataMissing,
+    InputUnreadable,
+)
+from digitocr.core.geometry import (
+    Box,
+    around,
+    overlap,
+)
+from digitocr.core.settings import Limits
+from digitocr.core.source import (
+    Page,
+    Source,
+)
+from digitocr.inputs.reader import read_pages
+from digitocr.pipeline.scan import runs_on
+from digitocr.recognition.components import Run
+from digitocr.recognition.hypotheses import Candidate
+from digitocr.recognition.model import (
+    Model,
+    scores,
+)
+from digitocr.recognition.normalize import (
+    SIDE,
+    normalise,
+)
+from digitocr.results.corrections import (
+    NAME,
+    Correction,
+    Corrections,
+)
+from digitocr.results.journal import (
+    Stamp,
+    ended,
+)
+from digitocr.training.data.alignment import aligned
+from digitocr.training.data.datasets import (
+    NO_DIGIT,
+    Digits,
+    joined,
+)
+from digitocr.training.data.symbols import boxed
+
+_INSIDE = 0.5  # of a mark: so much of it is in a number's box, or it is none of the number's
+_HEIGHT = 44  # px, of digits as `writing` has them
+
+
+@dataclass(frozen=True, slots=True)
+class Lesson:
+    """A number that a person checked, or ink that is none."""
+
+    text: str  # its digits; "" for no number
+    runs: tuple[Run, ...]  # its ink, left to right
+    # The same cut apart, with labels, as far as the cuts are sure; marks that are none too.
+    digits: Digits
+
+    @property
+    def mask(self) -> Mask:
+        """All its ink, digits about 44 pixels high."""
+        box = around([run.box for run in self.runs])
+        mask = np.zeros((box.height, box.width), np.uint8)
+        for run in self.runs:
+            x, y = run.box.x - box.x, run.box.y - box.y
+            here = mask[y : y + run.box.height, x : x + run.box.width]
+            np.maximum(here, np.maximum.reduce(run.marks), out=here)
+        scale = _HEIGHT / max(box.height, 0.8 * self.runs[0].height)
+        size = max(2, round(scale * box.width)), max(2, round(scale * box.height))
+        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(mask, size, interpolation=how), np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What there is to learn in a results folder."""
+
+    name: str
+    sha256: str  # of corrections.jsonl
+    lessons: tuple[Lesson, ...]
+    left_out: int  # checked numbers whose digits were not found in the ink
+    gone: int  # those on files that have changed, or are not where they were
+
+    @property
+    def facts(self) -> dict[str, str | int]:
+        """What the card says of it."""
+        labels = digits_of(self.lessons).labels
+        n_digits = int((labels != NO_DIGIT).sum())
+        return {
+            "name": self.name,
+            "sha256": self.sha256,
+            "numbers": len(self.lessons),
+            "digits": n_digits,
+            "no_digits": len(labels) - n_digits,
+            "left_out": self.left_out,
+            "gone": self.gone,
+        }
+
+
+def is_checked(folder: Path) -> bool:
+    """Tell whether a folder holds corrections of a run's results."""
+    return (folder / NAME).is_file()
+
+
+def checked_numbers(folder: Path, model: Model) -> Checked:
+    """Return the checked numbers of a results folder, each with its ink.
+
+    Pages are read anew: what was decided about them is put to the ink by its place.
+
+    Args:
+        folder: holds run.json and corrections.jsonl.
+        model: tells how numbers are cut into digits.
+
+    Raises:
+        DataMissing: the folder holds no results of a run, or nothing in it can be learned from.
+    """
+    corrections, lessons, left_out, known = Corrections(folder), [], 0, 0
+    sources, dpi, limits = _inputs(folder)
+    for source in sources:
+        decisions = corrections.in_force(source.name, _stamp(source))
+        known += len(decisions)
+        try:
+            for found in _of_file(source, decisions, model, dpi, limits) if decisions else ():
+                left_out += found is None
+                lessons += [found] if found else []
+        except InputUnreadable:
+            known -= len(decisions)
+    gone = len(corrections) - known
+    if not lessons:
+        raise DataMissing(
+            f"{folder}: holds no checked numbers that can be learned from"
+            f" ({left_out} not found in the ink, {gone} on files that changed or are not there)",
+            "Check some with: digitocr review DIR. Files must be where they were scanned.",
+        )
+    digest = hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
+    return Checked(folder.name, digest, tuple(lessons), left_out, gone)
+
+
+def _inputs(folder: Path) -> tuple[list[Source], int, Limits]:
+    """Return what runs read, as far as it is still there, and how."""
+    try:
+        settings = json.loads((folder / "run.json").read_bytes())["settings"]
+        dpi, limits = settings["dpi"], Limits(**settings["limits"])
+        places = [(done.file, Path(done.path)) for done in ended(folder) if done.path]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataMissing(f"{folder}: holds no results of a run: {error}") from error
+    return [Source(name, path) for name, path in places if path.is_file()], dpi, limits
+
+
+def _stamp(source: Source) -> Stamp | None:
+    """Return what an input is now."""
+    if source.path is None:
+        return None
+    about = source.path.stat()
+    return Stamp(about.st_size, about.st_mtime_ns, "", "")
+
+
+def _of_file(
+    source: Source, decisions: Sequence[Correction], model: Model, dpi: int, limits: Limits
+) -> Iterator[Lesson | None]:
+    """Yield what can be learned from each decision about a file, None where its ink is not found.
+
+    Raises:
+        InputUnreadable: the file can't be read any more.
+    """
+    by_page: dict[int, list[Correction]] = defaultdict(list)
+    for one in decisions:
+        by_page[one.page].append(one)
+    for page in read_pages(source, ",".join(map(str, sorted(by_page))), dpi, limits):
+        yield from _of_page(page, by_page[page.number], model)
+
+
+def _of_page(page: Page, decisions: Sequence[Correction], model: Model) -> Iterator[Lesson | None]:
+    """Yield what can be learned from each decision about a page."""
+    runs, places = runs_on(page, model)
+    for one in decisions:
+        own = [run for run, place in zip(runs, places, strict=True) if _is_in(place, one.box)]
+        own.sort(key=lambda run: run.box.middle)
+        if one.number is not None:
+            yield _number(own, "".join(filter(str.isdigit, one.number)), model)
+        elif not any(overlap(one.box, two.box) for two in decisions if two.number is not None):
+            yield _no_number(own)
+
+
+def _is_in(place: Box, box: Box) -> bool:
+    """Tell whether a mark belongs to what is in a box."""
+    across = min(place.right, box.right) - max(place.x, box.x)
+    down = min(place.bottom, box.bottom) - max(place.y, box.y)
+    return across > 0 < down and across * down >= _INSIDE * place.width * place.height
+
+
+def _number(runs: Sequence[Run], text: str, model: Model) -> Lesson | None:
+    """Return a number's digits, each with the ink that it is; None where they are not found."""
+    candidates = [one for run in runs for one in run.candidates]
+    says = scores(model, normalise([one.ink for one in candidates]))
+    found = aligned(candidates, says, text) if candidates else None
+    if found is None:
+        return None
+    cut = [(i, int(digit)) for i, digit in zip(found.digits, text, strict=True) if i is not None]
+    cut += [(i, NO_DIGIT) for i in found.none]
+    marks = [candidates[i] for i, _ in cut]
+    return Lesson(text, tuple(runs), _labelled(marks, [digit for _, digit in cut]))
+
+
+def _no_number(runs: Sequence[Run]) -> Lesson | None:
+    """Return ink that is no number; None where there is none."""
+    marks = [one for run in runs if (one := run.whole)]
+    return Lesson("", tuple(runs), _labelled(marks, [NO_DIGIT] * len(marks))) if marks else None
+
+
+def _labelled(marks: Sequence[Candidate], labels: list[int]) -> Digits:
+    images = [boxed(one.ink) for one in marks]
+    return Digits(np.array(images, np.uint8).reshape(-1, SIDE, SIDE), np.array(labels, np.int64))
+
+
+def digits_of(lessons: Sequence[Lesson]) -> Digits:
+    """Return the digits of at least one lesson together."""
+    return joined(*(one.digits for one in lessons))
