@@ -86,7 +86,7 @@ def decide(checking: Checking) -> None:
 def rewrite_all(checking: Checking) -> None:
     for done in list(checking.files()):
         checking.rewrite(done.file)
-    assert checking.write_views() == []
+    assert checking.write_combined() == []
 
 
 @pytest.fixture(scope="module")
@@ -201,7 +201,7 @@ def test_scanning_gives_the_bytes_that_checking_gives(
 def test_who_opens_results_again_finds_all_decisions_in_them(checked: Path, top: Path) -> None:
     shutil.copy(checked / "out" / NAME, top / "out")
     with Checking(top / "out") as checking:
-        checking.write_views()
+        checking.write_combined()
     assert contents(top / "out") == contents(checked / "out")
 
 
@@ -218,7 +218,7 @@ def test_other_settings_keep_decisions_and_a_changed_file_does_not(
     assert statuses.count("checked") == 3
     with Checking(top / "out") as checking:  # for Excel, as they are
         checking.rewrite(RECEIPT)
-        checking.write_views()
+        checking.write_combined()
         first = (top / "out" / "numbers.csv").read_bytes()
     run_command(*SCAN, "--min-confidence", "0.5", "--excel", "--restart", cwd=top)
     assert (top / "out" / "numbers.csv").read_bytes() == first

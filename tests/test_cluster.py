@@ -29,7 +29,7 @@ from digitocr.results.file_results import Output
 from digitocr.review.workspace import Checking
 from digitocr.runs import dask_executor as cluster
 from digitocr.runs import job as work
-from digitocr.runs.executors import EngineBroken
+from digitocr.runs.executors import ExecutorBroken
 
 MISCHIEF = {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent / "mischief"), *sys.path[1:]])}
 WITH_TIMES = {"journal.jsonl", "run.json"}  # the files that differ from run to run
@@ -184,9 +184,9 @@ def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
     job = work.job(settings, load_model("digits"), output)
     work.check_same(job)
     for other, error in (
-        (replace(job, versions="digitocr 0.0.1"), EngineBroken),
+        (replace(job, versions="digitocr 0.0.1"), ExecutorBroken),
         (replace(job, model="0" * 64), ModelUnreadable),
-        (replace(job, fingerprint="0"), EngineBroken),
+        (replace(job, fingerprint="0"), ExecutorBroken),
         (replace(job, output=Output(tmp_path / "gone", ("csv",))), OutputUnwritable),
     ):
         with pytest.raises(error):

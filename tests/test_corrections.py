@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from digitocr.core.document import (
-    FieldReading,
+    FieldResult,
     FileResult,
     ModelId,
     Number,
@@ -341,7 +341,7 @@ def test_fields_follow() -> None:
     statuses = ("ok", "ok", "review", "ok")
     texts = ("7", "9", "", "")
     fields = tuple(
-        FieldReading(name, text, 0.8, status, box)
+        FieldResult(name, text, 0.8, status, box)
         for name, text, status, box in zip(names, texts, statuses, boxes, strict=True)
     )
     was = page(

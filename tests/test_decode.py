@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from digitocr.core.geometry import Box
 from digitocr.recognition.hypotheses import (
     Candidate,
-    Reading,
-    RunTexts,
+    GroupTexts,
+    PageReading,
 )
 from digitocr.recognition.lattice import Lattices
 
@@ -23,8 +23,8 @@ from digitocr.recognition.lattice import Lattices
 def decide(
     candidates: Sequence[Candidate],
     scores: NDArray[np.float32],
-    seen: dict[int, RunTexts] | None = None,
-) -> Reading:
+    seen: dict[int, GroupTexts] | None = None,
+) -> PageReading:
     """Return how candidates are read."""
     return Lattices(candidates, scores).read(seen)
 
@@ -35,16 +35,16 @@ Mark = tuple[Candidate, int, float]  # what it is read as, and how sure the netw
 def mark(
     digit: int,
     sure: float,
-    run: int = 0,
+    group: int = 0,
     span: tuple[int, int] = (0, 1),
     size: float = 1.0,
     severed: float = 0.0,
 ) -> Mark:
     """Return a candidate of some pieces of a run, and how it is read."""
     start, end = span
-    box = Box(100 * run + 20 * start, 0, 20 * (end - start), round(40 * size))
+    box = Box(100 * group + 20 * start, 0, 20 * (end - start), round(40 * size))
     ink = np.full((box.height, box.width), 255, np.uint8)
-    return Candidate(box, ink, run, start, end, size, severed), digit, sure
+    return Candidate(box, ink, group, start, end, size, severed), digit, sure
 
 
 def scored(marks: Sequence[Mark]) -> tuple[list[Candidate], NDArray[np.float32]]:
@@ -104,7 +104,7 @@ def test_a_low_piece_that_fits_nowhere_is_left_unread() -> None:
 
 
 def test_a_mark_that_looks_like_nothing_is_refused_and_kept_aside() -> None:
-    digits = [mark(3, 0.99, run) for run in range(5)]
+    digits = [mark(3, 0.99, group) for group in range(5)]
     blot = mark(8, 0.12, 5)
     reading = decide(*scored([*digits, blot]))
     assert len(reading.digits) == 5
@@ -119,8 +119,8 @@ def test_low_marks_are_neither_digits_nor_others(size: float) -> None:
 
 def test_a_page_of_many_non_digits_refuses_more() -> None:
     unclear = mark(2, 0.5, 0)
-    among_digits = [unclear, *(mark(3, 0.99, run) for run in range(1, 40))]
-    among_letters = [unclear, *(mark(3, 0.12, run) for run in range(1, 40))]
+    among_digits = [unclear, *(mark(3, 0.99, group) for group in range(1, 40))]
+    among_letters = [unclear, *(mark(3, 0.12, group) for group in range(1, 40))]
     assert unclear[0].box in [digit.box for digit in decide(*scored(among_digits)).digits]
     assert unclear[0].box in decide(*scored(among_letters)).others
 
@@ -189,7 +189,7 @@ def test_confidences_of_a_run_multiply_to_the_chance_of_all_of_it() -> None:
 
 
 def test_a_mark_between_two_digits_is_a_digit_all_the_same() -> None:
-    candidates, scores = scored([mark(3, 0.99, run) for run in range(5)])
+    candidates, scores = scored([mark(3, 0.99, group) for group in range(5)])
     scores[2] = [0, 0, 0, 0, 0.52, 0, 0, 0, 0, 0.48]
     digits = decide(candidates, scores).digits
     assert [digit.digit for digit in digits] == ["3", "3", "4", "3", "3"]
@@ -215,15 +215,15 @@ def test_a_bowed_stroke_is_a_bracket_and_a_straight_one_a_1() -> None:
 def test_leaning_strokes_are_slashes_where_all_ones_have_flags(
     flagged: int, plain: int, slashes: int
 ) -> None:
-    def stroke(run: int, *points: tuple[int, int]) -> Candidate:
+    def stroke(group: int, *points: tuple[int, int]) -> Candidate:
         ink = np.zeros((120, 80), np.uint8)
         cv2.polylines(ink, [np.array(points, np.int32)], False, 255, 9)
-        return replace(mark(1, 0.99, run)[0], ink=ink)
+        return replace(mark(1, 0.99, group)[0], ink=ink)
 
-    ones = [stroke(run, (10, 45), (50, 5), (50, 115)) for run in range(flagged)]
-    ones += [stroke(flagged + run, (40, 5), (40, 115)) for run in range(plain)]
+    ones = [stroke(group, (10, 45), (50, 5), (50, 115)) for group in range(flagged)]
+    ones += [stroke(flagged + group, (40, 5), (40, 115)) for group in range(plain)]
     slash = stroke(len(ones), (65, 5), (15, 115))
-    _, scores = scored([mark(1, 0.99, run) for run in range(len(ones) + 1)])
+    _, scores = scored([mark(1, 0.99, group) for group in range(len(ones) + 1)])
     reading = decide([*ones, slash], scores)
     assert reading.slashes == (slash.box,) * slashes
     assert len(reading.digits) == len(ones) + 1 - slashes
@@ -238,14 +238,14 @@ def test_leaning_strokes_are_slashes_where_all_ones_have_flags(
 def test_plain_uprights_are_rests_of_rules_where_ones_have_feet(
     flagged: int, pen: int, left_out: int
 ) -> None:
-    def stroke(run: int, width: int, *points: tuple[int, int]) -> Candidate:
+    def stroke(group: int, width: int, *points: tuple[int, int]) -> Candidate:
         ink = np.zeros((120, 80), np.uint8)
         cv2.polylines(ink, [np.array(points, np.int32)], False, 255, width)
-        return replace(mark(1, 0.99, run)[0], ink=ink)
+        return replace(mark(1, 0.99, group)[0], ink=ink)
 
-    ones = [stroke(run, 9, (40, 5), (40, 110), (15, 110), (65, 110)) for run in range(flagged)]
+    ones = [stroke(group, 9, (40, 5), (40, 110), (15, 110), (65, 110)) for group in range(flagged)]
     upright = stroke(flagged, pen, (40, 5), (40, 115))
-    _, scores = scored([mark(1, 0.99, run) for run in range(flagged + 1)])
+    _, scores = scored([mark(1, 0.99, group) for group in range(flagged + 1)])
     reading = decide([*ones, upright], scores)
     assert len(reading.digits) == flagged + 1 - left_out
     assert len(reading.others) == left_out
@@ -254,26 +254,28 @@ def test_plain_uprights_are_rests_of_rules_where_ones_have_feet(
 def test_confidences_are_chances() -> None:
     rng = np.random.default_rng(0)
     marks = []
-    for run in range(200):
+    for group in range(200):
         n = int(rng.integers(1, 6))
         spans = [(s, e) for s in range(n) for e in range(s + 1, n + 1)]
         marks += [
-            mark(int(rng.integers(10)), float(rng.uniform(0.1, 1)), run, span) for span in spans
+            mark(int(rng.integers(10)), float(rng.uniform(0.1, 1)), group, span) for span in spans
         ]
     reading = decide(*scored(marks))
     assert reading.digits
     assert all(0 < digit.confidence <= 1 for digit in reading.digits)
     boxes = [digit.box for digit in reading.digits] + list(reading.others)
     assert len(set(boxes)) == len(boxes)
-    for run in range(200):  # every piece is read once, or left once
-        spans = sorted((b.x, b.right) for b in boxes if 100 * run <= b.x < 100 * run + 100)
+    for group in range(200):  # every piece is read once, or left once
+        spans = sorted((b.x, b.right) for b in boxes if 100 * group <= b.x < 100 * group + 100)
         assert all(a[1] == b[0] for a, b in pairwise(spans))
 
 
-def seen(**chances: float) -> RunTexts:
+def seen(**chances: float) -> GroupTexts:
     """Return what a strip says of a run, texts after an "_", their digits 10 px apart."""
     texts = {text.removeprefix("_"): chance for text, chance in chances.items()}
-    return RunTexts(texts, {text: tuple(10.0 * i + 5 for i in range(len(text))) for text in texts})
+    return GroupTexts(
+        texts, {text: tuple(10.0 * i + 5 for i in range(len(text))) for text in texts}
+    )
 
 
 def test_what_a_strip_says_decides_where_pieces_leave_doubt() -> None:

@@ -17,42 +17,42 @@ from multiprocessing.context import SpawnProcess
 import pytest
 
 from digitocr.runs.executors import (
-    EngineBroken,
+    ExecutorBroken,
     InPlace,
     Lost,
 )
-from digitocr.runs.process_pool import Processes
+from digitocr.runs.process_pool import ProcessPool
 
 GIGABYTE = 10**9
 
 
 @pytest.fixture
-def engine() -> Iterator[Processes]:
+def engine() -> Iterator[ProcessPool]:
     """Two worker processes that may take two seconds for a call."""
-    with Processes(2, timeout=2, memory=GIGABYTE) as processes:
+    with ProcessPool(2, timeout=2, memory=GIGABYTE) as processes:
         yield processes
 
 
-def test_calls_are_done_elsewhere(engine: Processes) -> None:
+def test_calls_are_done_elsewhere(engine: ProcessPool) -> None:
     futures = [engine.submit(math.factorial, i) for i in range(20)]
     assert [future.result() for future in futures] == [math.factorial(i) for i in range(20)]
     assert engine.submit(os.getpid).result() != os.getpid()
 
 
 def test_what_comes_before_the_first_call_does_not_count_as_its_time() -> None:
-    with Processes(1, 2, GIGABYTE, partial(time.sleep, 3)) as engine:
+    with ProcessPool(1, 2, GIGABYTE, partial(time.sleep, 3)) as engine:
         assert engine.submit(math.factorial, 3).result() == 6
-    with Processes(1, 20, GIGABYTE, partial(os.umask, 0o123)) as engine:
+    with ProcessPool(1, 20, GIGABYTE, partial(os.umask, 0o123)) as engine:
         assert engine.submit(os.umask, 0).result() == 0o123  # it was called, and there
 
 
-def test_an_error_comes_back(engine: Processes) -> None:
+def test_an_error_comes_back(engine: ProcessPool) -> None:
     error = engine.submit(math.sqrt, -1).exception()
     assert isinstance(error, ValueError)
     assert engine.submit(math.sqrt, 4).result() == 2
 
 
-def test_one_that_dies_costs_its_call_only(engine: Processes) -> None:
+def test_one_that_dies_costs_its_call_only(engine: ProcessPool) -> None:
     calls = [
         engine.submit(os.abort) if i == 2 else engine.submit(math.factorial, i) for i in range(6)
     ]
@@ -61,7 +61,7 @@ def test_one_that_dies_costs_its_call_only(engine: Processes) -> None:
     assert [call.result() for call in calls] == [1, 1, 6, 24, 120]
 
 
-def test_one_that_hangs_costs_its_call_only(engine: Processes) -> None:
+def test_one_that_hangs_costs_its_call_only(engine: ProcessPool) -> None:
     hung, after = engine.submit(time.sleep, 60), engine.submit(math.factorial, 5)
     assert after.result() == 120
     with pytest.raises(Lost, match=r"takes too long: gave nothing for 2 s \(--timeout\)"):
@@ -70,20 +70,20 @@ def test_one_that_hangs_costs_its_call_only(engine: Processes) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on a process's memory")
-def test_what_takes_too_much_memory_costs_its_call_only(engine: Processes) -> None:
+def test_what_takes_too_much_memory_costs_its_call_only(engine: ProcessPool) -> None:
     with pytest.raises(MemoryError):
         engine.submit(bytearray, GIGABYTE).result()
     assert len(engine.submit(bytearray, GIGABYTE // 10).result()) == GIGABYTE // 10
 
 
-def test_one_killed_while_it_waits_costs_nothing(engine: Processes) -> None:
+def test_one_killed_while_it_waits_costs_nothing(engine: ProcessPool) -> None:
     for pid in {engine.submit(os.getpid).result() for _ in range(4)}:
         os.kill(pid, signal.SIGKILL)
     time.sleep(0.5)  # until they are dead
     assert engine.submit(math.factorial, 5).result() == 120
 
 
-def test_workers_use_one_thread(engine: Processes) -> None:
+def test_workers_use_one_thread(engine: ProcessPool) -> None:
     assert engine.submit(os.getenv, "OPENBLAS_NUM_THREADS").result() == "1"
     assert engine.submit(os.getenv, "OPENCV_FOR_THREADS_NUM").result() == "1"
 
@@ -102,7 +102,7 @@ def test_no_worker_sees_ctrl_c_from_its_start() -> None:
 
 
 def test_shutdown_waits_for_what_is_begun_and_cancels_the_rest() -> None:
-    engine = Processes(1, timeout=20, memory=GIGABYTE)
+    engine = ProcessPool(1, timeout=20, memory=GIGABYTE)
     begun = engine.submit(time.sleep, 0.5)
     waiting = [engine.submit(math.factorial, i) for i in range(9)]
     while not begun.running():
@@ -114,7 +114,7 @@ def test_shutdown_waits_for_what_is_begun_and_cancels_the_rest() -> None:
 
 def test_an_error_ends_all_at_once() -> None:
     start = time.monotonic()
-    with pytest.raises(KeyError), Processes(2, timeout=60, memory=GIGABYTE) as engine:
+    with pytest.raises(KeyError), ProcessPool(2, timeout=60, memory=GIGABYTE) as engine:
         calls = [engine.submit(time.sleep, 60) for _ in range(3)]
         engine.submit(math.factorial, 5)
         raise KeyError
@@ -157,14 +157,14 @@ def test_python_ends_though_nothing_was_shut_down() -> None:
 
 
 def test_no_process_to_be_had_is_one_sentence(
-    engine: Processes, monkeypatch: pytest.MonkeyPatch
+    engine: ProcessPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(process: SpawnProcess) -> None:
         del process
         raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
     monkeypatch.setattr(SpawnProcess, "start", start)
-    with pytest.raises(EngineBroken, match="a process to read files can't be started: "):
+    with pytest.raises(ExecutorBroken, match="a process to read files can't be started: "):
         engine.submit(abs, -1).result()
 
 

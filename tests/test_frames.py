@@ -12,14 +12,14 @@ from conftest import SAMPLES, Gray, Run
 
 from digitocr.core.geometry import Box
 from digitocr.imaging.deskew import (
-    flatten,
-    level,
+    deskew,
+    rectify,
 )
 from digitocr.imaging.grid_frame import find_frame
 from digitocr.imaging.perspective import set_square
 from digitocr.imaging.ruling_lines import (
-    Ink,
-    Rule,
+    PageInk,
+    RulingLine,
 )
 from digitocr.layout.grid import Grid
 from digitocr.layout.grid_lines import (
@@ -120,7 +120,7 @@ def test_frames_single_boxes_and_text_are_no_grid() -> None:
 def test_a_level_page_with_a_grid_keeps_its_pixels() -> None:
     page = np.full((1500, 2000), 215, np.uint8)
     page[: SIZE[1], : SIZE[0]] = form(ROWS)
-    straight = level(flatten(page))
+    straight = deskew(rectify(page))
     assert np.array_equal(straight.gray, page)
     assert straight.frame is not None
     assert straight.frame.x == pytest.approx(COLUMNS_AT[0], abs=4)
@@ -180,9 +180,9 @@ def test_rests_of_lines_go_and_digits_stay() -> None:
 def test_strokes_in_cells_are_no_rules(box: Box, is_stroke: bool) -> None:
     dark = np.zeros((450, 450), np.uint8)
     dark[box.y : box.bottom, box.x : box.right] = 255
-    rule = Rule(box, box.width > box.height)
+    rule = RulingLine(box, box.width > box.height)
     grid = Grid((0.0, 200.0, 400.0), (0.0, 200.0, 400.0))
-    ink = with_strokes(Ink(np.zeros_like(dark), (rule,)), dark, grid)
+    ink = with_strokes(PageInk(np.zeros_like(dark), (rule,)), dark, grid)
     assert ink.rules == (() if is_stroke else (rule,))
     assert ink.mask[:400].any() == is_stroke
     assert not ink.mask[400:].any()  # beyond the cell

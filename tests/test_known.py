@@ -27,7 +27,7 @@ from digitocr.numbers.constraints import (
     value_of,
 )
 from digitocr.numbers.rerank import narrowed
-from digitocr.recognition.hypotheses import Guess
+from digitocr.recognition.hypotheses import Hypothesis
 
 H = 40  # digit height, pixels
 
@@ -137,12 +137,12 @@ def test_the_line_of_a_rule_is_not_below_that_of_no_rule(run: Run, clear: Clear)
         assert float(with_rule["confidence"]) >= float(without["confidence"]) - 0.02
 
 
-def read_as(*runs: dict[str, float], text: str = "") -> tuple[Number, dict[int, list[Guess]]]:
+def read_as(*runs: dict[str, float], text: str = "") -> tuple[Number, dict[int, list[Hypothesis]]]:
     """Return a number of runs side by side, each with the chances of its readings, and these."""
-    guesses: dict[int, list[Guess]] = {}
+    hypotheses: dict[int, list[Hypothesis]] = {}
     for run, options in enumerate(runs):
-        guesses[run] = [
-            Guess(
+        hypotheses[run] = [
+            Hypothesis(
                 chance,
                 tuple(
                     Digit(
@@ -153,18 +153,18 @@ def read_as(*runs: dict[str, float], text: str = "") -> tuple[Number, dict[int, 
             )
             for option, chance in sorted(options.items(), key=lambda kept: -kept[1])
         ]
-    digits = tuple(digit for found in guesses.values() for digit in found[0].digits)
+    digits = tuple(digit for found in hypotheses.values() for digit in found[0].digits)
     confidence = 1.0
     for digit in digits:
         confidence *= digit.confidence
     text = text or "".join(digit.digit for digit in digits)
     box = around([digit.box for digit in digits])
-    return Number(text, confidence, "ok", 1, 1, box, digits), guesses
+    return Number(text, confidence, "ok", 1, 1, box, digits), hypotheses
 
 
 def test_the_likeliest_reading_that_is_allowed_is_taken() -> None:
-    number, guesses = read_as({"4": 0.7, "9": 0.3}, {"1": 0.9, "7": 0.1}, {"0": 1.0})
-    (found,) = narrowed([number], guesses, {"910", "470", "970"}.__contains__)
+    number, hypotheses = read_as({"4": 0.7, "9": 0.3}, {"1": 0.9, "7": 0.1}, {"0": 1.0})
+    (found,) = narrowed([number], hypotheses, {"910", "470", "970"}.__contains__)
     assert found.text == "910"
     assert [digit.digit for digit in found.digits] == ["9", "1", "0"]
     # 0.27 of 0.27 + 0.07 + 0.03, and a little for something else
@@ -173,61 +173,61 @@ def test_the_likeliest_reading_that_is_allowed_is_taken() -> None:
 
 
 def test_two_readings_that_are_nearly_as_likely_are_for_review() -> None:
-    number, guesses = read_as({"4": 0.5, "9": 0.3, "7": 0.2}, {"1": 1.0})
-    (found,) = narrowed([number], guesses, {"91", "71"}.__contains__)
+    number, hypotheses = read_as({"4": 0.5, "9": 0.3, "7": 0.2}, {"1": 1.0})
+    (found,) = narrowed([number], hypotheses, {"91", "71"}.__contains__)
     assert (found.text, found.status) == ("91", "review")
 
 
 def test_a_digit_that_was_refused_is_found_again() -> None:
-    number, guesses = read_as({"4": 1.0}, {"": 0.8, "7": 0.2}, {"1": 1.0})
+    number, hypotheses = read_as({"4": 1.0}, {"": 0.8, "7": 0.2}, {"1": 1.0})
     assert number.text == "41"
-    (found,) = narrowed([number], guesses, rule_of(Known(digits="3")))
+    (found,) = narrowed([number], hypotheses, rule_of(Known(digits="3")))
     assert found.text == "471"
-    (same,) = narrowed([number], guesses, rule_of(Known(digits="2")))
+    (same,) = narrowed([number], hypotheses, rule_of(Known(digits="2")))
     assert same.text == "41"
 
 
 def test_digits_that_touch_may_be_fewer_or_more() -> None:
-    number, guesses = read_as({"10": 0.6, "0": 0.4}, {"5": 1.0})
-    (found,) = narrowed([number], guesses, rule_of(Known(digits="2")))
+    number, hypotheses = read_as({"10": 0.6, "0": 0.4}, {"5": 1.0})
+    (found,) = narrowed([number], hypotheses, rule_of(Known(digits="2")))
     assert found.text == "05"
     assert found.box == Box(0, 0, 125, H)
 
 
 def test_signs_stay_and_may_be_specks() -> None:
-    number, guesses = read_as({"4": 0.7, "9": 0.3}, {"1": 1.0}, {"5": 1.0}, text="-4.15")
-    (found,) = narrowed([number], guesses, rule_of(Known(within="-10..-9")))
+    number, hypotheses = read_as({"4": 0.7, "9": 0.3}, {"1": 1.0}, {"5": 1.0}, text="-4.15")
+    (found,) = narrowed([number], hypotheses, rule_of(Known(within="-10..-9")))
     assert found.text == "-9.15"
-    (plain,) = narrowed([number], guesses, rule_of(Known(pattern="[0-9]+")))
+    (plain,) = narrowed([number], hypotheses, rule_of(Known(pattern="[0-9]+")))
     assert plain.text == "415"
 
 
 def test_marks_far_off_and_other_numbers_are_no_part() -> None:
-    number, guesses = read_as({"4": 1.0}, {"1": 1.0})
+    number, hypotheses = read_as({"4": 1.0}, {"1": 1.0})
     far = Digit("7", 0.2, Box(900, 0, 25, H), 5)
     above = Digit("7", 0.2, Box(50, -2 * H, 25, H), 6)
     for digit in (far, above):
-        guesses[digit.run] = [Guess(0.8, ()), Guess(0.2, (digit,))]
-    (found,) = narrowed([number], guesses, rule_of(Known(digits="3")))
+        hypotheses[digit.group] = [Hypothesis(0.8, ()), Hypothesis(0.2, (digit,))]
+    (found,) = narrowed([number], hypotheses, rule_of(Known(digits="3")))
     assert (found.text, found.confidence, found.status) == ("41", 0.0, "review")
 
 
 def test_a_number_of_many_doubtful_digits_takes_no_longer_than_others() -> None:
     alike = {str(digit): 0.1 for digit in range(10)}
-    number, guesses = read_as(*[alike] * 20)
-    (found,) = narrowed([number], guesses, rule_of(Known(digits="3")))
+    number, hypotheses = read_as(*[alike] * 20)
+    (found,) = narrowed([number], hypotheses, rule_of(Known(digits="3")))
     assert found.status == "review"
 
 
 def test_a_refused_mark_goes_to_one_number_alone() -> None:
-    left, guesses = read_as({"1": 1.0}, {"2": 1.0})
+    left, hypotheses = read_as({"1": 1.0}, {"2": 1.0})
     digits = tuple(Digit(d, 1.0, Box(500 + 100 * i, 0, 25, H), 10 + i) for i, d in enumerate("34"))
     right = Number("34", 1.0, "ok", 1, 2, around([digit.box for digit in digits]), digits)
-    guesses |= {digit.run: [Guess(1.0, (digit,))] for digit in digits}
+    hypotheses |= {digit.group: [Hypothesis(1.0, (digit,))] for digit in digits}
     between = Digit("5", 0.2, Box(140, 0, 25, H), 5)
-    guesses[5] = [Guess(0.8, ()), Guess(0.2, (between,))]
+    hypotheses[5] = [Hypothesis(0.8, ()), Hypothesis(0.2, (between,))]
     near = replace(right, digits=tuple(moved(d, -340) for d in digits), box=Box(160, 0, 125, H))
-    found = narrowed([left, near], guesses, rule_of(Known(digits="3")))
+    found = narrowed([left, near], hypotheses, rule_of(Known(digits="3")))
     assert sorted(number.text for number in found) in (["12", "534"], ["125", "34"])
 
 
@@ -237,8 +237,8 @@ def moved(digit: Digit, right: int) -> Digit:
 
 
 def test_signs_that_make_no_sense_together_are_not_written() -> None:
-    number, guesses = read_as({"6": 1.0}, {"543": 1.0}, {"21": 0.9, "2": 0.1}, text="6,543.21")
-    (found,) = narrowed([number], guesses, rule_of(Known(pattern=r"[0-9,.]{6}")))
+    number, hypotheses = read_as({"6": 1.0}, {"543": 1.0}, {"21": 0.9, "2": 0.1}, text="6,543.21")
+    (found,) = narrowed([number], hypotheses, rule_of(Known(pattern=r"[0-9,.]{6}")))
     assert found.text == "654321"
 
 

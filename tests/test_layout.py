@@ -16,7 +16,7 @@ from digitocr.core.document import (
 )
 from digitocr.core.geometry import Box
 from digitocr.numbers import assemble as layout
-from digitocr.recognition.hypotheses import Reading
+from digitocr.recognition.hypotheses import PageReading
 
 H = 40  # digit height, pixels
 
@@ -27,7 +27,7 @@ def into_numbers(
     low: Sequence[Box] = (),
 ) -> tuple[Number, ...]:
     """Return the numbers that digits and other marks make."""
-    reading = Reading(tuple(digits), tuple(others), tuple(low))
+    reading = PageReading(tuple(digits), tuple(others), tuple(low))
     return layout.into_numbers(layout.arranged(reading))
 
 

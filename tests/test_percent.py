@@ -8,7 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import Run, numbers_of, results_in
+from conftest import InkGroup, numbers_of, results_in
 
 from digitocr.core.arrays import Gray
 from digitocr.export.csv import excel_cell
@@ -16,7 +16,7 @@ from digitocr.export.xlsx import number_format
 from digitocr.numbers.constraints import value_of
 from digitocr.numbers.signs import spelled
 from digitocr.pipeline.scan import scan_file
-from digitocr.recognition.components import find_marks
+from digitocr.recognition.components import find_components
 
 TYPE, H = 60, 50  # pixels: of the letters' size, as OpenCV has it, and about how high digits are
 
@@ -109,11 +109,11 @@ def test_digits_and_letters_are_no_percent_signs(text: str, pen: int, size: int)
     page = blank()
     write(page, text + "  44", 100, 150, max(1, pen * size // 60), size)
     mask = np.where(page < 128, 255, 0).astype(np.uint8)
-    assert find_marks(mask).percents == []
+    assert find_components(mask).percents == []
     narrower = np.hstack(
         [mask[:, :300:2], mask[:, 300:]]
     )  # an eight or two digits, pushed together
-    assert find_marks(narrower).percents == []
+    assert find_components(narrower).percents == []
 
 
 def test_a_percent_sign_follows_values_alone() -> None:
@@ -124,13 +124,13 @@ def test_a_percent_sign_follows_values_alone() -> None:
     assert spelled(False, list("15"), [",", ""], "point", percent=True) == "1.5%"
 
 
-def test_what_is_known_is_for_the_value_and_the_digits(tmp_path: Path, run: Run) -> None:
+def test_what_is_known_is_for_the_value_and_the_digits(tmp_path: Path, group: InkGroup) -> None:
     page = blank()
     for y, text in ((150, "20"), (300, "75")):
         sign(page, write(page, text, 100, y) + 8, y)
     cv2.imwrite(str(tmp_path / "page.png"), page)
     options = ["--digits", "2", "--range", "10..80"]
-    run("scan", tmp_path / "page.png", "-o", tmp_path / "out", *options)
+    group("scan", tmp_path / "page.png", "-o", tmp_path / "out", *options)
     found = numbers_of(results_in(tmp_path / "out")["page.png"])
     assert found == ["20%", "75%"]
     assert (value_of("20%"), value_of("-2,5%"), value_of("%")) == (20.0, -2.5, None)

@@ -28,8 +28,8 @@ from digitocr.results.audit import (
 from digitocr.results.corrections import Correction
 from digitocr.review.page_images import Shape
 from digitocr.review.queue import (
-    Doubts,
     Filter,
+    ReviewQueue,
 )
 
 
@@ -229,13 +229,13 @@ def test_pages_of_documents_have_pictures(tmp_path: Path, clear: Clear) -> None:
         assert {one["page"] for one in found} == {2}
         content = server.ask("GET", f"pictures/{found[0]['id']}/crop.png")[1]
         page = server.ask("GET", f"pages/{found[0]['pageId']}/1400.jpg")[1]
-        guesses = server.get(f"guesses?id={found[0]['id']}")
+        hypotheses = server.get(f"guesses?id={found[0]['id']}")
     crop = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert crop is not None
     assert crop.min() < 100  # ink
     assert cv2.imdecode(np.frombuffer(page, np.uint8), cv2.IMREAD_GRAYSCALE).shape == (260, 700)
-    assert len(guesses) == len(found[0]["digits"])
-    assert all(len(digit) == 1 and 0 <= chance <= 1 for digit, chance in guesses)
+    assert len(hypotheses) == len(found[0]["digits"])
+    assert all(len(digit) == 1 and 0 <= chance <= 1 for digit, chance in hypotheses)
 
 
 def test_decisions_go_with_boxes_that_have_moved() -> None:
@@ -254,7 +254,7 @@ def test_decisions_go_with_boxes_that_have_moved() -> None:
         Correction("a.png", 1, Box(100, 100, 60, 40), "67", "57", None),
         Correction("a.png", 1, Box(300, 100, 60, 40), None, "8", None),
     ]
-    doubts = Doubts(lambda _name: {})
+    doubts = ReviewQueue(lambda _name: {})
     doubts.add_file("a.png", {"pages": [page]}, about)
     assert [(one.read, one.decision and one.decision.number) for one in doubts.entries] == [
         ("57", "57"),

@@ -13,7 +13,7 @@ from digitocr.core.geometry import (
 )
 from digitocr.recognition.components import (
     find_candidates,
-    find_marks,
+    find_components,
     whole_marks,
 )
 from digitocr.recognition.hypotheses import Candidate
@@ -34,16 +34,16 @@ DIGITS = [(50, 50, 30, 60), (100, 50, 32, 58), (150, 52, 28, 60)]
 
 def boxes_of(mask: NDArray[np.uint8]) -> list[Box]:
     """Return the box of each run of ink: of a mark and all ways to cut it."""
-    boxes = [around([candidate.box for candidate in run]) for run in runs_of(mask)]
+    boxes = [around([candidate.box for candidate in group]) for group in runs_of(mask)]
     return sorted(boxes, key=lambda box: (box.x, box.y))
 
 
 def runs_of(mask: NDArray[np.uint8]) -> list[list[Candidate]]:
     """Return the candidates of each run of ink, runs from left to right."""
-    runs: dict[int, list[Candidate]] = {}
+    groups: dict[int, list[Candidate]] = {}
     for candidate in find_candidates(mask):
-        runs.setdefault(candidate.run, []).append(candidate)
-    return sorted(runs.values(), key=lambda run: min(c.box.x for c in run))
+        groups.setdefault(candidate.group, []).append(candidate)
+    return sorted(groups.values(), key=lambda group: min(c.box.x for c in group))
 
 
 def drawn(text: str, step: int) -> NDArray[np.uint8]:
@@ -84,8 +84,8 @@ def test_ten_thousand_specks_do_not_change_what_is_found() -> None:
 
 def test_the_bar_of_a_five_belongs_to_it() -> None:
     five = [(210, 62, 26, 48), (215, 48, 30, 8)]
-    run = runs_of(page(*DIGITS, *five))[-1]
-    whole = max(run, key=lambda c: c.end - c.start)
+    group = runs_of(page(*DIGITS, *five))[-1]
+    whole = max(group, key=lambda c: c.end - c.start)
     assert whole.box == Box(210, 48, 35, 62)
 
 
@@ -106,11 +106,11 @@ def test_a_large_point_that_stands_clear_of_a_digit_is_no_piece_of_it() -> None:
 
 def test_a_broken_digit_has_a_candidate_of_all_its_pieces_and_one_of_each() -> None:
     mask = page(*DIGITS, (210, 50, 30, 28), (210, 84, 30, 26))
-    run = runs_of(mask)[-1]
-    spans = {(c.start, c.end) for c in run}
-    n = max(c.end for c in run)
+    group = runs_of(mask)[-1]
+    spans = {(c.start, c.end) for c in group}
+    n = max(c.end for c in group)
     assert spans >= {(0, n), *((i, i + 1) for i in range(n))}
-    (whole,) = (c for c in run if (c.start, c.end) == (0, n))
+    (whole,) = (c for c in group if (c.start, c.end) == (0, n))
     assert whole.box == Box(210, 50, 30, 60)
     assert int((whole.ink > 0).sum()) == 30 * 28 + 30 * 26
 
@@ -119,9 +119,9 @@ def test_a_broken_digit_has_a_candidate_of_all_its_pieces_and_one_of_each() -> N
 def test_touching_digits_have_candidates_that_are_each_alone(pair: str) -> None:
     apart, touching = drawn(pair, 90), drawn(pair, 54)
     wide = [box for box in boxes_of(apart) if box.height > 60][:2]
-    (run,) = runs_of(cv2.dilate(touching, np.ones((1, 7), np.uint8)))
-    left = min(abs(c.box.width - wide[0].width) for c in run if c.start == 0)
-    right = min(abs(c.box.width - wide[1].width) for c in run if c.end == run[-1].end)
+    (group,) = runs_of(cv2.dilate(touching, np.ones((1, 7), np.uint8)))
+    left = min(abs(c.box.width - wide[0].width) for c in group if c.start == 0)
+    right = min(abs(c.box.width - wide[1].width) for c in group if c.end == group[-1].end)
     assert left <= 0.25 * wide[0].width
     assert right <= 0.25 * wide[1].width
 
@@ -129,9 +129,9 @@ def test_touching_digits_have_candidates_that_are_each_alone(pair: str) -> None:
 def test_the_pieces_of_a_run_make_up_its_ink() -> None:
     mask = drawn("2586", 54)
     total = 0
-    for run in runs_of(mask):
-        spans = {(c.start, c.end): c for c in reversed(run)}  # the first of each span
-        n = max(c.end for c in run)
+    for group in runs_of(mask):
+        spans = {(c.start, c.end): c for c in reversed(group)}  # the first of each span
+        n = max(c.end for c in group)
         pieces = [int((spans[i, i + 1].ink > 0).sum()) for i in range(n)]
         for (start, end), c in spans.items():
             assert sum(pieces[start:end]) == int((c.ink > 0).sum())
@@ -143,8 +143,8 @@ def test_a_ring_gets_the_wall_that_a_cut_left_to_its_neighbour() -> None:
     mask = np.zeros((120, 260), np.uint8)
     for x in (80, 150):
         cv2.ellipse(mask, (x, 60), (40, 45), 0, 0, 360, 255, 6)
-    (run,) = runs_of(mask)
-    lent = [c for c in run if sum((c.start, c.end) == (o.start, o.end) for o in run) > 1]
+    (group,) = runs_of(mask)
+    lent = [c for c in group if sum((c.start, c.end) == (o.start, o.end) for o in group) > 1]
     rings = [c for c in lent if abs(c.box.width - 86) < 4 and abs(c.box.height - 96) < 4]
     assert rings
     for ring in rings:
@@ -164,8 +164,8 @@ def test_a_signature_or_a_strip_of_desk_does_not_hide_the_digits(
 def test_a_field_of_dots_takes_no_time_and_no_memory() -> None:
     dots = [(10 + 10 * i, 10 + 10 * j, 6, 6) for i in range(80) for j in range(60)]
     digits = [(100 + 60 * i, 700, 20, 30) for i in range(10)]
-    runs = runs_of(page(*dots, *digits, size=(800, 900)))
-    assert max(len(run) for run in runs) < 200
+    groups = runs_of(page(*dots, *digits, size=(800, 900)))
+    assert max(len(group) for group in groups) < 200
 
 
 def test_a_whole_mark_may_be_taller_than_the_others() -> None:
@@ -174,8 +174,8 @@ def test_a_whole_mark_may_be_taller_than_the_others() -> None:
 
 
 def test_candidates_of_a_run_stand_one_after_another() -> None:
-    runs = [c.run for c in find_candidates(drawn("2586", 54))]
-    assert runs == sorted(runs)
+    groups = [c.group for c in find_candidates(drawn("2586", 54))]
+    assert groups == sorted(groups)
 
 
 def test_digits_one_above_the_other_stay_two() -> None:
@@ -237,6 +237,6 @@ def test_marks_that_the_edge_of_a_turned_page_cuts_off_are_left_out(right: int, 
     turn[:, 2] += 100  # to where the page has grown
     level = cv2.warpAffine(page, turn, (1200, 1000), flags=cv2.INTER_NEAREST)
     to_page = np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
-    marks = find_marks(level)
-    assert len(marks.runs) == 2
-    assert len(whole_marks(marks, to_page, page.shape).runs) == kept
+    marks = find_components(level)
+    assert len(marks.groups) == 2
+    assert len(whole_marks(marks, to_page, page.shape).groups) == kept

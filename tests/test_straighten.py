@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from digitocr.imaging.deskew import (
-    flatten,
-    level,
+    deskew,
+    rectify,
     straighten,
 )
 
@@ -101,8 +101,8 @@ def test_quarter_turns_map_back_exactly(size: tuple[int, int], rotation: int) ->
 @pytest.mark.parametrize("rotation", [90, 180, 270])
 def test_every_pixel_of_a_turned_page_is_where_the_map_says(rotation: int) -> None:
     page = np.random.default_rng(0).integers(0, 256, (90, 130)).astype(np.uint8)
-    flat = flatten(page)
-    straight = level(flat, rotation)
+    flat = rectify(page)
+    straight = deskew(flat, rotation)
     assert straight.skew == 0
     y, x = np.indices(straight.gray.shape)
     back = np.round(on_page(straight.to_page, np.column_stack([x.ravel(), y.ravel()]))).astype(int)
@@ -241,7 +241,7 @@ def test_what_is_no_sheet_stays_whole(name: str, degrees: int) -> None:
     page = turned(not_sheets()[name], degrees)
     noise = np.random.default_rng(2).normal(0, 3, page.shape)
     page = np.clip(cv2.GaussianBlur(page, (0, 0), 1) + noise, 0, 255).astype(np.uint8)
-    flat = flatten(page)
+    flat = rectify(page)
     assert flat.gray.shape == page.shape
     assert np.array_equal(flat.to_page, np.eye(3))
 
@@ -256,7 +256,7 @@ def test_a_shadow_on_a_sheet_does_not_cut_it(dotted: NDArray[np.uint8]) -> None:
 def test_the_samples_stay_whole(samples: Path) -> None:
     for path in sorted([*samples.glob("*.png"), *samples.glob("*.jpg")]):
         gray = np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE), np.uint8)
-        assert flatten(gray).gray.shape[0] >= gray.shape[0], path.name
+        assert rectify(gray).gray.shape[0] >= gray.shape[0], path.name
 
 
 # Lines of a few digits

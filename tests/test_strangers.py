@@ -13,14 +13,14 @@ from digitocr.core.errors import (
 )
 from digitocr.inputs.discover import VIEWS
 from digitocr.results.file_results import Output
-from digitocr.results.guard import refuse_strangers
+from digitocr.results.guard import refuse_foreign_files
 from digitocr.results.journal import NAME
 
 
 def refused(folder: Path, *names: str) -> str:
     """Return why a run may not write results of inputs into a folder, "" where it may."""
     try:
-        refuse_strangers(Output(folder, ("csv", "json")), names)
+        refuse_foreign_files(Output(folder, ("csv", "json")), names)
     except OutputUnwritable as error:
         return str(error)
     return ""

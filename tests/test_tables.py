@@ -17,7 +17,7 @@ from digitocr.core.document import (
     Number,
 )
 from digitocr.core.geometry import Box
-from digitocr.imaging.ruling_lines import Rule
+from digitocr.imaging.ruling_lines import RulingLine
 from digitocr.layout.grid import Grid
 from digitocr.layout.ruled_tables import (
     cells_of,
@@ -31,11 +31,11 @@ from digitocr.layout.ruled_tables import (
 PAGE = 1000
 
 
-def ruled(columns: Sequence[int], rows: Sequence[int], thick: int = 4) -> list[Rule]:
+def ruled(columns: Sequence[int], rows: Sequence[int], thick: int = 4) -> list[RulingLine]:
     """Return the rules of a grid."""
     wide, tall = columns[-1] - columns[0], rows[-1] - rows[0]
-    level = [Rule(Box(columns[0], y - thick // 2, wide, thick), True) for y in rows]
-    upright = [Rule(Box(x - thick // 2, rows[0], thick, tall), False) for x in columns]
+    level = [RulingLine(Box(columns[0], y - thick // 2, wide, thick), True) for y in rows]
+    upright = [RulingLine(Box(x - thick // 2, rows[0], thick, tall), False) for x in columns]
     return level + upright
 
 
@@ -67,15 +67,15 @@ def test_cells_between_rules_are_rows_and_columns() -> None:
 def test_broken_and_double_lines_are_one() -> None:
     rules = ruled([100, 300, 500], [100, 200, 300, 400])
     broken = [rule for rule in rules if rule.box.x != 298]
-    broken += [Rule(Box(298, y, 4, 100), False) for y in (100, 205, 310)]
-    double = [*broken, Rule(Box(100, 101, 400, 3), True)]
+    broken += [RulingLine(Box(298, y, 4, 100), False) for y in (100, 205, 310)]
+    double = [*broken, RulingLine(Box(100, 101, 400, 3), True)]
     (grid,) = find_grids(double, PAGE)
     assert (len(grid.columns), len(grid.rows)) == (3, 4)
 
 
 def test_rules_beside_a_grid_are_no_part_of_it() -> None:
-    heading = Rule(Box(100, 40, 400, 3), True)
-    frame = Rule(Box(50, 20, 3, 500), False)
+    heading = RulingLine(Box(100, 40, 400, 3), True)
+    frame = RulingLine(Box(50, 20, 3, 500), False)
     (grid,) = find_grids([*ruled([100, 300, 500], [100, 200, 300, 400]), heading, frame], PAGE)
     assert grid.rows[0] == pytest.approx(100, abs=2)
     assert grid.columns[0] == pytest.approx(100, abs=2)
@@ -101,7 +101,7 @@ def test_a_line_that_was_not_found_between_even_columns_is_added(
 
 
 @pytest.mark.parametrize("rules", [[], ruled([100, 500], [100, 400]), ruled([100, 500], [100])])
-def test_frames_and_single_rules_are_no_grid(rules: list[Rule]) -> None:
+def test_frames_and_single_rules_are_no_grid(rules: list[RulingLine]) -> None:
     assert find_grids(rules, PAGE) == []
 
 

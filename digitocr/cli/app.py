@@ -21,10 +21,10 @@ from digitocr.cli.console import (
 from digitocr.cli.options import (
     STDOUT,
     Quiet,
-    Reading,
+    ScanOptions,
     Verbose,
     extra,
-    with_reading,
+    with_scan_options,
 )
 from digitocr.core.errors import (
     DigitocrError,
@@ -101,7 +101,7 @@ def _common(
 
 
 @app.command()
-@with_reading
+@with_scan_options
 def scan(
     inputs: Annotated[
         list[str],
@@ -116,7 +116,7 @@ def scan(
         typer.Option("--output", "-o", help="Folder or URL for the results; - for stdout, as csv."),
     ] = "digitocr-results",
     *,
-    reading: Reading,
+    reading: ScanOptions,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -152,7 +152,7 @@ def scan(
 
 
 @app.command()
-@with_reading
+@with_scan_options
 def watch(
     inbox: Annotated[
         str, typer.Argument(metavar="INBOX", help="Folder that files are dropped into (walked).")
@@ -165,7 +165,7 @@ def watch(
         typer.Option(metavar="MOVE_DIR", help="Folder to move each file into that was read."),
     ] = None,
     *,
-    reading: Reading,
+    reading: ScanOptions,
     verbose: Verbose = False,
     quiet: Quiet = False,
 ) -> None:

@@ -36,7 +36,7 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but erro
 
 
 @dataclass(frozen=True)
-class Reading:
+class ScanOptions:
     """How pages are read, and what is written: the options of every command that reads."""
 
     formats: Annotated[
@@ -218,19 +218,19 @@ class Reading:
         return Output(folder, kinds, self.annotate, self.excel)
 
 
-def with_reading(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command that has the options of `Reading` in place of its parameter `reading`.
+def with_scan_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return a command that has the options of `ScanOptions` in place of its parameter `reading`.
 
     Typer has no options that commands share (its issue 153); it goes by a function's signature,
     and here that is put together.
     """
     parameters = list(_parameters(command))
     at = [one.name for one in parameters].index("reading")
-    parameters[at : at + 1] = list(_parameters(Reading))
+    parameters[at : at + 1] = list(_parameters(ScanOptions))
 
     def run(**given: Any) -> None:
-        options = {option.name: given.pop(option.name) for option in fields(Reading)}
-        command(reading=Reading(**options), **given)
+        options = {option.name: given.pop(option.name) for option in fields(ScanOptions)}
+        command(reading=ScanOptions(**options), **given)
 
     run.__name__, run.__doc__ = command.__name__, command.__doc__
     run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]

@@ -90,20 +90,20 @@ def scan_all(
         work.show(work.header(settings, target.excel))
     workers = manner.workers or batch.cores()
     with (
-        batch.Run(found, settings, model, target, manner.restart) as run,
+        batch.Batch(found, settings, model, target, manner.restart) as run,
         batch.interruptible(_silent if manner.quiet else say) as stop,
     ):
-        with run.engine(workers, manner.timeout, manner.cluster) as engine:
-            run.begin(engine)
+        with run.executor(workers, manner.timeout, manner.cluster) as executor:
+            run.begin(executor)
             run.plan()
             for note in run.notes if not manner.quiet else ():
                 say(f"{note}.")
-            for one in _tracked(run.work(engine, stop), run.left, manner.quiet):
+            for one in _tracked(run.work(executor, stop), run.left, manner.quiet):
                 _say_done(one, counts=manner.verbose, trace=manner.verbose)
         run.finish()
         report = run.report
         report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
-        left_out = views.write_views(report, inputs, settings, model, target)
+        left_out = views.write_combined(report, inputs, settings, model, target)
     for sentence in left_out:
         warn(sentence)
     if not manner.quiet:

@@ -90,8 +90,8 @@ def learn_checked(
     for one in checked:
         say(show.checked(one))
     known = replay.replay(training, seed)
-    lessons, apart = learn.held_out([lesson for one in checked for lesson in one.lessons])
-    new = learn.learned(old, lessons, known, seed, rounds or learn.ROUNDS, say)
+    samples, apart = learn.held_out([sample for one in checked for sample in one.samples])
+    new = learn.learned(old, samples, known, seed, rounds or learn.ROUNDS, say)
     before, after = (learn.measured(model, apart, test) for model in (old, new))
     card = learn.card(old, checked, known, before, after, _command_line())
     disk.write(output, model_file(new.arrays, card))

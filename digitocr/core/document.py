@@ -14,7 +14,7 @@ class Digit:
     digit: str  # "0".."9"
     confidence: float  # 0..1; in results the calibrated chance of being right
     box: Box
-    run: int = -1  # the number of the run of ink it was read in; in results -1
+    group: int = -1  # the number of the run of ink it was read in; in results -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +55,17 @@ class PageResult:
     width: int
     height: int
     dpi: float | None
-    rotation: int  # as in `Straight`
+    rotation: int  # as in `UprightPage`
     skew: float
     numbers: tuple[Number, ...]
     tables: tuple[Table, ...] = ()
-    fields: tuple[FieldReading, ...] = ()  # of a form, all of them in its order
+    fields: tuple[FieldResult, ...] = ()  # of a form, all of them in its order
     error: str | None = None  # why a page could not be read where others of its file could
     reading: PageResult | None = None  # where something is checked: the page as it was read
 
 
 @dataclass(frozen=True, slots=True)
-class FieldReading:
+class FieldResult:
     """What is in a field of a form."""
 
     name: str

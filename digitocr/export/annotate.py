@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from digitocr.core.arrays import Gray
-from digitocr.core.document import FieldReading, Number, PageResult
+from digitocr.core.document import FieldResult, Number, PageResult
 from digitocr.imaging.drawing import BLUE, FONT, GREEN, RED, Picture, draw_box, encoded
 
 _COLOURS = {"ok": GREEN, "review": RED, "checked": BLUE}
@@ -55,7 +55,7 @@ def _draw_number(picture: Picture, number: Number) -> None:
     cv2.putText(picture, label, place, FONT, 0.7 * size, colour, pen, cv2.LINE_AA)
 
 
-def _draw_field(picture: Picture, field: FieldReading) -> None:
+def _draw_field(picture: Picture, field: FieldResult) -> None:
     """Draw a field for review without a number into the picture, in place."""
     size = float(np.clip(field.box.height / 75, 0.35, 3.0))
     pen = max(1, round(size * 1.5))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from digitocr.core.document import (
-    FieldReading,
+    FieldResult,
     FileResult,
     Number,
     Table,
@@ -102,7 +102,7 @@ def form_rows(result: FileResult, excel: bool = False) -> str:
     )
 
 
-def _field_cells(fields: Sequence[FieldReading], excel: bool) -> list[str]:
+def _field_cells(fields: Sequence[FieldResult], excel: bool) -> list[str]:
     texts = [excel_cell(one.text) if excel else one.text for one in fields]
     after = [cell for one in fields for cell in (f"{one.confidence:.4f}", one.status)]
     return [*texts, *after]

@@ -8,7 +8,7 @@ from typing import Any
 
 from digitocr.core.document import (
     Digit,
-    FieldReading,
+    FieldResult,
     FileResult,
     ModelId,
     Number,
@@ -63,7 +63,7 @@ def _content_json(page: PageResult) -> dict[str, Any]:
     }
 
 
-def _field_json(field: FieldReading) -> dict[str, Any]:
+def _field_json(field: FieldResult) -> dict[str, Any]:
     return {
         "name": field.name,
         "text": field.text,
@@ -139,6 +139,6 @@ def _number(box: list[int], digits: list[dict[str, Any]], **more: Any) -> Number
     return Number(box=Box(*box), digits=read, **more)
 
 
-def _field(box: list[int] | None = None, **more: Any) -> FieldReading:
+def _field(box: list[int] | None = None, **more: Any) -> FieldResult:
     """Return a field; earlier results do not say where it is."""
-    return FieldReading(box=Box(*(box or (0, 0, 0, 0))), **more)
+    return FieldResult(box=Box(*(box or (0, 0, 0, 0))), **more)

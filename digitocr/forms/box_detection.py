@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import (
     Box,
     around,
@@ -43,7 +43,7 @@ class Place:
     cells: int | None  # of a comb; None: it is no comb
 
 
-def find_boxes(dark: Mask) -> list[Place]:
+def find_boxes(dark: BinaryImage) -> list[Place]:
     """Return the closed boxes on a form in reading order; none where there are none.
 
     Boxes around others are left out: only the innermost are written in.
@@ -117,12 +117,12 @@ def _is_next_cell(left: Box, right: Box) -> bool:
     )
 
 
-def _place(cells: Sequence[Box], dark: Mask) -> Place:
+def _place(cells: Sequence[Box], dark: BinaryImage) -> Place:
     box = around(list(cells))
     return Place(box, len(cells) if len(cells) > 1 else _ticked(box, dark))
 
 
-def _ticked(box: Box, dark: Mask) -> int | None:
+def _ticked(box: Box, dark: BinaryImage) -> int | None:
     """Return into how many cells short strokes at the foot of a box part it, None for no comb."""
     first, last = (box.bottom - round(part * box.height) for part in reversed(_FOOT))
     foot = dark[first:last, box.x : box.right] > 0
@@ -137,7 +137,7 @@ def _ticked(box: Box, dark: Mask) -> int | None:
     return cells
 
 
-def are_filled(places: Sequence[Place], dark: Mask) -> bool:
+def are_filled(places: Sequence[Place], dark: BinaryImage) -> bool:
     """Tell whether something is written in most boxes of a form."""
     written = 0
     for place in places:

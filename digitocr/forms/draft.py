@@ -25,8 +25,8 @@ from digitocr.forms.box_detection import (
 from digitocr.forms.template import Field, description
 from digitocr.imaging.binarize import find_dark
 from digitocr.imaging.deskew import (
-    flatten,
-    level,
+    deskew,
+    rectify,
 )
 from digitocr.imaging.drawing import FONT, GREEN, RED, Picture, draw_box, encoded, lossless
 from digitocr.inputs.reader import read_pages
@@ -68,7 +68,7 @@ def begin_form(picture: Path, target: Path) -> Begun:
         raise NothingToRead(f"{picture}: {error}") from error
     except ExtraMissing as error:
         raise ExtraMissing(f"{picture}: {error}") from error
-    straight = level(flatten(gray, by_grid=False))
+    straight = deskew(rectify(gray, by_grid=False))
     dark = find_dark(straight.gray)
     places = find_boxes(dark)
     if not places:

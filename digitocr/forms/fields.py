@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.document import (
     Digit,
     Number,
@@ -23,7 +23,7 @@ from digitocr.numbers.signs import (
     find_signs,
     spelled,
 )
-from digitocr.recognition.hypotheses import Guess
+from digitocr.recognition.hypotheses import Hypothesis
 
 # Print is found on the page no farther off than this, pixels of the form's picture: what paper
 # bends and the map onto the page is off, and the blur around print.
@@ -40,10 +40,10 @@ _INSIDE = 0.5
 # farther than this from the field's edges, in the same.
 _CROSSING, _EDGE = 0.4, 0.3
 
-Guesses = Mapping[int, Sequence[Guess]]  # of each run of ink, likeliest first
+Hypotheses = Mapping[int, Sequence[Hypothesis]]  # of each run of ink, likeliest first
 
 
-def without_print(ink: Mask, printed: Mask, scale: float) -> Mask:
+def without_print(ink: BinaryImage, printed: BinaryImage, scale: float) -> BinaryImage:
     """Return the ink on a page that is not the form's own.
 
     Strokes that cross a rule stay whole, and so does what is drawn along it with a thicker pen.
@@ -65,7 +65,9 @@ def without_print(ink: Mask, printed: Mask, scale: float) -> Mask:
     return np.asarray(cv2.bitwise_or(free, cv2.bitwise_and(ink, kept)), np.uint8)
 
 
-def settled(ink: Mask, printed: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[Box]]:
+def settled(
+    ink: BinaryImage, printed: BinaryImage, boxes: Sequence[Box]
+) -> tuple[BinaryImage, list[Box]]:
     """Return a form's print around its fields where it is on the page, and the fields there.
 
     Args:
@@ -92,7 +94,7 @@ def settled(ink: Mask, printed: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[
     return found, places
 
 
-def _shift(ink: Mask, own: Mask, left: int, top: int, aside: int) -> tuple[int, int]:
+def _shift(ink: BinaryImage, own: BinaryImage, left: int, top: int, aside: int) -> tuple[int, int]:
     """Return how far to the right and down most of a piece of print is found in the ink."""
     wide = cv2.copyMakeBorder(ink, *(aside,) * 4, cv2.BORDER_CONSTANT, value=0)
     here = wide[top : top + own.shape[0] + 2 * aside, left : left + own.shape[1] + 2 * aside]
@@ -106,7 +108,7 @@ def _shift(ink: Mask, own: Mask, left: int, top: int, aside: int) -> tuple[int, 
     return int(x) - aside, int(y) - aside
 
 
-def _lay(own: Mask, onto: Mask, left: int, top: int) -> None:
+def _lay(own: BinaryImage, onto: BinaryImage, left: int, top: int) -> None:
     """Lay a piece of print onto a mask, in place; what is beyond is cut off."""
     height, width = onto.shape
     x, y = max(0, -left), max(0, -top)
@@ -115,7 +117,7 @@ def _lay(own: Mask, onto: Mask, left: int, top: int) -> None:
     np.maximum(here, own, out=here)
 
 
-def _rule_width(printed: Mask) -> float:
+def _rule_width(printed: BinaryImage) -> float:
     """Return how wide the form's strokes are on the whole, pixels; most of them are rules.
 
     How deep pixels are inside of a stroke is a quarter of its width in the mean.
@@ -135,7 +137,7 @@ def _square(side: int) -> NDArray[np.uint8]:
     return np.ones((side, side), np.uint8)
 
 
-def inside_fields(ink: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[bool]]:
+def inside_fields(ink: BinaryImage, boxes: Sequence[Box]) -> tuple[BinaryImage, list[bool]]:
     """Return the marks that are in a field, whole, and which fields others cross.
 
     What crosses a field runs through the middle of its height: a line that strikes it out, say.
@@ -157,7 +159,7 @@ def inside_fields(ink: Mask, boxes: Sequence[Box]) -> tuple[Mask, list[bool]]:
     return np.asarray(np.where(kept[marks], 255, 0), np.uint8), crossed
 
 
-def enlarged(printed: Mask, ink: Mask) -> Mask:
+def enlarged(printed: BinaryImage, ink: BinaryImage) -> BinaryImage:
     """Return the print of a form's picture as large as a page brought onto that."""
     large = cv2.resize(printed, ink.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.threshold(large, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)
@@ -175,16 +177,16 @@ def is_in(one: Box, box: Box) -> bool:
     return box.x <= x < box.right and box.y <= y < box.bottom
 
 
-def runs_in(boxes: Sequence[Box], runs: Mapping[int, Box]) -> list[list[int]]:
+def groups_in(boxes: Sequence[Box], groups: Mapping[int, Box]) -> list[list[int]]:
     """Return for each field the numbers of the runs of ink in it, left to right.
 
     Args:
         boxes: of the fields.
-        runs: where each run is, by its number; it is in the field that has most of it.
+        groups: where each run is, by its number; it is in the field that has most of it.
     """
     found: list[list[int]] = [[] for _ in boxes]
-    for number, run in sorted(runs.items(), key=lambda one: one[1].middle):
-        shared = [_shared(box, run) for box in boxes]
+    for number, group in sorted(groups.items(), key=lambda one: one[1].middle):
+        shared = [_shared(box, group) for box in boxes]
         if max(shared, default=0) > 0:
             found[shared.index(max(shared))].append(number)
     return found
@@ -197,26 +199,26 @@ def _shared(one: Box, other: Box) -> int:
     return max(0, width) * max(0, height)
 
 
-def one_a_cell(guesses: Guesses, box: Box, cells: int) -> tuple[Guesses, bool]:
+def one_a_cell(hypotheses: Hypotheses, box: Box, cells: int) -> tuple[Hypotheses, bool]:
     """Return what runs may be where each cell of a comb holds one digit at most.
 
     Besides, whether that leaves doubt: a cell holds two marks that are digits, of which the surer
     one is kept, or there is a blank one between two digits.
 
     Args:
-        guesses: of the runs in the comb.
+        hypotheses: of the runs in the comb.
         box: of the comb.
         cells: how many it has, all of one width.
     """
-    allowed = {run: _allowed(found, box, cells) for run, found in guesses.items()}
+    allowed = {group: _allowed(found, box, cells) for group, found in hypotheses.items()}
     taken: dict[int, int] = {}
     doubtful = False
-    for run in sorted(allowed, key=lambda run: -allowed[run][0].chance):
-        own = _cells([digit.box for digit in allowed[run][0].digits], box, cells)
+    for group in sorted(allowed, key=lambda group: -allowed[group][0].chance):
+        own = _cells([digit.box for digit in allowed[group][0].digits], box, cells)
         if any(cell in taken for cell in own):
-            allowed[run], doubtful = (Guess(1.0, ()),), True
+            allowed[group], doubtful = (Hypothesis(1.0, ()),), True
         else:
-            taken |= dict.fromkeys(own, run)
+            taken |= dict.fromkeys(own, group)
     gaps = len(taken) > 0 and max(taken) - min(taken) + 1 > len(taken)
     return allowed, doubtful or gaps
 
@@ -227,21 +229,21 @@ def _cells(boxes: Sequence[Box], comb: Box, cells: int) -> list[int]:
     return [int(np.clip((box.middle[0] - comb.x) // width, 0, cells - 1)) for box in boxes]
 
 
-def _allowed(guesses: Sequence[Guess], box: Box, cells: int) -> tuple[Guess, ...]:
+def _allowed(hypotheses: Sequence[Hypothesis], box: Box, cells: int) -> tuple[Hypothesis, ...]:
     """Return the guesses with no two digits in a cell; their chances sum to 1 again."""
     kept = []
-    for guess in guesses:
+    for guess in hypotheses:
         own = _cells([digit.box for digit in guess.digits], box, cells)
         if len(set(own)) == len(own):
             kept.append(guess)
     total = sum(guess.chance for guess in kept)
     if total <= 0:
-        return (Guess(1.0, ()),)
-    return tuple(Guess(guess.chance / total, guess.digits) for guess in kept)
+        return (Hypothesis(1.0, ()),)
+    return tuple(Hypothesis(guess.chance / total, guess.digits) for guess in kept)
 
 
 def as_written(
-    guesses: Guesses, low: Sequence[Box], slashes: Sequence[Box], percents: Sequence[Box]
+    hypotheses: Hypotheses, low: Sequence[Box], slashes: Sequence[Box], percents: Sequence[Box]
 ) -> tuple[Number | None, float]:
     """Return the number that the likeliest guesses in a field make, and how sure its blanks are.
 
@@ -250,13 +252,13 @@ def as_written(
     chance, holds it. Its line and item are 0.
 
     Args:
-        guesses: at the field's runs of ink, left to right.
+        hypotheses: at the field's runs of ink, left to right.
         low: marks in the field that are too low for digits: there may be points, commas and dashes
             among the digits.
         slashes: marks in the field that are slashes.
         percents: percent signs in the field.
     """
-    best = [found[0] for found in guesses.values()]
+    best = [found[0] for found in hypotheses.values()]
     nothing = prod(guess.chance for guess in best if not guess.digits)
     digits = tuple(digit for guess in best for digit in guess.digits)
     if not digits:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
-    Mask,
 )
 from digitocr.core.geometry import (
     Box,
     Transform,
 )
-from digitocr.imaging.deskew import Straight
+from digitocr.imaging.deskew import UprightPage
 
 # Features are looked for on pictures shrunk to this many pixels on their longer side: print of
 # 8 points still has 9 rows there.
@@ -93,7 +93,7 @@ def find_form(gray: Gray, reference: Reference) -> Transform | None:
 
 
 def from_edge_to_edge(
-    size: tuple[int, int], sheet: tuple[int, int], aslant: bool, level: Straight
+    size: tuple[int, int], sheet: tuple[int, int], aslant: bool, level: UprightPage
 ) -> Transform | None:
     """Return the map from pixels of a form to those of a page that is the form from edge to edge.
 
@@ -116,7 +116,9 @@ def from_edge_to_edge(
     return np.asarray(level.to_page @ to_level, np.float64)
 
 
-def brought_onto(gray: Gray, to_page: Transform, size: tuple[int, int]) -> tuple[Straight, float]:
+def brought_onto(
+    gray: Gray, to_page: Transform, size: tuple[int, int]
+) -> tuple[UprightPage, float]:
     """Return a page as the form's picture shows it, and its pixels for one of that.
 
     It keeps about the page's resolution; what is beyond the page has its border's light.
@@ -140,13 +142,13 @@ def brought_onto(gray: Gray, to_page: Transform, size: tuple[int, int]) -> tuple
     )
     falls = float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))  # of the form's lines on the page
     quarters = round(falls / 90)
-    straight = Straight(
+    straight = UprightPage(
         np.asarray(onto, np.uint8), to_page @ to_form, -90 * quarters % 360, falls - 90 * quarters
     )
     return straight, scale
 
 
-def shows(box: Box, straight: Straight, gray: Gray) -> bool:
+def shows(box: Box, straight: UprightPage, gray: Gray) -> bool:
     """Tell whether a page shows all of a box, but for a rim.
 
     Args:
@@ -238,7 +240,7 @@ def _found_print(found: Transform, small: Gray, page: Gray) -> float:
     return (met / max(n_printed, 1.0) - chance) / max(1 - chance, 1e-9)
 
 
-def _dark(small: Gray) -> Mask:
+def _dark(small: Gray) -> BinaryImage:
     """Return what is darker than the paper around it."""
     depth = cv2.subtract(cv2.medianBlur(small, _PAPER), small)
     least = max(_LEAST_DARK, _AS_DARK * float(np.percentile(depth, 99)))

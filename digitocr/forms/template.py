@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
-    Mask,
 )
 from digitocr.core.errors import (
     ExtraMissing,
@@ -44,8 +44,8 @@ from digitocr.forms.registration import (
     as_reference,
 )
 from digitocr.imaging.binarize import (
+    binarize,
     find_dark,
-    find_ink,
 )
 from digitocr.inputs.reader import read_pages
 from digitocr.numbers.constraints import rule_of
@@ -77,7 +77,7 @@ class Form:
     fields: tuple[Field, ...]
     size: tuple[int, int]  # width and height, pixels
     reference: Reference | None  # None: pages are the form from edge to edge
-    printed: Mask | None  # of the reference's size: what is dark in and around fields
+    printed: BinaryImage | None  # of the reference's size: what is dark in and around fields
 
 
 def load_form(path: Path) -> Form:
@@ -142,13 +142,13 @@ def _form(described: Mapping[str, Any], folder: Path) -> Form:
     return Form(tuple(fields), (width, height), reference, printed)
 
 
-def _printed(gray: Gray, boxes: Sequence[Box], filled: bool) -> Mask:
+def _printed(gray: Gray, boxes: Sequence[Box], filled: bool) -> BinaryImage:
     """Return what is dark in and around the fields of a form's picture.
 
     Of a filled form only ruled lines: what else is in its fields is writing.
     """
     dark = find_dark(gray)
-    ink = find_ink(gray).mask if filled else None
+    ink = binarize(gray).mask if filled else None
     near = np.zeros_like(dark)
     for box in boxes:
         inside = slice(box.y, box.bottom), slice(box.x, box.right)

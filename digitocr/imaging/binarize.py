@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
-    Mask,
 )
-from digitocr.imaging.ruling_lines import Ink, take_out_rules
+from digitocr.imaging.ruling_lines import PageInk, take_out_ruling_lines
 
 Cells: TypeAlias = NDArray[np.float32]  # (H / cell, W / cell)
 
@@ -72,18 +72,18 @@ _COARSE_GRAIN = 4.0
 _SMOOTHED = 0.375
 
 
-def find_ink(gray: Gray, blurred: bool = False) -> Ink:
+def binarize(gray: Gray, blurred: bool = False) -> PageInk:
     """Return what is written on a page, dark on light or light on dark, on all or parts of it.
 
     Args:
         gray: the level page. One that shows nothing but paper gives an empty mask.
         blurred: a small photograph that was enlarged, on which loops of digits are nearly closed.
     """
-    return take_out_rules(find_dark(gray, blurred))
+    return take_out_ruling_lines(find_dark(gray, blurred))
 
 
-def find_dark(gray: Gray, blurred: bool = False) -> Mask:
-    """Return all ink on a page, with its ruled lines; see `find_ink`."""
+def find_dark(gray: Gray, blurred: bool = False) -> BinaryImage:
+    """Return all ink on a page, with its ruled lines; see `binarize`."""
     if blurred:
         gray = _unsharp(gray)
     grid = _grid(gray)
@@ -99,7 +99,7 @@ def find_dark(gray: Gray, blurred: bool = False) -> Mask:
     return _with_faint(mask, _darker(gray, paper - faint_edge))
 
 
-def _with_faint(mask: Mask, faint: Mask) -> Mask:
+def _with_faint(mask: BinaryImage, faint: BinaryImage) -> BinaryImage:
     """Return the ink with faint ink beside thin strokes; both masks are changed.
 
     One more array serves for all steps: those of a whole page take longer to get than to fill.
@@ -120,7 +120,7 @@ def _unsharp(gray: Gray) -> Gray:
     return np.asarray(cv2.addWeighted(gray, 1 + _UNSHARP, around, -_UNSHARP, 0), np.uint8)
 
 
-def _sharpened(mask: Mask, gray: Gray, threshold: Cells) -> Mask:
+def _sharpened(mask: BinaryImage, gray: Gray, threshold: Cells) -> BinaryImage:
     """Return the ink with the blur around it taken off, where the page is blurred.
 
     Marks that stay whole at a threshold nearer to the ink's own darkness lose what is lighter, so
@@ -151,7 +151,7 @@ def _sharpened(mask: Mask, gray: Gray, threshold: Cells) -> Mask:
     return np.asarray(np.where(whole[marks], core, mask), np.uint8)
 
 
-def _darker(gray: Gray, threshold: Cells) -> Mask:
+def _darker(gray: Gray, threshold: Cells) -> BinaryImage:
     """Return the pixels that are darker than their cell's threshold."""
     enlarged = _enlarged(np.clip(threshold, 0, 255).astype(np.uint8), gray)
     cv2.compare(gray, enlarged, cv2.CMP_LT, enlarged)  # in place

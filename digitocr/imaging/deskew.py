@@ -27,7 +27,7 @@ from digitocr.imaging.perspective import (
 
 
 @dataclass(frozen=True, slots=True)
-class Straight:
+class UprightPage:
     """A page set upright and level."""
 
     gray: Gray
@@ -38,7 +38,7 @@ class Straight:
     blurred: bool = False  # a small photograph that was enlarged
 
 
-Boxes = NDArray[np.float64]  # (N, 4), x, y, width and height
+BoxArray = NDArray[np.float64]  # (N, 4), x, y, width and height
 
 # Pictures of single digits may have 28 rows or fewer; strokes must span several pixels to be cut.
 _MIN_SIDE = 84
@@ -90,30 +90,30 @@ _AGREE = 0.05  # slopes of the lines of a page differ by less
 
 
 @dataclass(frozen=True, slots=True)
-class Flat:
+class RectifiedPage:
     """A page seen from above, not yet upright."""
 
     gray: Gray
     to_page: Transform  # its pixels → pixels of the page as given
     frame: Quad | None  # the corners of a ruled grid that it was set square by
-    skew: float  # of that grid before, as in `Straight`; means nothing without one
-    blurred: bool  # as `Straight` says
+    skew: float  # of that grid before, as in `UprightPage`; means nothing without one
+    blurred: bool  # as `UprightPage` says
 
 
-def straighten(gray: Gray, rotation: int = 0) -> Straight:
+def straighten(gray: Gray, rotation: int = 0) -> UprightPage:
     """Return the page flat, upright and level.
 
     Args:
         gray: the page as given, any size.
         rotation: clockwise turn that sets it upright: 0, 90, 180 or 270 degrees.
     """
-    return level(flatten(gray), rotation)
+    return deskew(rectify(gray), rotation)
 
 
-def flatten(gray: Gray, by_grid: bool = True) -> Flat:
+def rectify(gray: Gray, by_grid: bool = True) -> RectifiedPage:
     """Return the sheet out of a photo of one, any other page whole; large enough to find strokes.
 
-    `level` takes it from here, for as many rotations as are to be tried.
+    `deskew` takes it from here, for as many rotations as are to be tried.
 
     Args:
         gray: the page as given.
@@ -138,25 +138,25 @@ def flatten(gray: Gray, by_grid: bool = True) -> Flat:
     to_small = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
     if frame is not None:
         frame = _mapped(frame, np.linalg.inv(to_small))
-    return Flat(gray, to_page @ to_small, frame, skew, scale > 1 and frame is not None)
+    return RectifiedPage(gray, to_page @ to_small, frame, skew, scale > 1 and frame is not None)
 
 
-def level(flat: Flat, rotation: int = 0) -> Straight:
+def deskew(flat: RectifiedPage, rotation: int = 0) -> UprightPage:
     """Return a flat page turned upright and its lines level; paper fills what turning bares.
 
     Args:
-        flat: what `flatten` returned.
+        flat: what `rectify` returned.
         rotation: clockwise turn that sets it upright: 0, 90, 180 or 270 degrees.
     """
     gray, to_flat = _quarter_turn(flat.gray, rotation)
     if flat.frame is not None:
         frame = _box_around(_mapped(flat.frame, np.linalg.inv(to_flat)))
-        return Straight(gray, flat.to_page @ to_flat, rotation, flat.skew, frame, flat.blurred)
+        return UprightPage(gray, flat.to_page @ to_flat, rotation, flat.skew, frame, flat.blurred)
     skew = _skew(gray)
     if skew:
         gray, to_skewed = _turn(gray, skew)
         to_flat = to_flat @ to_skewed
-    return Straight(gray, flat.to_page @ to_flat, rotation, skew)
+    return UprightPage(gray, flat.to_page @ to_flat, rotation, skew)
 
 
 def _squared(gray: Gray, frame: Quad) -> tuple[Gray, Transform, Quad | None]:
@@ -345,7 +345,7 @@ def _skew(gray: Gray) -> float:
     return _skew_of_few(marks) or _skew_of_rows(ink, _RULED)
 
 
-def _few_tall_marks(ink: Gray) -> Boxes | None:
+def _few_tall_marks(ink: Gray) -> BoxArray | None:
     """Return the marks at least half as tall as most of the ink, None where there are many.
 
     That leaves points, dashes, specks and the paper's noise out. Pieces of a table's lines are
@@ -423,7 +423,7 @@ def _sharpness(
     return found
 
 
-def _skew_of_few(marks: Boxes) -> float:
+def _skew_of_few(marks: BoxArray) -> float:
     """Return the skew of the lines that a few marks stand in, 0 where that is not clear."""
     slopes = [_slope(line) for line in _lines(marks) if len(line) >= _LEAST_IN_LINE]
     if not slopes or np.ptp(slopes) > _AGREE:
@@ -432,7 +432,7 @@ def _skew_of_few(marks: Boxes) -> float:
     return skew if abs(skew) >= _LEAST_SKEW else 0.0
 
 
-def _lines(boxes: Boxes) -> list[Boxes]:
+def _lines(boxes: BoxArray) -> list[BoxArray]:
     """Return the lines that marks stand in, each from left to right.
 
     Each mark goes on the line that ends nearest to its left (O'Gorman 1993).
@@ -453,12 +453,12 @@ def _lines(boxes: Boxes) -> list[Boxes]:
     return [np.array(line) for line in lines]
 
 
-def _middles(boxes: Boxes) -> NDArray[np.float64]:
+def _middles(boxes: BoxArray) -> NDArray[np.float64]:
     """Return the middles of boxes, (..., 2)."""
     return np.asarray(boxes[..., :2] + boxes[..., 2:] / 2, np.float64)
 
 
-def _slope(line: Boxes) -> float:
+def _slope(line: BoxArray) -> float:
     """Return how steeply a line of marks falls, 0 where that may be chance.
 
     It is a slope rather than two level numbers at different heights if marks are nearer to it.

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
-    Mask,
 )
 from digitocr.imaging.perspective import (
     Points,
@@ -57,7 +57,7 @@ def find_frame(gray: Gray) -> Quad | None:
     return None
 
 
-def _dark(small: Gray, window: int, light: float) -> Mask:
+def _dark(small: Gray, window: int, light: float) -> BinaryImage:
     """Return what is darker than its surroundings, gaps of a pixel closed."""
     around = cv2.convertScaleAbs(cv2.blur(small, (window, window)), alpha=light)
     dark = cv2.compare(cv2.GaussianBlur(small, (3, 3), 0), around, cv2.CMP_LT)
@@ -68,7 +68,7 @@ def _area(quad: Quad) -> float:
     return float(cv2.contourArea(quad.astype(np.float32)))
 
 
-def _grids(dark: Mask) -> Iterator[Quad]:
+def _grids(dark: BinaryImage) -> Iterator[Quad]:
     """Yield the corners of what may be grids."""
     contours, nesting = cv2.findContours(dark, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     cells: dict[int, list[float]] = {}

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import (
     Box,
     corners_of,
@@ -20,7 +20,7 @@ from digitocr.core.geometry import (
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class RulingLine:
     """A ruled line that was taken out of the ink."""
 
     box: Box
@@ -28,11 +28,11 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Ink:
+class PageInk:
     """What was written on a page, and the ruled lines kept aside."""
 
-    mask: Mask
-    rules: tuple[Rule, ...]
+    mask: BinaryImage
+    rules: tuple[RulingLine, ...]
 
 
 # The mask is shrunk up to 4 times, as long as its longer side keeps this many cells: an A4 page
@@ -87,8 +87,8 @@ _TURNED = [1, 0, 3, 2]  # left, top, right, bottom of a transposed box
 class _Cells:
     """A shrunk mask, on which level lines are looked for; its transpose shows upright ones."""
 
-    ink: Mask  # (H, W), the part of each cell that is ink, of 255
-    runs: Mask  # (H, W), 255 in level runs of ink
+    ink: BinaryImage  # (H, W), the part of each cell that is ink, of 255
+    runs: BinaryImage  # (H, W), 255 in level runs of ink
     boxes: tuple[Box, ...]  # around long lines of such runs
     height: float  # of marks, in cells
 
@@ -115,7 +115,7 @@ class _Line:
     y: NDArray[np.float64]  # (N,), its middle there
 
 
-def take_out_rules(mask: Mask) -> Ink:
+def take_out_ruling_lines(mask: BinaryImage) -> PageInk:
     """Return the mask without rules, and these; digits that cross a rule stay whole.
 
     Args:
@@ -126,9 +126,9 @@ def take_out_rules(mask: Mask) -> Ink:
         shrink //= 2
     seen = _look(mask, shrink)
     if not any(cells.boxes for cells in seen):
-        return Ink(mask, ())
+        return PageInk(mask, ())
     sure = [cells.sure for cells in seen]  # as long as squares say what the mark height is
-    rules: list[Rule] = []
+    rules: list[RulingLine] = []
     for _ in range(_TIMES):
         chosen = [_lengths(cells) > least for cells, least in zip(seen, sure, strict=True)]
         mask, found = _erased(mask, shrink, seen, chosen)
@@ -145,10 +145,10 @@ def take_out_rules(mask: Mask) -> Ink:
         if again[0].height < seen[0].height / 2:  # what is left is no mark's height
             break
         seen = again
-    return Ink(mask, tuple(rules))
+    return PageInk(mask, tuple(rules))
 
 
-def _look(mask: Mask, shrink: int) -> tuple[_Cells, _Cells]:
+def _look(mask: BinaryImage, shrink: int) -> tuple[_Cells, _Cells]:
     """Return the lines on a page, the level ones and, transposed, the upright ones."""
     small = mask
     for _ in range(shrink // 2):  # 4 times are two halves, which OpenCV does fastest
@@ -162,7 +162,7 @@ def _look(mask: Mask, shrink: int) -> tuple[_Cells, _Cells]:
     return _cells(small, thin, height), _cells(turned, thin_turned, height)
 
 
-def _mark_height(thin: Mask, least: float) -> float:
+def _mark_height(thin: BinaryImage, least: float) -> float:
     """Return the usual height of marks and of what they enclose, in cells; 0 without marks.
 
     The median by height, so that any number of specks weighs less than the digits.
@@ -177,7 +177,7 @@ def _mark_height(thin: Mask, least: float) -> float:
     return float(heights[np.searchsorted(share, 0.5)])
 
 
-def _cells(ink: Mask, thin: Mask, height: float) -> _Cells:
+def _cells(ink: BinaryImage, thin: BinaryImage, height: float) -> _Cells:
     """Return a shrunk mask with the level lines on it.
 
     A line that leans or bends is made of shorter runs, each a cell beside the one before.
@@ -193,7 +193,7 @@ def _cells(ink: Mask, thin: Mask, height: float) -> _Cells:
 
 
 def _long_or_held(
-    level: _Cells, upright: _Cells, erased: Sequence[Rule], shrink: int
+    level: _Cells, upright: _Cells, erased: Sequence[RulingLine], shrink: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Tell for each line whether it is long, goes on a rule to the page's edge, or ends at rules.
 
@@ -253,8 +253,8 @@ def _goes_on(cells: _Cells, along: NDArray[np.generic], near: float) -> NDArray[
 
 
 def _erased(
-    mask: Mask, shrink: int, seen: Sequence[_Cells], chosen: Sequence[NDArray[np.bool_]]
-) -> tuple[Mask, list[Rule]]:
+    mask: BinaryImage, shrink: int, seen: Sequence[_Cells], chosen: Sequence[NDArray[np.bool_]]
+) -> tuple[BinaryImage, list[RulingLine]]:
     """Return the page's mask without those lines, level and upright, that are rules, and these."""
     rules = []
     for cells, which, horizontal in zip(seen, chosen, (True, False), strict=True):
@@ -264,7 +264,7 @@ def _erased(
         turned = mask if horizontal else np.asarray(cv2.transpose(mask), np.uint8)
         for box in [_erase(turned, line, shrink) for line in lines if line]:
             upright = Box(box.y, box.x, box.height, box.width)
-            rules.append(Rule(box if horizontal else upright, horizontal))
+            rules.append(RulingLine(box if horizontal else upright, horizontal))
         mask = turned if horizontal else np.asarray(cv2.transpose(turned), np.uint8)
     return mask, rules
 
@@ -326,7 +326,7 @@ def _drawn_out(
     return np.array([ends[0], *x, ends[1]]), np.array([at_ends[0], *y, at_ends[1]])
 
 
-def _erase(mask: Mask, line: _Line, shrink: int) -> Box:
+def _erase(mask: BinaryImage, line: _Line, shrink: int) -> Box:
     """Erase a level rule from the page's mask, in place, and return where it was.
 
     What is much thicker than the rule is a stroke that crosses it and stays.

@@ -52,7 +52,7 @@ _TAKEN = {*VIEWS, "journal.jsonl", "corrections.jsonl", "audit.json"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Walk:
     """How folders are walked."""
 
     skip: Set[Identity]  # folders of results and the like
@@ -82,7 +82,7 @@ def find_sources(
         ExtraMissing: a package that reads a URL is not installed.
     """
     places = (_identity(folder) for folder in apart if isinstance(folder, Path))
-    way = _Way({place for place in places if place}, follow)
+    way = _Walk({place for place in places if place}, follow)
     found: list[Source | Unread] = []
     for text in inputs:
         found += _from_url(text, apart) if stores.is_url(text) else _from_input(text, way)
@@ -109,7 +109,7 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
 
-def _from_input(text: str, way: _Way) -> Iterator[Source | Unread]:
+def _from_input(text: str, way: _Walk) -> Iterator[Source | Unread]:
     """Yield what one INPUT stands for."""
     if text == STDIN:
         yield Source("stdin", data=sys.stdin.buffer.read(_MOST_STDIN) if sys.stdin else b"")
@@ -166,7 +166,7 @@ def _of_no_type(text: str) -> Unread:
     return Unread(stores.without_secrets(text), sentence, advice)
 
 
-def _from_glob(pattern: str, way: _Way) -> Iterator[Source | Unread]:
+def _from_glob(pattern: str, way: _Walk) -> Iterator[Source | Unread]:
     """Yield the matches of a glob, named relative to its fixed first folders.
 
     By `Path.glob`, because `**` of `glob.glob` follows links, round in circles too.
@@ -194,7 +194,7 @@ def _hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePath(name).parts)
 
 
-def _walk(top: Path, root: Path, way: _Way) -> Iterator[Source | Unread]:
+def _walk(top: Path, root: Path, way: _Walk) -> Iterator[Source | Unread]:
     """Yield the images at or below `top` in natural order.
 
     Hidden names, the results folder and pictures that --annotate drew are passed over. A list

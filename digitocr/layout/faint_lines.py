@@ -9,13 +9,13 @@ import cv2
 import numpy as np
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
-    Mask,
 )
 from digitocr.core.geometry import Box
 from digitocr.imaging.ruling_lines import (
-    Ink,
-    Rule,
+    PageInk,
+    RulingLine,
 )
 
 # Lines are looked for on a page halved to no longer than this, in cells of so many pixels along
@@ -46,7 +46,7 @@ class _Piece:
     end_y: float
 
 
-def find_lines(gray: Gray, ink: Ink) -> tuple[Ink, list[Rule]]:
+def find_lines(gray: Gray, ink: PageInk) -> tuple[PageInk, list[RulingLine]]:
     """Return ink with pieces of lines among its rules, not in its mask, and the lines over gaps.
 
     These are as long as all of their pieces, and by their largest gap longer at both ends.
@@ -89,16 +89,18 @@ def find_lines(gray: Gray, ink: Ink) -> tuple[Ink, list[Rule]]:
         points = np.round(np.array(ends) * shrink).astype(np.int32)
         points = points if horizontal else points[:, ::-1]
         cv2.polylines(beside, [points], False, 255, (2 * _REST + 1) * shrink)
-    return Ink(_without_rests(ink.mask, beside), (*ink.rules, *pieces)), bridged
+    return PageInk(_without_rests(ink.mask, beside), (*ink.rules, *pieces)), bridged
 
 
-def _rule(start: float, across: float, end: float, shrink: int, horizontal: bool) -> Rule:
+def _rule(start: float, across: float, end: float, shrink: int, horizontal: bool) -> RulingLine:
     """Return a line of the shrunk page as one of the page."""
     x, y, width = round(start * shrink), round(across * shrink), round((end - start) * shrink)
-    return Rule(Box(x, y, width, shrink) if horizontal else Box(y, x, shrink, width), horizontal)
+    return RulingLine(
+        Box(x, y, width, shrink) if horizontal else Box(y, x, shrink, width), horizontal
+    )
 
 
-def _without_rests(mask: Mask, beside: Mask) -> Mask:
+def _without_rests(mask: BinaryImage, beside: BinaryImage) -> BinaryImage:
     """Return the ink without marks that are all beside lines."""
     x, y, width, height = cv2.boundingRect(beside)
     within = slice(y, y + height), slice(x, x + width)
@@ -111,7 +113,7 @@ def _without_rests(mask: Mask, beside: Mask) -> Mask:
     return cleaned
 
 
-def _text(mask: Mask) -> tuple[Mask, float]:
+def _text(mask: BinaryImage) -> tuple[BinaryImage, float]:
     """Return the marks that are no pieces of lines, and their usual height, 0 without any."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
     sizes = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].astype(np.float64)
@@ -127,7 +129,7 @@ def _text(mask: Mask) -> tuple[Mask, float]:
     return np.where(piece, 0, 255).astype(np.uint8)[labels], height
 
 
-def _pieces(gray: Gray, text: Mask) -> list[_Piece]:
+def _pieces(gray: Gray, text: BinaryImage) -> list[_Piece]:
     """Return the stretches along which cells are darker than those above and below, by x."""
     size = gray.shape[1] // _CELL, gray.shape[0]
     if min(size) < 2 * _ASIDE + 1:

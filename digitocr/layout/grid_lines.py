@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
-    Mask,
 )
 from digitocr.core.geometry import Box
 from digitocr.imaging.ruling_lines import (
-    Ink,
-    Rule,
+    PageInk,
+    RulingLine,
 )
 from digitocr.layout.grid import Grid
 
@@ -63,7 +63,7 @@ def grid_within(gray: Gray, frame: Box) -> Grid:
     )
 
 
-def _lines(dark: Mask) -> _Profile:
+def _lines(dark: BinaryImage) -> _Profile:
     """Return where level lines run, y."""
     side = dark.shape[1]
     runs = cv2.morphologyEx(dark, cv2.MORPH_OPEN, np.ones((1, max(3, round(_LENGTH * side)))))
@@ -82,7 +82,7 @@ def _with_edges(lines: _Profile, first: float, last: float) -> tuple[float, ...]
     return (float(first), *inner, float(last))
 
 
-def with_strokes(ink: Ink, dark: Mask, grid: Grid) -> Ink:
+def with_strokes(ink: PageInk, dark: BinaryImage, grid: Grid) -> PageInk:
     """Return the ink with strokes in cells that were taken for rules, as the leg of a 9 may be.
 
     Args:
@@ -100,10 +100,10 @@ def with_strokes(ink: Ink, dark: Mask, grid: Grid) -> Ink:
         top, bottom = max(box.y - _ERASED_PX, cell.y), min(box.bottom + _ERASED_PX, cell.bottom)
         left, right = max(box.x - _ERASED_PX, cell.x), min(box.right + _ERASED_PX, cell.right)
         mask[top:bottom, left:right] = dark[top:bottom, left:right]
-    return Ink(mask, tuple(rules))
+    return PageInk(mask, tuple(rules))
 
 
-def _cell_around(rule: Rule, grid: Grid) -> Box | None:
+def _cell_around(rule: RulingLine, grid: Grid) -> Box | None:
     """Return the cell that a stroke was written in, None of what is a rule."""
     place = grid.cell(*rule.box.middle)
     if place is None:
@@ -120,7 +120,7 @@ def _cell_around(rule: Rule, grid: Grid) -> Box | None:
     return Box(round(left), round(top), round(width), round(height))
 
 
-def without_lines(mask: Mask, grid: Grid) -> Mask:
+def without_lines(mask: BinaryImage, grid: Grid) -> BinaryImage:
     """Return the ink without what is left of a grid's lines.
 
     Args:

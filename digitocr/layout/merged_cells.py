@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.imaging.ruling_lines import Rule
+from digitocr.imaging.ruling_lines import RulingLine
 from digitocr.layout.grid import (
     Grid,
     Span,
@@ -27,7 +27,7 @@ _Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 _Flags = NDArray[np.bool_]
 
 
-def find_spans(grid: Grid, rules: Sequence[Rule]) -> tuple[Span, ...]:
+def find_spans(grid: Grid, rules: Sequence[RulingLine]) -> tuple[Span, ...]:
     """Return the cells of a grid that no ruled line parts.
 
     Args:

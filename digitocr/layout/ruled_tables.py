@@ -20,7 +20,7 @@ from digitocr.core.geometry import (
     corners_of,
 )
 from digitocr.core.statistics import median
-from digitocr.imaging.ruling_lines import Rule
+from digitocr.imaging.ruling_lines import RulingLine
 from digitocr.layout.grid import Grid
 from digitocr.layout.merged_cells import (
     find_spans,
@@ -59,7 +59,9 @@ _Values = NDArray[np.float64]  # (N,)
 Meets = NDArray[np.bool_]  # (N, N)
 
 
-def find_grids(rules: Sequence[Rule], longer_side: int, bridged: Sequence[Rule] = ()) -> list[Grid]:
+def find_grids(
+    rules: Sequence[RulingLine], longer_side: int, bridged: Sequence[RulingLine] = ()
+) -> list[Grid]:
     """Return what may be ruled tables on a page, from the top.
 
     Args:
@@ -73,7 +75,7 @@ def find_grids(rules: Sequence[Rule], longer_side: int, bridged: Sequence[Rule] 
     return sorted(found, key=lambda grid: (grid.rows[0], grid.columns[0]))
 
 
-def with_spans(grid: Grid, rules: Sequence[Rule]) -> Grid:
+def with_spans(grid: Grid, rules: Sequence[RulingLine]) -> Grid:
     """Return a grid with the cells that are one, of which puzzles have none.
 
     Args:
@@ -99,10 +101,10 @@ def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
     return [replace(grid, spans=one_number_each(grid, marks, height)) for grid in found]
 
 
-def _meeting(rules: Sequence[Rule], reach: float) -> list[list[Rule]]:
+def _meeting(rules: Sequence[RulingLine], reach: float) -> list[list[RulingLine]]:
     """Return groups of rules: level ones with upright ones that they meet or cross."""
     meets = _meets(rules, reach)
-    groups: list[list[Rule]] = []
+    groups: list[list[RulingLine]] = []
     left = set(range(len(rules)))
     while left:
         group, ahead = [], [left.pop()]
@@ -115,7 +117,7 @@ def _meeting(rules: Sequence[Rule], reach: float) -> list[list[Rule]]:
     return groups
 
 
-def _meets(rules: Sequence[Rule], reach: float) -> Meets:
+def _meets(rules: Sequence[RulingLine], reach: float) -> Meets:
     """Tell which of N rules meet, (N, N): level ones upright ones."""
     corners = corners_of([rule.box for rule in rules])
     level = np.array([rule.horizontal for rule in rules], bool)
@@ -125,7 +127,7 @@ def _meets(rules: Sequence[Rule], reach: float) -> Meets:
     return np.asarray(near & (level[:, None] != level[None]), np.bool_)
 
 
-def _grid(rules: Sequence[Rule], reach: float) -> Grid | None:
+def _grid(rules: Sequence[RulingLine], reach: float) -> Grid | None:
     """Return the cells between rules that meet, None where there are none."""
     box = around([rule.box for rule in rules])
     meets = _meets(rules, reach)
@@ -141,12 +143,12 @@ def _grid(rules: Sequence[Rule], reach: float) -> Grid | None:
     return Grid(tuple(columns), tuple(rows))
 
 
-def _across(rule: Rule) -> float:
+def _across(rule: RulingLine) -> float:
     """Return where a rule is across its direction: y of a level one."""
     return rule.box.middle[1 if rule.horizontal else 0]
 
 
-def _lines(rules: Sequence[Rule], chosen: Sequence[int], across: int) -> list[list[int]]:
+def _lines(rules: Sequence[RulingLine], chosen: Sequence[int], across: int) -> list[list[int]]:
     """Return lines as the rules that each is made of, by their places: pieces, double lines.
 
     Args:
@@ -173,7 +175,7 @@ def _crosses(line: Sequence[int], others: Sequence[Sequence[int]], meets: Meets)
     return sides or sum(met) >= max(1.0, _CROSSES * len(met))
 
 
-def _places(rules: Sequence[Rule], lines: Sequence[Sequence[int]]) -> list[float]:
+def _places(rules: Sequence[RulingLine], lines: Sequence[Sequence[int]]) -> list[float]:
     """Return where lines are; of two that are too near each other for cells, the first."""
     places: list[float] = []
     for line in lines:

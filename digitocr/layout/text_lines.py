@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digitocr.core.statistics import median
 
-Boxes: TypeAlias = NDArray[np.float64]  # (N, 4): left, top, right and bottom
+Corners: TypeAlias = NDArray[np.float64]  # (N, 4): left, top, right and bottom
 Lines: TypeAlias = list[list[int]]  # the marks of each line, left to right
 
 # A line is followed from left to right as an alpha-beta filter follows a track (Benedict and
@@ -66,7 +66,7 @@ class _Line:
 _middle = attrgetter("middle")
 
 
-def in_lines(boxes: Boxes) -> Lines:
+def in_lines(boxes: Corners) -> Lines:
     """Return the indices of N boxes by line in reading order, each line left to right."""
     columns: list[list[_Line]] = []
     for strip in _strips(boxes):
@@ -78,7 +78,7 @@ def in_lines(boxes: Boxes) -> Lines:
     return [line.marks for column in columns for line in _top_down(column, boxes)]
 
 
-def _strips(boxes: Boxes) -> list[NDArray[np.intp]]:
+def _strips(boxes: Corners) -> list[NDArray[np.intp]]:
     """Return the indices of boxes between wide gutters, left to right, each by its middle."""
     left, _, right, _ = boxes.T
     if len(left) == 0:
@@ -92,7 +92,7 @@ def _strips(boxes: Boxes) -> list[NDArray[np.intp]]:
     return [place[np.sort(rank[strip])] for strip in np.split(order, ends)]
 
 
-def _followed(strip: NDArray[np.intp], boxes: Boxes) -> list[_Line]:
+def _followed(strip: NDArray[np.intp], boxes: Corners) -> list[_Line]:
     """Return the lines of a strip by where they end: each mark joins the nearest so far."""
     left, top, right, bottom = boxes[strip].T
     middles = ((left + right) / 2).tolist(), ((top + bottom) / 2).tolist()
@@ -124,7 +124,7 @@ def _nearest(
     return best
 
 
-def _offsets(left: list[_Line], right: list[_Line], boxes: Boxes) -> NDArray[np.float64]:
+def _offsets(left: list[_Line], right: list[_Line], boxes: Corners) -> NDArray[np.float64]:
     """Return how far the starts of R lines are off the ends of L lines to their left, (R, L)."""
     starts = [boxes[line.marks[:_STARTS]].mean(axis=0) for line in right]
     expected = [[line.expected((x0 + x1) / 2) for line in left] for x0, _, x1, _ in starts]
@@ -133,7 +133,7 @@ def _offsets(left: list[_Line], right: list[_Line], boxes: Boxes) -> NDArray[np.
     return offsets
 
 
-def _is_column(left: list[_Line], right: list[_Line], boxes: Boxes) -> bool:
+def _is_column(left: list[_Line], right: list[_Line], boxes: Corners) -> bool:
     """Tell whether the lines right of a gutter do not align with those left of it.
 
     Only lines that face each other say anything, and only where both sides are columns.
@@ -154,14 +154,14 @@ def _is_column(left: list[_Line], right: list[_Line], boxes: Boxes) -> bool:
     return bool(offsets.min(axis=fewer).mean() > _ALIGNED * pitch)
 
 
-def _is_flush(lines: list[_Line], boxes: Boxes) -> bool:
+def _is_flush(lines: list[_Line], boxes: Corners) -> bool:
     """Tell whether lines begin, or end, above each other."""
     edges = np.array([(boxes[line.marks[0], 0], boxes[line.marks[-1], 2]) for line in lines])
     aside = np.median(np.abs(edges - np.median(edges, axis=0)), axis=0)
     return bool(aside.min() <= _FLUSH * np.median([line.height for line in lines]))
 
 
-def _join(left: list[_Line], right: list[_Line], boxes: Boxes) -> None:
+def _join(left: list[_Line], right: list[_Line], boxes: Corners) -> None:
     """Append each line right of a gutter to the line that it goes on, the nearest ones first."""
     heights = np.maximum.outer([line.height for line in right], [line.height for line in left])
     offsets = _offsets(left, right, boxes) / heights
@@ -179,7 +179,7 @@ def _join(left: list[_Line], right: list[_Line], boxes: Boxes) -> None:
     left[:] = sorted(stay + right, key=_middle)
 
 
-def _top_down(lines: list[_Line], boxes: Boxes) -> list[_Line]:
+def _top_down(lines: list[_Line], boxes: Corners) -> list[_Line]:
     """Return lines from top to bottom, where all of them fall by their usual slope."""
     middles = (boxes[:, :2] + boxes[:, 2:]) / 2
     run, fall = sum(middles[line.marks[-1]] - middles[line.marks[0]] for line in lines)

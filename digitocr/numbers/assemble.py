@@ -20,7 +20,7 @@ from digitocr.core.geometry import (
 )
 from digitocr.core.settings import Decimal
 from digitocr.layout.text_lines import (
-    Boxes,
+    Corners,
     Lines,
     in_lines,
 )
@@ -37,7 +37,7 @@ from digitocr.numbers.spacing import (
     usual,
 )
 from digitocr.numbers.word_filter import in_numbers
-from digitocr.recognition.hypotheses import Reading
+from digitocr.recognition.hypotheses import PageReading
 
 _Values = NDArray[np.float64]  # (N,)
 
@@ -64,14 +64,14 @@ class Arranged:
     """The digits of a page in lines, and what stands among them."""
 
     digits: tuple[Digit, ...]
-    boxes: Boxes  # of the digits, and then of other marks
+    boxes: Corners  # of the digits, and then of other marks
     lines: Lines  # digits alone, as places among all; columns one after the other
     signs: Signs
     beside: frozenset[int]  # digits that a refused mark stands beside
     sure: float  # the chance that numbers of these are all there is of them
 
 
-def arranged(reading: Reading) -> Arranged:
+def arranged(reading: PageReading) -> Arranged:
     """Return digits in reading order, letters and strays left out.
 
     Columns whose lines do not align are read one after the other, everything else line by line.
@@ -129,7 +129,7 @@ def into_numbers(
     )
 
 
-def _is_operator(box: Box, digits: Boxes) -> bool:
+def _is_operator(box: Box, digits: Corners) -> bool:
     """Tell whether a refused mark floats between digits, as no letter does."""
     left, top, right, bottom = digits.T
     heights = bottom - top
@@ -143,13 +143,15 @@ def _is_operator(box: Box, digits: Boxes) -> bool:
     return bool(box.y > highest + free and box.bottom < lowest - free)
 
 
-def _in_numbers(lines: Lines, boxes: Boxes, read: NDArray[np.int64], confidence: _Values) -> Lines:
+def _in_numbers(
+    lines: Lines, boxes: Corners, read: NDArray[np.int64], confidence: _Values
+) -> Lines:
     """Return the lines without refused marks, which are read as -1, and without letters."""
     kept = (in_numbers(lines, boxes, read, confidence) > 0.5) & (read >= 0)
     return [found for line in lines if (found := [i for i in line if kept[i]])]
 
 
-def _strays(lines: Lines, boxes: Boxes, confidence: _Values) -> set[int]:
+def _strays(lines: Lines, boxes: Corners, confidence: _Values) -> set[int]:
     """Return the marks that are commas, specks or raised signs: low, and not where digits stand.
 
     Only those read with little confidence; small zeros stand on the baseline or in the middle.
@@ -168,7 +170,7 @@ def _strays(lines: Lines, boxes: Boxes, confidence: _Values) -> set[int]:
     return found
 
 
-def _beside(boxes: Boxes, digits: Sequence[int], others: Boxes, reach: float) -> set[int]:
+def _beside(boxes: Corners, digits: Sequence[int], others: Corners, reach: float) -> set[int]:
     """Return which digits, as places among boxes, a mark that is none stands beside.
 
     It is no farther off than `reach` of its height.

@@ -86,7 +86,7 @@ def _split(number: Number, holds: Holds) -> list[Number]:
         return [number]
     height = float(np.median([digit.box.height for digit in number.digits]))
     gaps = np.array([right.box.x - left.box.right for left, right in pairwise(number.digits)])
-    touch = [left.run == right.run for left, right in pairwise(number.digits)]
+    touch = [left.group == right.group for left, right in pairwise(number.digits)]
     gaps = np.where(touch, -np.inf, gaps / height)
     order = np.argsort(-gaps, kind="stable")
     for n in range(1, min(_MOST_PARTS, len(gaps) + 1)):

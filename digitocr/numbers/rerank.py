@@ -18,7 +18,7 @@ from digitocr.core.geometry import (
 )
 from digitocr.numbers.constraints import Holds
 from digitocr.numbers.signs import is_sensible
-from digitocr.recognition.hypotheses import Guess
+from digitocr.recognition.hypotheses import Hypothesis
 
 # Ways through a number's runs, the likeliest first: no more than so many are looked at, and none
 # that is this much less likely than the first.
@@ -35,19 +35,19 @@ _REACH, _SHARED = 0.6, 0.5
 _SIGNS = ".,:-/"  # within numbers
 _ENDINGS = _SIGNS + "%"  # after digits
 
-_Guesses = Mapping[int, Sequence[Guess]]  # of each run, likeliest first
+_Guesses = Mapping[int, Sequence[Hypothesis]]  # of each run, likeliest first
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Spelling:
     """One reading of all of a number."""
 
     weight: float  # 0..1
     text: str
-    guesses: tuple[Guess, ...]  # one of each run, left to right
+    hypotheses: tuple[Hypothesis, ...]  # one of each run, left to right
 
 
-def narrowed(numbers: Sequence[Number], guesses: _Guesses, holds: Holds) -> list[Number]:
+def narrowed(numbers: Sequence[Number], hypotheses: _Guesses, holds: Holds) -> list[Number]:
     """Return numbers with the likeliest of their readings that a rule allows.
 
     Their confidence is that of the best among those that are allowed. Where none is, a number
@@ -55,16 +55,19 @@ def narrowed(numbers: Sequence[Number], guesses: _Guesses, holds: Holds) -> list
 
     Args:
         numbers: as read, confidences not yet chances.
-        guesses: of all runs of ink.
+        hypotheses: of all runs of ink.
         holds: the rule.
     """
-    taken = {digit.run for number in numbers for digit in number.digits}
-    refused = {run: found for run, found in guesses.items() if run not in taken}
-    places = {run: box for run, found in refused.items() if (box := _place(found))}
-    owners = {run: _nearest(box, numbers) for run, box in places.items()}
-    own = [{run: places[run] for run in places if owners[run] == i} for i in range(len(numbers))]
+    taken = {digit.group for number in numbers for digit in number.digits}
+    refused = {group: found for group, found in hypotheses.items() if group not in taken}
+    places = {group: box for group, found in refused.items() if (box := _place(found))}
+    owners = {group: _nearest(box, numbers) for group, box in places.items()}
+    own = [
+        {group: places[group] for group in places if owners[group] == i}
+        for i in range(len(numbers))
+    ]
     return [
-        _narrowed(number, guesses, beside, holds)
+        _narrowed(number, hypotheses, beside, holds)
         for number, beside in zip(numbers, own, strict=True)
     ]
 
@@ -80,17 +83,17 @@ def _gap(one: Box, other: Box) -> int:
     return max(0, one.x - other.right, other.x - one.right)
 
 
-def _place(guesses: Sequence[Guess]) -> Box | None:
+def _place(hypotheses: Sequence[Hypothesis]) -> Box | None:
     """Return where a run is, None where no reading of it has a digit."""
-    return next((around([d.box for d in one.digits]) for one in guesses if one.digits), None)
+    return next((around([d.box for d in one.digits]) for one in hypotheses if one.digits), None)
 
 
-def _narrowed(number: Number, guesses: _Guesses, beside: dict[int, Box], holds: Holds) -> Number:
-    places = {digit.run: digit.box for digit in reversed(number.digits)} | beside
-    order = sorted(places, key=lambda run: places[run].x)
+def _narrowed(number: Number, hypotheses: _Guesses, beside: dict[int, Box], holds: Holds) -> Number:
+    places = {digit.group: digit.box for digit in reversed(number.digits)} | beside
+    order = sorted(places, key=lambda group: places[group].x)
     spelled = _spelled(number)
-    options = [guesses[run] for run in order]
-    ways = list(_ways(options, [spelled.get(run) for run in order], number))
+    options = [hypotheses[group] for group in order]
+    ways = list(_ways(options, [spelled.get(group) for group in order], number))
     found = [way for way in ways if way.text and holds(way.text)]
     if not found:
         return replace(number, confidence=0.0, status="review")
@@ -112,14 +115,16 @@ def _spelled(number: Number) -> dict[int, tuple[str, str]]:
     """Return for each run of a number its digits as read, and the same with signs after them."""
     found: dict[int, tuple[str, str]] = {}
     for digit, signed in zip(number.digits, re.findall(r"\d\D*", number.text), strict=True):
-        before = found.get(digit.run, ("", ""))
-        found[digit.run] = before[0] + digit.digit, before[1] + signed
+        before = found.get(digit.group, ("", ""))
+        found[digit.group] = before[0] + digit.digit, before[1] + signed
     return found
 
 
 def _ways(
-    options: Sequence[Sequence[Guess]], spelled: Sequence[tuple[str, str] | None], number: Number
-) -> Iterator[_Way]:
+    options: Sequence[Sequence[Hypothesis]],
+    spelled: Sequence[tuple[str, str] | None],
+    number: Number,
+) -> Iterator[_Spelling]:
     """Yield the readings of a number, likeliest first (Huang and Chiang 2005, algorithm 2).
 
     Args:
@@ -140,10 +145,10 @@ def _ways(
         chosen = tuple(found[at] for found, at in zip(options, places, strict=True))
         text = minus + "".join(map(_text, chosen, spelled)).strip(_SIGNS)
         if is_sensible(text):
-            yield _Way(-negative, text, chosen)
+            yield _Spelling(-negative, text, chosen)
         if signed:
             plain = "".join(filter(str.isdigit, text))
-            yield _Way(-negative * _UNSIGNED, plain, chosen)
+            yield _Spelling(-negative * _UNSIGNED, plain, chosen)
         for i, at in enumerate(places):
             after = (*places[:i], at + 1, *places[i + 1 :])
             if at + 1 < len(options[i]) and after not in seen:
@@ -152,7 +157,7 @@ def _ways(
                 heapq.heappush(waiting, (-weight, after))
 
 
-def _text(guess: Guess, spelled: tuple[str, str] | None) -> str:
+def _text(guess: Hypothesis, spelled: tuple[str, str] | None) -> str:
     """Return a run's digits with the signs that stand within and after it."""
     if spelled is None:
         return guess.text
@@ -163,7 +168,7 @@ def _text(guess: Guess, spelled: tuple[str, str] | None) -> str:
     return guess.text + ending if guess.text else ""
 
 
-def _as_number(number: Number, found: Sequence[_Way], by_chance: float) -> Number:
+def _as_number(number: Number, found: Sequence[_Spelling], by_chance: float) -> Number:
     """Return a number as the likeliest of the ways that are allowed.
 
     Args:
@@ -181,7 +186,7 @@ def _as_number(number: Number, found: Sequence[_Way], by_chance: float) -> Numbe
     close = len(ordered) > 1 and ordered[1][1] >= _CLOSE * weight
     together = math.prod(digit.confidence for digit in number.digits)
     whole = number.confidence / together if together else 0.0  # the chance that it is all of it
-    digits = [digit for guess in best.guesses for digit in guess.digits]
+    digits = [digit for guess in best.hypotheses for digit in guess.digits]
     return replace(
         number,
         text=text,

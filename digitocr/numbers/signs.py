@@ -47,7 +47,7 @@ _DATE = re.compile(r"\d{1,4}([.:/-])\d{1,2}\1\d{1,4}")
 _NO_SHARE = re.compile("[:/]|-.*-")  # times, dates and fractions: no percent sign follows
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*")
 
-_Boxes = NDArray[np.float64]  # (N, 4): left, top, right, bottom
+Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +85,10 @@ class _Gap:
 
 def find_signs(
     lines: Sequence[Sequence[int]],
-    boxes: _Boxes,
-    low: _Boxes,
-    slashes: _Boxes,
-    percents: _Boxes,
+    boxes: Corners,
+    low: Corners,
+    slashes: Corners,
+    percents: Corners,
 ) -> Signs:
     """Return the signs among digits.
 
@@ -126,7 +126,7 @@ def find_signs(
     return Signs(after, frozenset(minus), percent)
 
 
-def _sizes(low: _Boxes) -> NDArray[np.float64]:
+def _sizes(low: Corners) -> NDArray[np.float64]:
     """Return the side of a square as large as each box."""
     sizes: NDArray[np.float64] = np.sqrt((low[:, 2:] - low[:, :2]).prod(axis=1))
     return sizes
@@ -181,7 +181,7 @@ def _with_decimal(text: str, decimal: Decimal) -> str:
     return text[:at].replace(point, comma) + point + text[at + 1 :]
 
 
-def _gaps(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Iterator[_Gap]:
+def _gaps(lines: Sequence[Sequence[int]], boxes: Corners, low: Corners) -> Iterator[_Gap]:
     """Yield the gaps in lines that hold low marks."""
     for line in lines:
         near = _near(boxes[list(line)], low)
@@ -193,26 +193,26 @@ def _gaps(lines: Sequence[Sequence[int]], boxes: _Boxes, low: _Boxes) -> Iterato
                 yield _gap(left, right, boxes, between)
 
 
-def _near(digits: _Boxes, low: _Boxes) -> _Boxes:
+def _near(digits: Corners, low: Corners) -> Corners:
     """Return the low marks that stand in a line's height or hang a little below it."""
     if len(low) == 0:
         return low
     top, bottom = digits[:, 1].min(), digits[:, 3].max()
     middle = (low[:, 1] + low[:, 3]) / 2
-    near: _Boxes = low[(middle >= top) & (middle <= bottom + 0.25 * (bottom - top))]
+    near: Corners = low[(middle >= top) & (middle <= bottom + 0.25 * (bottom - top))]
     return near
 
 
-def _between(left: int | None, right: int, boxes: _Boxes, low: _Boxes) -> _Boxes:
+def _between(left: int | None, right: int, boxes: Corners, low: Corners) -> Corners:
     """Return the low marks whose middle is between those of two digits, or before the first."""
     middles = (low[:, 0] + low[:, 2]) / 2
     first = -np.inf if left is None else (boxes[left, 0] + boxes[left, 2]) / 2
     last = (boxes[right, 0] + boxes[right, 2]) / 2
-    between: _Boxes = low[(middles > first) & (middles < last)]
+    between: Corners = low[(middles > first) & (middles < last)]
     return between
 
 
-def _gap(left: int | None, right: int, boxes: _Boxes, low: _Boxes) -> _Gap:
+def _gap(left: int | None, right: int, boxes: Corners, low: Corners) -> _Gap:
     """Return a gap with the marks in it."""
     beside = boxes[[right] if left is None else [left, right]]
     height = float((beside[:, 3] - beside[:, 1]).mean())
@@ -252,7 +252,7 @@ def _kind(width: float, top: float, bottom: float) -> str:
 
 
 def _before_slashes(
-    lines: Sequence[Sequence[int]], boxes: _Boxes, slashes: _Boxes
+    lines: Sequence[Sequence[int]], boxes: Corners, slashes: Corners
 ) -> Iterator[int]:
     """Yield the digits between which and the next one a slash stands."""
     for line in lines:
@@ -268,7 +268,7 @@ def _before_slashes(
 
 
 def _before_percents(
-    lines: Sequence[Sequence[int]], boxes: _Boxes, percents: _Boxes
+    lines: Sequence[Sequence[int]], boxes: Corners, percents: Corners
 ) -> Iterator[int]:
     """Yield the digits right after which a percent sign stands."""
     for line in lines:

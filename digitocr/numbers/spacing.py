@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.layout.text_lines import (
-    Boxes,
+    Corners,
     Lines,
 )
 from digitocr.numbers.signs import Signs
@@ -59,7 +59,7 @@ class Group:
 
 
 def in_groups(
-    lines: Lines, boxes: Boxes, signs: Signs, cells: NDArray[np.int64]
+    lines: Lines, boxes: Corners, signs: Signs, cells: NDArray[np.int64]
 ) -> list[list[Group]]:
     """Return for each line its marks in groups, parted where gaps are wide and hold no sign.
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import (
     Box,
     Transform,
@@ -70,12 +70,12 @@ Corners = NDArray[np.int64]  # (..., 4): left, top, right and bottom of each box
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class InkGroup:
     """Ink that has to be read together: most are one mark, others pieces of one or more digits."""
 
     number: int  # from 0
     box: Box
-    marks: tuple[Mask, ...]  # (box.height, box.width) each
+    marks: tuple[BinaryImage, ...]  # (box.height, box.width) each
     height: float  # the page's digit height
 
     @property
@@ -100,26 +100,26 @@ class Run:
         return cut_apart(self.marks, self.box, self.number, self.height)
 
 
-def find_candidates(mask: Mask) -> list[Candidate]:
+def find_candidates(mask: BinaryImage) -> list[Candidate]:
     """Return all marks, cuts and merges that may be digits, run by run; none for an empty mask."""
-    return [candidate for run in find_runs(mask) for candidate in run.candidates]
+    return [candidate for group in find_ink_groups(mask) for candidate in group.candidates]
 
 
-def find_runs(mask: Mask) -> list[Run]:
+def find_ink_groups(mask: BinaryImage) -> list[InkGroup]:
     """Return the ink that may be digits, marks that may be pieces of one digit in one run."""
-    return find_marks(mask).runs
+    return find_components(mask).groups
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class Components:
     """What is written on a page."""
 
-    runs: list[Run]  # that may be digits
+    groups: list[InkGroup]  # that may be digits
     low: list[Box]  # beside them: points, dashes, dust
     percents: list[Box]  # percent signs
 
 
-def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
+def find_components(mask: BinaryImage, tables: Sequence[Box] = ()) -> Components:
     """Return the runs of ink that may be digits, low marks beside them, and percent signs.
 
     Args:
@@ -145,19 +145,19 @@ def find_marks(mask: Mask, tables: Sequence[Box] = ()) -> Marks:
         and _may_be_ink_of_digits(box, mask, height)
         and not (box.height < LEAST_SIZE * height and _is_hair(contours[i], box, hair))
     ]
-    runs: list[Run] = []
+    groups: list[InkGroup] = []
     taken = set(signs)
-    for group in _runs([boxes[i] for i in kept], height):
+    for group in _groups([boxes[i] for i in kept], height):
         box = around([boxes[kept[i]] for i in group])
         if len(group) > 1 or box.height >= LEAST_SIZE * height:
             marks = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
-            runs.append(Run(len(runs), box, marks, height))
+            groups.append(InkGroup(len(groups), box, marks, height))
             taken.update(kept[i] for i in group)
     low = [box for i, box in enumerate(boxes) if i not in taken and _is_low(box, height, pen)]
-    return Marks(runs, low, [around([boxes[i] for i in percent]) for percent in percents])
+    return Components(groups, low, [around([boxes[i] for i in percent]) for percent in percents])
 
 
-def whole_marks(marks: Marks, to_page: Transform, page: tuple[int, ...]) -> Marks:
+def whole_marks(marks: Components, to_page: Transform, page: tuple[int, ...]) -> Components:
     """Return marks without the runs that the edge of the page cuts off, as far as turning hid it.
 
     Args:
@@ -165,18 +165,18 @@ def whole_marks(marks: Marks, to_page: Transform, page: tuple[int, ...]) -> Mark
         to_page: level pixels → pixels of the page as given.
         page: height and width of that.
     """
-    kept = [run for run in marks.runs if not _is_cut_off(run, to_page, page)]
-    return replace(marks, runs=kept)
+    kept = [group for group in marks.groups if not _is_cut_off(group, to_page, page)]
+    return replace(marks, groups=kept)
 
 
-def _is_cut_off(run: Run, to_page: Transform, page: tuple[int, ...]) -> bool:
-    box = run.box
-    if min(page) <= _PAGE * run.height:
+def _is_cut_off(group: InkGroup, to_page: Transform, page: tuple[int, ...]) -> bool:
+    box = group.box
+    if min(page) <= _PAGE * group.height:
         return False
     corners = np.array([[box.x, box.right] * 2, [box.y, box.y, box.bottom, box.bottom], [1] * 4])
     if not _touches_edge(to_page @ corners, page):
         return False
-    y, x = np.nonzero(np.maximum.reduce(run.marks))
+    y, x = np.nonzero(np.maximum.reduce(group.marks))
     return _touches_edge(to_page @ np.stack([x + box.x, y + box.y, np.ones_like(x)]), page)
 
 
@@ -188,7 +188,7 @@ def _touches_edge(places: NDArray[np.float64], page: tuple[int, ...]) -> bool:
     return bool(off < _AT_EDGE)
 
 
-def _outlines(mask: Mask) -> tuple[Sequence[np.ndarray], list[Box]]:
+def _outlines(mask: BinaryImage) -> tuple[Sequence[np.ndarray], list[Box]]:
     """Return the outline and box of each mark; what a frame around the page encloses is marks too.
 
     Such a frame is the edge of a sheet with the desk beyond it.
@@ -205,7 +205,7 @@ def _outlines(mask: Mask) -> tuple[Sequence[np.ndarray], list[Box]]:
             cv2.floodFill(mask, None, (x, y), 0, flags=8)
 
 
-def _is_frame(box: Box, mask: Mask) -> bool:
+def _is_frame(box: Box, mask: BinaryImage) -> bool:
     height, width = mask.shape
     large = min(height, width) >= _LEAST_FRAMED_PX
     return bool(large and box.width > _FRAME * width and box.height > _FRAME * height)
@@ -222,7 +222,7 @@ def _is_tall(box: Box, height: float) -> bool:
     return low <= box.height <= high and box.width <= _MOST_WIDTH * height
 
 
-def _pen(mask: Mask, marks: Sequence[tuple[np.ndarray, Box]]) -> float:
+def _pen(mask: BinaryImage, marks: Sequence[tuple[np.ndarray, Box]]) -> float:
     """Return the usual width of marks' strokes in pixels, 0 where there are none."""
     some = marks[:: max(1, len(marks) // _PENS)]
     pens = [stroke_width(ink_inside(mask, contour, box)) for contour, box in some]
@@ -265,7 +265,7 @@ def _weighted_median(heights: Sequence[int]) -> float:
     return float(ordered[np.searchsorted(share, 0.5)]) if len(ordered) else 0.0
 
 
-def _may_be_ink_of_digits(box: Box, mask: Mask, height: float) -> bool:
+def _may_be_ink_of_digits(box: Box, mask: BinaryImage, height: float) -> bool:
     """Tell whether a mark is neither a speck nor too large nor cut off by the page's edge."""
     large = max(mask.shape) >= _LARGE_PX
     return (
@@ -284,7 +284,7 @@ def _is_hair(contour: np.ndarray, box: Box, thinnest: float) -> bool:
     return bool(pixels < thinnest * max(box.width, box.height))
 
 
-def _leaves_page(box: Box, mask: Mask, height: float) -> bool:
+def _leaves_page(box: Box, mask: BinaryImage, height: float) -> bool:
     """Tell whether a mark is cut off by the edge of a page: the lid of a scanner, the desk.
 
     Pictures that a few digits fill are no pages; there a digit may touch the edge.
@@ -297,12 +297,12 @@ def _is_solid(box: Box, contour: np.ndarray) -> bool:
     return bool(cv2.contourArea(contour) > _SOLID * box.width * box.height)
 
 
-def _at_edge(box: Box, mask: Mask) -> bool:
+def _at_edge(box: Box, mask: BinaryImage) -> bool:
     height, width = mask.shape
     return box.x == 0 or box.y == 0 or box.right == width or box.bottom == height
 
 
-def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
+def _groups(boxes: Sequence[Box], height: float) -> list[list[int]]:
     """Return groups of indices: marks that may be pieces of one digit, most of them alone."""
     order = sorted(range(len(boxes)), key=lambda i: boxes[i].x)
     corners = np.array(
@@ -321,9 +321,9 @@ def _runs(boxes: Sequence[Box], height: float) -> list[list[int]]:
     for i in range(len(order)):
         groups.setdefault(_root(home, i), []).append(order[i])
     return [
-        run
+        group
         for group in groups.values()
-        for run in (
+        for group in (
             [[i] for i in group] if len(group) > _MOST_MARKS else _by_line(group, boxes, height)
         )
     ]
@@ -371,7 +371,7 @@ def _linked(some: Corners, others: Corners, height: float) -> NDArray[np.bool_]:
     return np.asarray(near & (low | over | sides))
 
 
-def ink_inside(mask: Mask, contour: np.ndarray, box: Box) -> Mask:
+def ink_inside(mask: BinaryImage, contour: np.ndarray, box: Box) -> BinaryImage:
     """Return the ink inside one outline, and nothing of its neighbours', in a run's box."""
     inside = np.zeros((box.height, box.width), np.uint8)
     cv2.drawContours(inside, [contour], -1, 255, cv2.FILLED, offset=(-box.x, -box.y))

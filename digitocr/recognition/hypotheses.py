@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.document import Digit
 from digitocr.core.geometry import Box
 
@@ -17,8 +17,8 @@ class Candidate:
     """
 
     box: Box
-    ink: Mask  # (box.height, box.width)
-    run: int  # candidates of one run are alternatives to each other
+    ink: BinaryImage  # (box.height, box.width)
+    group: int  # candidates of one run are alternatives to each other
     start: int  # from 0
     end: int  # the piece after its last
     size: float  # its height, as a part of the page's digit height
@@ -26,7 +26,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class Hypothesis:
     """One of the readings of a run of ink."""
 
     chance: float  # 0..1, weighed against the other readings
@@ -39,7 +39,7 @@ class Guess:
 
 
 @dataclass(frozen=True, slots=True)
-class RunTexts:
+class GroupTexts:
     """What a run of ink may be, as told from the strip that it is in."""
 
     chances: dict[str, float]  # of each text, "" where it is no digit; 0..1
@@ -47,7 +47,7 @@ class RunTexts:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class PageReading:
     """What the marks on a page were read as."""
 
     digits: tuple[Digit, ...]
@@ -55,4 +55,6 @@ class Reading:
     low: tuple[Box, ...] = ()  # marks too low for digits, and no part of one: points, dashes, dust
     slashes: tuple[Box, ...] = ()  # marks as high as digits that are slashes
     percents: tuple[Box, ...] = ()  # percent signs
-    guesses: dict[int, tuple[Guess, ...]] | None = None  # of each run, likeliest first; if wanted
+    hypotheses: dict[int, tuple[Hypothesis, ...]] | None = (
+        None  # of each run, likeliest first; if wanted
+    )

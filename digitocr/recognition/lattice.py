@@ -23,9 +23,9 @@ from digitocr.core.geometry import (
 )
 from digitocr.recognition.hypotheses import (
     Candidate,
-    Guess,
-    Reading,
-    RunTexts,
+    GroupTexts,
+    Hypothesis,
+    PageReading,
 )
 from digitocr.recognition.uprights import (
     as_stroke,
@@ -71,7 +71,7 @@ Chances: TypeAlias = NDArray[np.float64]
 
 
 @dataclass(slots=True)
-class _Reading:
+class _Hypothesis:
     """One reading of a run, or of the left part of one."""
 
     weight: float  # of all ways that give these digits
@@ -86,12 +86,12 @@ class _Reading:
         """Whether it takes a mark for several digits that touch."""
         return (self.severed and len(self.digits) > 1) or len(self.middles) > 1
 
-    def weighing(self, weight: float) -> _Reading:
+    def weighing(self, weight: float) -> _Hypothesis:
         """Return it with another weight."""
-        return _Reading(weight, self.best, self.digits, self.unread, self.severed, self.middles)
+        return _Hypothesis(weight, self.best, self.digits, self.unread, self.severed, self.middles)
 
 
-class _Run:
+class _GroupHypotheses:
     """The readings of a run of ink, by their texts, likeliest first, and what speaks for none."""
 
     __slots__ = ("candidates", "cut", "digits", "first", "nothing", "readings", "tall")
@@ -100,7 +100,7 @@ class _Run:
         self,
         candidates: Sequence[Candidate],
         first: int,
-        readings: dict[str, _Reading],
+        readings: dict[str, _Hypothesis],
         nothing: float,
     ) -> None:
         """Weigh up a run.
@@ -121,7 +121,7 @@ class _Run:
     @property
     def number(self) -> int:
         """The run's number."""
-        return self.candidates[0].run
+        return self.candidates[0].group
 
     @property
     def box(self) -> Box:
@@ -142,8 +142,8 @@ def _digit_chances(
     strokes = {i: stroke for i in tall if (stroke := as_stroke(candidates[i].ink))}
     slashes = slashes_among(strokes)
     brackets = [i for i, stroke in strokes.items() if stroke.is_bracket]
-    runs = Counter(one.run for one in candidates)
-    whole = {i: stroke for i, stroke in strokes.items() if runs[candidates[i].run] == 1}
+    groups = Counter(one.group for one in candidates)
+    whole = {i: stroke for i, stroke in strokes.items() if groups[candidates[i].group] == 1}
     chances[[*brackets, *slashes, *rests_of_rules(whole)]] = 0.0
     return chances, slashes
 
@@ -179,21 +179,22 @@ class Lattices:
         self._candidates = candidates
         self._chances, self._slashes = _digit_chances(candidates, scores)
         self._shown = digits_shown
-        groups = [list(run) for _, run in groupby(candidates, key=lambda one: one.run)]
+        groups = [list(group) for _, group in groupby(candidates, key=lambda one: one.group)]
         firsts = np.cumsum([0, *map(len, groups)]).tolist()
-        self._runs = [
-            self._by_pieces(run, first, 1.0) for run, first in zip(groups, firsts, strict=False)
+        self._groups = [
+            self._by_pieces(group, first, 1.0) for group, first in zip(groups, firsts, strict=False)
         ]
 
     def doubtful(self) -> set[int]:
         """Return the numbers of the runs that may be read wrong, by pieces alone."""
         return {
-            run.number
-            for run, others in self._weighed({})
-            if run.readings and max(_chance(run, others), 1 - _share_of_digits(run, others)) < _SURE
+            group.number
+            for group, others in self._weighed({})
+            if group.readings
+            and max(_chance(group, others), 1 - _share_of_digits(group, others)) < _SURE
         }
 
-    def read(self, seen: Mapping[int, RunTexts] | None = None) -> Reading:
+    def read(self, seen: Mapping[int, GroupTexts] | None = None) -> PageReading:
         """Return the digits on the page, and what is none.
 
         Args:
@@ -202,91 +203,93 @@ class Lattices:
         digits: list[Digit] = []
         refused: list[Box] = []
         low: list[Box] = []
-        for run, others in self._weighed(seen or {}):
-            best = next(iter(run.readings.values()), None)
-            if best is None or best.weight * (1 - others) <= run.nothing * others:
-                refused += [run.box] if run.tall else []
-                low += [one.box for one in run.candidates if _is_low_mark(one)]
+        for group, others in self._weighed(seen or {}):
+            best = next(iter(group.readings.values()), None)
+            if best is None or best.weight * (1 - others) <= group.nothing * others:
+                refused += [group.box] if group.tall else []
+                low += [one.box for one in group.candidates if _is_low_mark(one)]
                 continue
-            text = next(iter(run.readings))
-            digits += _as_digits(run, text, best, _chance(run, others), self._candidates)
+            text = next(iter(group.readings))
+            digits += _as_digits(group, text, best, _chance(group, others), self._candidates)
             left = [self._candidates[i] for i in best.unread]
             refused += [one.box for one in left if one.size >= _LEAST_SIZE]
-            left = list(run.candidates) if best.middles else left
+            left = list(group.candidates) if best.middles else left
             low += [one.box for one in left if _is_low_mark(one)]
         may_be = {self._candidates[i].box for i in self._slashes}
         slashes = tuple(box for box in refused if box in may_be)
         left_over = tuple(box for box in refused if box not in may_be)
-        return Reading(tuple(digits), left_over, tuple(low), slashes)
+        return PageReading(tuple(digits), left_over, tuple(low), slashes)
 
-    def guesses(self, seen: Mapping[int, RunTexts] | None = None) -> dict[int, tuple[Guess, ...]]:
+    def hypotheses(
+        self, seen: Mapping[int, GroupTexts] | None = None
+    ) -> dict[int, tuple[Hypothesis, ...]]:
         """Return all that each run may be, by its number, likeliest first; chances sum to 1.
 
         Args:
             seen: as for `read`.
         """
-        found: dict[int, tuple[Guess, ...]] = {}
-        for run, others in self._weighed(seen or {}):
-            share = _share_of_digits(run, others)
-            options = [Guess(1 - share, ())]
-            for text, one in run.readings.items():
-                chance = share * one.weight / run.digits if run.digits else 0.0
-                digits = _as_digits(run, text, one, chance, self._candidates)
-                options.append(Guess(chance, tuple(digits)))
-            found[run.number] = tuple(sorted(options, key=lambda guess: -guess.chance))
+        found: dict[int, tuple[Hypothesis, ...]] = {}
+        for group, others in self._weighed(seen or {}):
+            share = _share_of_digits(group, others)
+            options = [Hypothesis(1 - share, ())]
+            for text, one in group.readings.items():
+                chance = share * one.weight / group.digits if group.digits else 0.0
+                digits = _as_digits(group, text, one, chance, self._candidates)
+                options.append(Hypothesis(chance, tuple(digits)))
+            found[group.number] = tuple(sorted(options, key=lambda guess: -guess.chance))
         return found
 
-    def _weighed(self, seen: Mapping[int, RunTexts]) -> Iterator[tuple[_Run, float]]:
+    def _weighed(self, seen: Mapping[int, GroupTexts]) -> Iterator[tuple[_GroupHypotheses, float]]:
         """Yield the runs with their readings, and the share of runs there that are none.
 
         Both that share and how often digits touch are told from where they are.
         """
-        by_place: dict[int, list[_Run]] = {}
-        for run in self._runs:
-            place = self._places[run.first] if len(self._places) else 0
-            by_place.setdefault(place, []).append(run)
-        for runs in by_place.values():
-            weighed = [_with_seen(run, seen.get(run.number)) for run in runs]
+        by_place: dict[int, list[_GroupHypotheses]] = {}
+        for group in self._groups:
+            place = self._places[group.first] if len(self._places) else 0
+            by_place.setdefault(place, []).append(group)
+        for groups in by_place.values():
+            weighed = [_with_seen(group, seen.get(group.number)) for group in groups]
             others = _share_of_others(weighed)
             odds = _cut_odds(weighed, others)
-            if odds < 1 and any(run.cut for run in runs):  # else it makes no difference
-                for i, run in enumerate(runs):
-                    if run.cut:
-                        again = self._by_pieces(run.candidates, run.first, odds)
-                        weighed[i] = _with_seen(again, seen.get(run.number))
+            if odds < 1 and any(group.cut for group in groups):  # else it makes no difference
+                for i, group in enumerate(groups):
+                    if group.cut:
+                        again = self._by_pieces(group.candidates, group.first, odds)
+                        weighed[i] = _with_seen(again, seen.get(group.number))
                 others = _share_of_others(weighed)
-            yield from ((run, others) for run in weighed)
+            yield from ((group, others) for group in weighed)
 
-    def _by_pieces(self, run: Sequence[Candidate], first: int, odds: float) -> _Run:
+    def _by_pieces(self, group: Sequence[Candidate], first: int, odds: float) -> _GroupHypotheses:
         """Return a run with its readings, cuts weighed by how likely digits touch on the page."""
-        own = self._chances[first : first + len(run)]
-        end = max(one.end for one in run)
-        whole = [own[i].sum() for i, one in enumerate(run) if one.start == 0 and one.end == end]
+        own = self._chances[first : first + len(group)]
+        end = max(one.end for one in group)
+        whole = [own[i].sum() for i, one in enumerate(group) if one.start == 0 and one.end == end]
         nothing = self._shown * (1 - float(max(whole))) if whole else _TOO_WIDE
-        return _Run(run, first, _readings(run, own, first, odds), nothing)
+        return _GroupHypotheses(group, first, _readings(group, own, first, odds), nothing)
 
 
-def _with_seen(run: _Run, texts: RunTexts | None) -> _Run:
+def _with_seen(group: _GroupHypotheses, texts: GroupTexts | None) -> _GroupHypotheses:
     """Return a run as its pieces and the strip that it is in say together."""
     if texts is None:
-        return run
-    total = max(run.nothing + run.digits, 1e-300)
+        return group
+    total = max(group.nothing + group.digits, 1e-300)
     says = {text: chance * (1 if text else _NO_DIGIT) for text, chance in texts.chances.items()}
     share = max(sum(says.values()), 1e-300)
-    believed = _OF_ONE if len(run.candidates) == 1 else 1.0
+    believed = _OF_ONE if len(group.candidates) == 1 else 1.0
 
     def both(weight: float, text: str) -> float:
         seen = float((says.get(text, 0.0) / share + _NEVER) ** believed)
         return total * (weight / total + _NEVER) * seen
 
-    known = run.readings.items()
+    known = group.readings.items()
     found = {text: one.weighing(both(one.weight, text)) for text, one in known}
     for text, chance in says.items():
         if text and text not in found and chance >= _LEAST_SEEN * share:
-            weight = both(_PAIRS * run.nothing if len(text) > 1 else 0.0, text)
-            found[text] = _Reading(weight, 0.0, (), (), middles=texts.places[text])
+            weight = both(_PAIRS * group.nothing if len(text) > 1 else 0.0, text)
+            found[text] = _Hypothesis(weight, 0.0, (), (), middles=texts.places[text])
     ordered = dict(sorted(found.items(), key=lambda kept: -kept[1].weight))
-    return _Run(run.candidates, run.first, ordered, both(run.nothing, ""))
+    return _GroupHypotheses(group.candidates, group.first, ordered, both(group.nothing, ""))
 
 
 def _is_low_mark(one: Candidate) -> bool:
@@ -295,21 +298,24 @@ def _is_low_mark(one: Candidate) -> bool:
 
 
 def _readings(
-    run: Sequence[Candidate], chances: Chances, first: int, odds: float
-) -> dict[str, _Reading]:
+    group: Sequence[Candidate], chances: Chances, first: int, odds: float
+) -> dict[str, _Hypothesis]:
     """Return the likeliest readings of a run that hold a digit, by their texts, likeliest first.
 
     From piece to piece (Rabiner 1989), all readings of the left part within a beam.
     """
-    if len(run) == 1:  # most are; there is one step
-        alone = {text: weight for text, weight in _steps(run[0], chances[0], odds) if text}
+    if len(group) == 1:  # most are; there is one step
+        alone = {text: weight for text, weight in _steps(group[0], chances[0], odds) if text}
         likely = sorted(alone.items(), key=lambda kept: -kept[1])
-        return {text: _Reading(w, w, ((first, int(text)),), ()) for text, w in likely}
-    n = max(one.end for one in run)
-    ahead: list[dict[str, _Reading]] = [{"": _Reading(1.0, 1.0, (), ())}, *({} for _ in range(n))]
+        return {text: _Hypothesis(w, w, ((first, int(text)),), ()) for text, w in likely}
+    n = max(one.end for one in group)
+    ahead: list[dict[str, _Hypothesis]] = [
+        {"": _Hypothesis(1.0, 1.0, (), ())},
+        *({} for _ in range(n)),
+    ]
     for at in range(n):
         ahead[at] = dict(sorted(ahead[at].items(), key=lambda kept: -kept[1].weight)[:_BEAM])
-        for i, one in enumerate(run):
+        for i, one in enumerate(group):
             if one.start == at:
                 for text, weight in _steps(one, chances[i], odds):
                     cut = text != "" and one.severed > 0
@@ -333,8 +339,8 @@ def _steps(one: Candidate, chances: Chances, odds: float) -> Iterator[tuple[str,
 
 
 def _go_on(
-    ahead: dict[str, _Reading],
-    then: dict[str, _Reading],
+    ahead: dict[str, _Hypothesis],
+    then: dict[str, _Hypothesis],
     place: int,
     text: str,
     weight: float,
@@ -352,33 +358,33 @@ def _go_on(
             old.weight = total
         else:
             digits, unread = way.digits + digit, way.unread + left
-            then[after] = _Reading(total, best, digits, unread, way.severed or cut)
+            then[after] = _Hypothesis(total, best, digits, unread, way.severed or cut)
 
 
-def _share_of_digits(run: _Run, others: float) -> float:
+def _share_of_digits(group: _GroupHypotheses, others: float) -> float:
     """Return the chance that a run is digits, whichever, 0..1."""
-    digits = (1 - others) * run.digits
-    return digits / max(digits + others * run.nothing, 1e-300)
+    digits = (1 - others) * group.digits
+    return digits / max(digits + others * group.nothing, 1e-300)
 
 
-def _chance(run: _Run, others: float) -> float:
+def _chance(group: _GroupHypotheses, others: float) -> float:
     """Return the chance of a run's likeliest reading, 0..1."""
-    if run.digits == 0:  # no reading, or hundreds of pieces of which none looks like a digit
+    if group.digits == 0:  # no reading, or hundreds of pieces of which none looks like a digit
         return 0.0
-    best = next(iter(run.readings.values()))
-    return _share_of_digits(run, others) * best.weight / run.digits
+    best = next(iter(group.readings.values()))
+    return _share_of_digits(group, others) * best.weight / group.digits
 
 
-def _share_of_others(runs: Sequence[_Run]) -> float:
+def _share_of_others(groups: Sequence[_GroupHypotheses]) -> float:
     """Return the share of a page's runs that are something else, as far as can be told.
 
     A letter on a page of text has to look more like a digit than one among digits. Expectation
     maximisation (Saerens et al. 2002) over the runs as high as digits. Parts of letters look like
     digits too, so readings that take cuts count for as much as digits touch.
     """
-    tall = [run for run in runs if run.tall]
-    digits = np.array([run.digits - (1 - _TOUCHING) * run.cut for run in tall])
-    nothing = np.array([run.nothing for run in tall])
+    tall = [group for group in groups if group.tall]
+    digits = np.array([group.digits - (1 - _TOUCHING) * group.cut for group in tall])
+    nothing = np.array([group.nothing for group in tall])
     others = _OTHERS
     for _ in range(_ROUNDS):
         none = others * nothing / np.maximum(others * nothing + (1 - others) * digits, 1e-300)
@@ -388,38 +394,46 @@ def _share_of_others(runs: Sequence[_Run]) -> float:
     return max(others, _LEAST_OTHERS)
 
 
-def _cut_odds(runs: Sequence[_Run], others: float) -> float:
+def _cut_odds(groups: Sequence[_GroupHypotheses], others: float) -> float:
     """Return how much rarer than expected it is on a page that digits touch, 0..1 for each cut.
 
     As far as can be told from the runs that are digits: where all stand apart, a 4 that looks like
     6 and 1 is a 4.
     """
-    shares = [(_share_of_digits(run, others) / max(run.digits, 1e-300), run) for run in runs]
-    touching = sum(share * run.cut for share, run in shares)
-    apart = sum(share * (run.digits - run.cut) for share, run in shares)
+    shares = [
+        (_share_of_digits(group, others) / max(group.digits, 1e-300), group) for group in groups
+    ]
+    touching = sum(share * group.cut for share, group in shares)
+    apart = sum(share * (group.digits - group.cut) for share, group in shares)
     part = (touching + _TOUCHING * _EXPECTED) / (touching + apart + _EXPECTED)
     return min(1.0, part * (1 - _TOUCHING) / ((1 - part) * _TOUCHING))
 
 
 def _as_digits(
-    run: _Run, text: str, reading: _Reading, chance: float, candidates: Sequence[Candidate]
+    group: _GroupHypotheses,
+    text: str,
+    reading: _Hypothesis,
+    chance: float,
+    candidates: Sequence[Candidate],
 ) -> Iterator[Digit]:
     """Yield the digits of a reading of a run; their confidences multiply to its chance."""
-    alike = [(other, one.weight) for other, one in run.readings.items() if len(other) == len(text)]
+    alike = [
+        (other, one.weight) for other, one in group.readings.items() if len(other) == len(text)
+    ]
     total = sum(weight for _, weight in alike)
     alone = [
         sum(weight for other, weight in alike if other[i] == digit) / total
         for i, digit in enumerate(text)
     ]
     together = (chance / max(float(np.prod(alone)), 1e-300)) ** (1 / len(alone))
-    boxes = [candidates[i].box for i, _ in reading.digits] or _between(run, reading.middles)
+    boxes = [candidates[i].box for i, _ in reading.digits] or _between(group, reading.middles)
     for digit, sure, box in zip(text, alone, boxes, strict=True):
-        yield Digit(digit, min(1.0, sure * together), box, run.number)
+        yield Digit(digit, min(1.0, sure * together), box, group.number)
 
 
-def _between(run: _Run, middles: Sequence[float]) -> list[Box]:
+def _between(group: _GroupHypotheses, middles: Sequence[float]) -> list[Box]:
     """Return a box for each digit of a run that is known by its middle: half way to the next."""
-    box = run.box
+    box = group.box
     parts = [(left + right) / 2 for left, right in pairwise(middles)]
     edges = np.clip([box.x, *parts, box.right], box.x, box.right).astype(int).tolist()
     return [

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
-    Mask,
-    Strips,
+    BinaryImage,
+    LineImages,
 )
 from digitocr.core.geometry import (
     Box,
@@ -20,7 +20,7 @@ from digitocr.core.geometry import (
 )
 from digitocr.recognition.hypotheses import (
     Candidate,
-    RunTexts,
+    GroupTexts,
 )
 from digitocr.recognition.normalize import thickened
 
@@ -41,11 +41,11 @@ _NEAR = 5  # columns: a digit belongs to the run that has most ink among so many
 
 
 @dataclass(frozen=True, slots=True)
-class Strip:
+class LineImage:
     """Runs of ink that stand side by side, as one picture."""
 
-    image: Strips  # (1, ROWS, W)
-    runs: tuple[int, ...]  # their numbers, left to right
+    image: LineImages  # (1, ROWS, W)
+    groups: tuple[int, ...]  # their numbers, left to right
     ink: NDArray[np.float64]  # (len(runs), W / 2): pixels of each near each second column
     left: float  # of the first column, in pixels of the mask
     pitch: float  # pixels of the mask from one answer to the next
@@ -57,11 +57,11 @@ class _Ink:
 
     number: int
     box: Box
-    mask: Mask  # (box.height, box.width)
+    mask: BinaryImage  # (box.height, box.width)
     digit_height: float
 
 
-def find_strips(candidates: Sequence[Candidate], doubtful: Collection[int]) -> list[Strip]:
+def find_line_images(candidates: Sequence[Candidate], doubtful: Collection[int]) -> list[LineImage]:
     """Return the strips that doubtful runs of ink are in, with what stands beside them.
 
     Args:
@@ -70,7 +70,7 @@ def find_strips(candidates: Sequence[Candidate], doubtful: Collection[int]) -> l
     """
     by_run: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
-        by_run[candidate.run].append(candidate)
+        by_run[candidate.group].append(candidate)
     numbers = list(by_run)
     boxes = [around([one.box for one in by_run[number]]) for number in numbers]
     corners = np.array([(b.x, b.y, b.right, b.bottom) for b in boxes], np.float64).reshape(-1, 4)
@@ -123,7 +123,7 @@ def _ink(number: int, box: Box, candidates: Sequence[Candidate], height: float) 
     return _Ink(number, box, mask, height)
 
 
-def _drawn(inks: Sequence[_Ink]) -> Strip:
+def _drawn(inks: Sequence[_Ink]) -> LineImage:
     """Return runs as a strip."""
     box = around([ink.box for ink in inks])
     mask = np.zeros((box.height, box.width), np.uint8)
@@ -147,36 +147,36 @@ def _drawn(inks: Sequence[_Ink]) -> Strip:
     shrunk = cv2.resize(mask, (wide, tall), interpolation=how)
     image[0, top : top + tall, _MARGIN : _MARGIN + wide] = shrunk / np.float32(255)
     left = box.x + (0.5 - _MARGIN) / scale
-    return Strip(image, tuple(ink.number for ink in inks), by_column, left, 2 / scale)
+    return LineImage(image, tuple(ink.number for ink in inks), by_column, left, 2 / scale)
 
 
-def texts_of(strip: Strip, scores: NDArray[np.float32]) -> dict[int, RunTexts]:
+def texts_of(strip: LineImage, scores: NDArray[np.float32]) -> dict[int, GroupTexts]:
     """Return what each run of a strip may be, as its columns say.
 
     Args:
-        strip: from `find_strips`.
+        strip: from `find_line_images`.
         scores: (W / 2, 11), of its columns: ten digits and none; rows sum to 1.
     """
-    chances: list[dict[str, float]] = [defaultdict(float) for _ in strip.runs]
-    places: list[dict[str, tuple[float, ...]]] = [{} for _ in strip.runs]
+    chances: list[dict[str, float]] = [defaultdict(float) for _ in strip.groups]
+    places: list[dict[str, tuple[float, ...]]] = [{} for _ in strip.groups]
     owners = strip.ink.argmax(axis=0).tolist()
     ways = _likeliest(scores.astype(np.float64))
     total = sum(chance for chance, _, _ in ways)
     for chance, text, columns in ways:
-        for run in range(len(strip.runs)):
-            own = [i for i, column in enumerate(columns) if owners[column] == run]
+        for group in range(len(strip.groups)):
+            own = [i for i, column in enumerate(columns) if owners[column] == group]
             part = "".join(text[i] for i in own)
-            chances[run][part] += chance / total
+            chances[group][part] += chance / total
             middles = tuple(strip.left + strip.pitch * columns[i] for i in own)
-            places[run].setdefault(part, middles)
+            places[group].setdefault(part, middles)
     return {
-        number: RunTexts(dict(texts), where)
-        for number, texts, where in zip(strip.runs, chances, places, strict=True)
+        number: GroupTexts(dict(texts), where)
+        for number, texts, where in zip(strip.groups, chances, places, strict=True)
     }
 
 
 @dataclass(slots=True)
-class _Way:
+class _Prefix:
     """All paths through the columns so far that give one text."""
 
     last: int  # digit of the text, _NONE where it is empty
@@ -197,11 +197,11 @@ class _Way:
         self.after_digit *= again
         self.best *= max(none, again)
 
-    def longer(self, row: Sequence[float], digit: int, column: int) -> _Way:
+    def longer(self, row: Sequence[float], digit: int, column: int) -> _Prefix:
         """Return them taken on by a column in which a digit begins."""
         before = self.after_none if digit == self.last else self.chance
         best, chance = self.best * row[digit], before * row[digit]
-        return _Way(digit, 0.0, chance, best, (*self.columns, column))
+        return _Prefix(digit, 0.0, chance, best, (*self.columns, column))
 
 
 def _likeliest(scores: NDArray[np.float64]) -> list[tuple[float, str, tuple[int, ...]]]:
@@ -210,7 +210,7 @@ def _likeliest(scores: NDArray[np.float64]) -> list[tuple[float, str, tuple[int,
     Likeliest first. Prefix search with a beam (Graves et al. 2006, section 3.2; Hannun et al.
     2014): a digit that goes on from column to column is one.
     """
-    ways = {"": _Way(_NONE, 1.0, 0.0, 1.0, ())}
+    ways = {"": _Prefix(_NONE, 1.0, 0.0, 1.0, ())}
     for column, row in enumerate(scores.tolist()):
         likely = [digit for digit in range(_NONE) if row[digit] > _LEAST_CHANCE]
         if likely:
@@ -222,10 +222,10 @@ def _likeliest(scores: NDArray[np.float64]) -> list[tuple[float, str, tuple[int,
 
 
 def _begun(
-    ways: dict[str, _Way], row: Sequence[float], likely: Sequence[int], column: int
-) -> dict[str, _Way]:
+    ways: dict[str, _Prefix], row: Sequence[float], likely: Sequence[int], column: int
+) -> dict[str, _Prefix]:
     """Return paths taken on by a column in which one of the likely digits may begin."""
-    ahead: dict[str, _Way] = {}
+    ahead: dict[str, _Prefix] = {}
     for text, way in ways.items():
         longer = [(text + str(digit), way.longer(row, digit, column)) for digit in likely]
         way.stay(row)
@@ -235,12 +235,12 @@ def _begun(
     return dict(list(_sorted(ahead).items())[:_BEAM])
 
 
-def _sorted(ways: dict[str, _Way]) -> dict[str, _Way]:
+def _sorted(ways: dict[str, _Prefix]) -> dict[str, _Prefix]:
     """Return ways likeliest first."""
     return dict(sorted(ways.items(), key=lambda one: -one[1].chance))
 
 
-def _add(ways: dict[str, _Way], text: str, way: _Way) -> None:
+def _add(ways: dict[str, _Prefix], text: str, way: _Prefix) -> None:
     """Add paths that give a text to those found so far."""
     old = ways.get(text)
     if old is None:

@@ -21,8 +21,8 @@ from digitocr.core.arrays import (
     Answers,
     ColumnScores,
     Crops,
+    LineImages,
     Scores,
-    Strips,
 )
 from digitocr.core.document import ModelId
 from digitocr.core.errors import ModelUnreadable
@@ -49,7 +49,7 @@ _Shapes = dict[str, tuple[int, ...]]
 
 
 @dataclass(frozen=True)
-class StripReader:
+class LineReader:
     """A small convolutional network that reads strips of ink, without cutting digits apart.
 
     Its kernels are (rows, columns, channels in, channels out): 5×5 in steps of 2; 3×3 and 3×3, each
@@ -59,7 +59,7 @@ class StripReader:
 
     kernels: tuple[Weights, ...]
     biases: tuple[Weights, ...]
-    contexts: tuple[StripContext, ...]
+    contexts: tuple[LineContext, ...]
 
     @property
     def arrays(self) -> dict[str, Weights]:
@@ -76,7 +76,7 @@ class StripReader:
 
 
 @dataclass(frozen=True)
-class StripContext:
+class LineContext:
     """What a strip reader adds to C maps of each column from the columns beside it."""
 
     near: Weights  # (NEIGHBOURS, C), of each map and neighbour
@@ -95,13 +95,13 @@ class Model:
     w2: Weights  # (H, 10)
     b2: Weights  # (10,)
     card: dict[str, Any] = field(default_factory=dict)
-    strip_reader: StripReader | None = None
+    line_reader: LineReader | None = None
 
     @property
     def arrays(self) -> dict[str, Weights]:
         """Return the weights by the names that they have in a file."""
         first = {"w1": self.w1, "b1": self.b1, "w2": self.w2, "b2": self.b2}
-        return first | (self.strip_reader.arrays if self.strip_reader else {})
+        return first | (self.line_reader.arrays if self.line_reader else {})
 
     @property
     def temperature(self) -> float:
@@ -155,7 +155,7 @@ def logits(model: Model, crops: Crops) -> Answers:
     return np.asarray(hidden @ model.w2 + model.b2, np.float32)
 
 
-def strip_scores(reader: StripReader, strips: Strips) -> ColumnScores:
+def line_scores(reader: LineReader, strips: LineImages) -> ColumnScores:
     """Return what each second column of strips is: a digit, or none that begins there.
 
     Args:
@@ -195,7 +195,7 @@ def _convolved(maps: Weights, kernel: Weights, bias: Weights, step: int = 1) -> 
     return np.asarray((flat @ kernel.reshape(-1, out) + bias).reshape(*near.shape[:3], out))
 
 
-def _in_context(maps: Weights, contexts: Sequence[StripContext]) -> Weights:
+def _in_context(maps: Weights, contexts: Sequence[LineContext]) -> Weights:
     """Return (N, 1, T, C) maps with what contexts add to them."""
     width, reach = maps.shape[2], NEIGHBOURS // 2 * NEIGHBOUR_STEP
     for one in contexts:
@@ -267,10 +267,10 @@ def _load(path: Path, _changed: int) -> Model:
     other = {key: array for key, array in arrays.items() if key not in first}
     if other:
         _check_weights(path, other, _strip_shapes(other))
-    return Model(ModelId(path.stem, digest), **first, card=card, strip_reader=strip_reader(other))
+    return Model(ModelId(path.stem, digest), **first, card=card, line_reader=line_reader(other))
 
 
-def strip_reader(arrays: dict[str, Weights]) -> StripReader | None:
+def line_reader(arrays: dict[str, Weights]) -> LineReader | None:
     """Return the strip reader among a model's arrays, None where there is none."""
     if f"{STRIP}k1" not in arrays:
         return None
@@ -278,7 +278,7 @@ def strip_reader(arrays: dict[str, Weights]) -> StripReader | None:
     parts = zip(
         *([arrays[name] for name in _names(part, CONTEXTS)] for part in _CONTEXT), strict=True
     )
-    return StripReader(kernels, biases, tuple(StripContext(*one) for one in parts))
+    return LineReader(kernels, biases, tuple(LineContext(*one) for one in parts))
 
 
 def _first_shapes(arrays: dict[str, Weights]) -> _Shapes:
@@ -358,7 +358,7 @@ def model_file(arrays: dict[str, Weights], card: dict[str, Any]) -> bytes:
 
     Args:
         arrays: w1 (784, H), b1 (H,), w2 (H, 10), b2 (10,), float32; those of a strip reader
-            besides, see `StripReader` and `StripContext`: strip.k1 and strip.c1 to 6,
+            besides, see `LineReader` and `LineContext`: strip.k1 and strip.c1 to 6,
             strip.near1, strip.near_bias1, strip.mixed1 and strip.mixed_bias1 to 2.
         card: what `digitocr models` shows; JSON types only.
     """

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import Box
 from digitocr.recognition.components import ink_inside
 from digitocr.recognition.model import (
@@ -36,7 +36,7 @@ _READS_TURNED = 0.75  # mean chance at the least when turned: letters do not rea
 _FLOOR = 0.2  # no mark counts for more than this against a turn: stains say nothing
 
 
-def quarter_turn(mask: Mask, model: Model) -> int:
+def quarter_turn(mask: BinaryImage, model: Model) -> int:
     """Return the clockwise turn, 0, 90, 180 or 270 degrees, in which a page's marks read best.
 
     0 where they are too few to tell, or it is not clear.
@@ -73,7 +73,7 @@ def _turns(boxes: Sequence[Box]) -> tuple[int, ...]:
     return (90, 270) if along <= 1 - _ALONG else TURNS[1:]
 
 
-def _marks(mask: Mask) -> tuple[list[Box], list[Mask]]:
+def _marks(mask: BinaryImage) -> tuple[list[Box], list[BinaryImage]]:
     """Return the boxes of marks of the usual size, whichever way they lie, and the ink of some."""
     contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
@@ -87,7 +87,7 @@ def _marks(mask: Mask) -> tuple[list[Box], list[Mask]]:
     return [boxes[i] for i in alike], [ink_inside(mask, contours[i], boxes[i]) for i in some]
 
 
-def _surest(marks: Sequence[Mask], turn: int, model: Model) -> NDArray[np.float64]:
+def _surest(marks: Sequence[BinaryImage], turn: int, model: Model) -> NDArray[np.float64]:
     """Return how likely the best reading of each mark is when it is turned, at least `_FLOOR`."""
     turned = [np.ascontiguousarray(np.rot90(mark, -turn // 90)) for mark in marks]
     top = scores(model, normalise(turned)).max(axis=1)

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import (
     Box,
     around,
@@ -45,7 +45,7 @@ _Off = NDArray[np.float64]  # (H, W): pixels to the right of a stroke, 0 in it
 
 
 def find_percents(
-    contours: Sequence[np.ndarray], boxes: Sequence[Box], mask: Mask, height: float
+    contours: Sequence[np.ndarray], boxes: Sequence[Box], mask: BinaryImage, height: float
 ) -> list[tuple[int, ...]]:
     """Return the marks of each percent sign on a page, as places among all marks.
 
@@ -88,7 +88,7 @@ def find_percents(
     return found
 
 
-def _n_holes(boxes: Sequence[Box], mask: Mask) -> NDArray[np.int64]:
+def _n_holes(boxes: Sequence[Box], mask: BinaryImage) -> NDArray[np.int64]:
     """Return how many holes each mark has, (N,)."""
     outlines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     around_holes = Counter(tree[0, :, 3].tolist() if len(outlines) else [])
@@ -141,7 +141,7 @@ def _ways(
         yield (i,)
 
 
-def _ink(marks: Sequence[int], contours: Sequence[np.ndarray], box: Box, mask: Mask) -> _Ink:
+def _ink(marks: Sequence[int], contours: Sequence[np.ndarray], box: Box, mask: BinaryImage) -> _Ink:
     """Return the ink of some marks in a box."""
     inside = np.zeros((box.height, box.width), np.uint8)
     own = [contours[i] for i in marks]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import Box
 from digitocr.recognition.hypotheses import Candidate
 from digitocr.recognition.normalize import stroke_width
@@ -40,7 +40,7 @@ _FRAGMENT = 0.5  # of a piece's ink: less that hangs on the next piece alone bel
 Pieces = NDArray[np.int16]  # (H, W), 0 paper, 1..n the pieces of a run of ink from the left
 
 
-def cut_apart(marks: Sequence[Mask], box: Box, run: int, height: float) -> list[Candidate]:
+def cut_apart(marks: Sequence[BinaryImage], box: Box, group: int, height: float) -> list[Candidate]:
     """Return a candidate for each way to take neighbouring pieces of a run, for one digit.
 
     Every piece alone is one too.
@@ -48,13 +48,13 @@ def cut_apart(marks: Sequence[Mask], box: Box, run: int, height: float) -> list[
     Args:
         marks: of the run, (box.height, box.width) each; at least one.
         box: of the run.
-        run: its number.
+        group: its number.
         height: the page's digit height, pixels.
     """
-    return list(_spans(_pieces(marks, height), box, run, height))
+    return list(_spans(_pieces(marks, height), box, group, height))
 
 
-def _pieces(marks: Sequence[Mask], height: float) -> Pieces:
+def _pieces(marks: Sequence[BinaryImage], height: float) -> Pieces:
     """Return the pieces of a run, given the ink of each of its marks."""
     found = [piece for mark in marks for piece in _cut(mark, height)]
     if len(found) > 1:
@@ -65,7 +65,7 @@ def _pieces(marks: Sequence[Mask], height: float) -> Pieces:
     return pieces
 
 
-def _cut(mark: Mask, height: float) -> list[NDArray[np.bool_]]:
+def _cut(mark: BinaryImage, height: float) -> list[NDArray[np.bool_]]:
     """Return the pieces, (H, W) each, that a mark falls into where touching digits may part."""
     ink = mark > 0
     _, _, width, own = cv2.boundingRect(mark)
@@ -184,7 +184,7 @@ def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
     return [piece for piece in found if piece.any()]
 
 
-def _spans(pieces: Pieces, box: Box, run: int, height: float) -> Iterator[Candidate]:
+def _spans(pieces: Pieces, box: Box, group: int, height: float) -> Iterator[Candidate]:
     """Yield a candidate for each way to take neighbouring pieces of a run for one digit.
 
     A second one where loops that it holds most of have a wall in common with the next digit.
@@ -197,7 +197,7 @@ def _spans(pieces: Pieces, box: Box, run: int, height: float) -> Iterator[Candid
             severed = _contact(ink, pieces)
             alone = end == start + 1
             if alone or _is_of_digit_size(ink, height, severed == 0):
-                place = run, start, end
+                place = group, start, end
                 yield _candidate(ink, box, place, height, severed)
                 closed = _closed(ink, loops)
                 if closed is not None and _is_of_digit_size(closed, height, False):
@@ -237,7 +237,7 @@ def _loops(pieces: Pieces) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_
             yield rim[1:-1, 1:-1] & ink, wall[1:-1, 1:-1] & ink
 
 
-def _grown(hole: Mask, reach: int, shape: int) -> NDArray[np.bool_]:
+def _grown(hole: BinaryImage, reach: int, shape: int) -> NDArray[np.bool_]:
     """Return a hole with what is within reach, pixels, the square or the disc around each."""
     x, y, width, height = cv2.boundingRect(hole)
     rows = slice(max(0, y - reach), y + height + reach)

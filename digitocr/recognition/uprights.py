@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.statistics import median
 
 _BOW_ROWS = 8  # lower marks are too coarse to tell
@@ -45,7 +45,7 @@ class Stroke:
         return self.bow < _STRAIGHT and self.broad < _BROAD
 
 
-def as_stroke(ink: Mask) -> Stroke | None:
+def as_stroke(ink: BinaryImage) -> Stroke | None:
     """Return a mark as one stroke, a parabola through its middle; None where it is too coarse."""
     y, x = np.nonzero(ink)
     height = len(ink)

@@ -133,7 +133,7 @@ def _first(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
     return heapq.nsmallest(SHOWN, files, key=key)
 
 
-def write_views(
+def write_combined(
     report: Report,
     inputs: Sequence[str],
     settings: Settings,
@@ -166,8 +166,8 @@ def write_views(
     return left_out
 
 
-def rewrite_views(folder: Path, journal: Journal) -> list[str]:
-    """Write what covers the last run anew, of results that have changed since; as `write_views`.
+def rewrite_combined(folder: Path, journal: Journal) -> list[str]:
+    """Write what covers the last run anew, of results that have changed since; as `write_combined`.
 
     Raises:
         InputUnreadable: no run has ended there, or what it left is damaged.

@@ -21,7 +21,7 @@ from typing import BinaryIO
 import numpy as np
 
 from digitocr.core.document import (
-    FieldReading,
+    FieldResult,
     FileResult,
     Number,
     PageResult,
@@ -312,8 +312,8 @@ def _refilled(table: Table, number: int, page: PageResult) -> Table:
 
 
 def _refilled_field(
-    field: FieldReading, page: PageResult, free: Iterable[Correction]
-) -> FieldReading:
+    field: FieldResult, page: PageResult, free: Iterable[Correction]
+) -> FieldResult:
     """Return a field with what was decided about it: its number's text, or that it is blank."""
     own = [one for one in page.numbers if one.field == field.name]
     at = page.fields.index(field)

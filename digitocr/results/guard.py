@@ -29,7 +29,7 @@ _NAMED = 3  # of what is found
 _ADVICE = "Move it elsewhere, or choose another folder with -o."
 
 
-def refuse_strangers(output: Output, names: Iterable[str]) -> None:
+def refuse_foreign_files(output: Output, names: Iterable[str]) -> None:
     """See that a run replaces nothing but what runs before it wrote: a journal is there of these.
 
     Links don't count: they are replaced by results, and never written through.

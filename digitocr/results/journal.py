@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from digitocr.core.document import FieldReading, FileResult, Number, PageResult
+from digitocr.core.document import FieldResult, FileResult, Number, PageResult
 from digitocr.core.errors import OutputUnwritable
 from digitocr.storage.atomic import (
     sync_file,
@@ -383,6 +383,6 @@ def counted(done: Done, result: FileResult) -> Done:
     )
 
 
-def _judged(page: PageResult) -> Sequence[Number | FieldReading]:
+def _judged(page: PageResult) -> Sequence[Number | FieldResult]:
     """Return what of a page may be for review or checked: numbers, of a form its fields."""
     return page.fields or [number for number in page.numbers if number.text]

@@ -23,9 +23,9 @@ from digitocr.review.page_images import (
     crop_around,
 )
 from digitocr.review.queue import (
-    Doubts,
-    Entry,
     Filter,
+    ReviewItem,
+    ReviewQueue,
 )
 from digitocr.review.second_guess import second_guesses
 from digitocr.review.security import Guard
@@ -105,7 +105,7 @@ def _number_routes(session: Session) -> list[Any]:
     """Return the routes that tell of numbers, and those that decide about them."""
     from starlette.routing import Route
 
-    def one(entry: Entry) -> dict[str, Any]:
+    def one(entry: ReviewItem) -> dict[str, Any]:
         return shown(entry, session.doubts)
 
     def state(_request: Request) -> Response:
@@ -138,7 +138,7 @@ def _number_routes(session: Session) -> list[Any]:
         found = [one(session.doubts[number]) for number in ids]
         return _json({"numbers": found, "changes": changes, "progress": session.progress()})
 
-    def decided(entry: Entry) -> Response:
+    def decided(entry: ReviewItem) -> Response:
         return _json({"number": one(entry), "progress": session.progress()})
 
     def decide(told: dict[str, Any]) -> Response:
@@ -161,7 +161,7 @@ def _number_routes(session: Session) -> list[Any]:
     ]
 
 
-def _picture_routes(doubts: Doubts, pictures: Pictures, model: Model | None) -> list[Any]:
+def _picture_routes(doubts: ReviewQueue, pictures: Pictures, model: Model | None) -> list[Any]:
     """Return the routes of pictures, and of what is seen in them."""
     from starlette.responses import Response
     from starlette.routing import Route
@@ -189,7 +189,7 @@ def _picture_routes(doubts: Doubts, pictures: Pictures, model: Model | None) -> 
             made = pictures.whole(file, number, doubts.shapes[file, number], side)
         return Response(made, media_type="image/jpeg", headers=_KEPT)
 
-    def guesses(request: Request) -> Response:
+    def hypotheses(request: Request) -> Response:
         entry = doubts[_whole(request.query_params.get("id"))]
         with turn:
             return _json(_guesses(entry, doubts, pictures, model) if model else [])
@@ -197,12 +197,12 @@ def _picture_routes(doubts: Doubts, pictures: Pictures, model: Model | None) -> 
     return [
         Route("/pictures/{id}/{kind}.png", number),
         Route("/pages/{file}/{page}/{side}.jpg", page),
-        Route("/guesses", guesses),
+        Route("/guesses", hypotheses),
     ]
 
 
 def _guesses(
-    entry: Entry, doubts: Doubts, pictures: Pictures, model: Model
+    entry: ReviewItem, doubts: ReviewQueue, pictures: Pictures, model: Model
 ) -> list[tuple[str, float]]:
     """Return a second guess for each digit of a number."""
     shape, digits = doubts.shapes[entry.file, entry.page], doubts.digits(entry)

@@ -17,8 +17,8 @@ from digitocr.export.csv import utf8_name
 from digitocr.results import audit
 from digitocr.results.file_results import write_file
 from digitocr.review.queue import (
-    Doubts,
-    Entry,
+    ReviewItem,
+    ReviewQueue,
 )
 
 BOUNDS = (0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)  # shares that users may want to show
@@ -32,12 +32,12 @@ class Audit:
     asked: int  # how many numbers were to be looked at; there may be fewer
     seed: int
     population: int  # numbers that it was drawn from
-    sample: tuple[Entry, ...]  # in random order
+    sample: tuple[ReviewItem, ...]  # in random order
     earlier: tuple[dict[str, Any], ...] = ()  # what audits before this one came to
     shown: bool = False  # whoever looks at a number sees how it was read before they have said it
 
     @property
-    def looked_at(self) -> list[Entry]:
+    def looked_at(self) -> list[ReviewItem]:
         """The numbers of the sample about which something is decided."""
         return [entry for entry in self.sample if entry.decision]
 
@@ -85,7 +85,7 @@ def sentences(begun: Audit) -> list[str]:
 
 
 def begin(
-    folder: Path, run: dict[str, Any], doubts: Doubts, size: int, seed: int, shown: bool
+    folder: Path, run: dict[str, Any], doubts: ReviewQueue, size: int, seed: int, shown: bool
 ) -> Audit:
     """Return the audit of this size and seed: the one that was begun, if it still holds.
 
@@ -133,7 +133,7 @@ def write(folder: Path, begun: Audit) -> None:
     write_file(folder / audit.NAME, json.dumps(content, indent=1, ensure_ascii=False).encode())
 
 
-def _described(entry: Entry) -> dict[str, Any]:
+def _described(entry: ReviewItem) -> dict[str, Any]:
     return {
         "file": utf8_name(entry.file),
         "page": entry.page,
@@ -144,7 +144,9 @@ def _described(entry: Entry) -> dict[str, Any]:
     }
 
 
-def _found(sample: Sequence[Mapping[str, Any]], doubts: Doubts) -> tuple[Entry, ...] | None:
+def _found(
+    sample: Sequence[Mapping[str, Any]], doubts: ReviewQueue
+) -> tuple[ReviewItem, ...] | None:
     """Return the numbers of a sample, None where one is not there any more, or read otherwise."""
     places = {_place(entry): entry for entry in doubts.entries}
     try:
@@ -156,5 +158,5 @@ def _found(sample: Sequence[Mapping[str, Any]], doubts: Doubts) -> tuple[Entry, 
     return None if None in found else tuple(entry for entry in found if entry)
 
 
-def _place(entry: Entry) -> tuple[str, int, tuple[int, ...], str | None]:
+def _place(entry: ReviewItem) -> tuple[str, int, tuple[int, ...], str | None]:
     return utf8_name(entry.file), entry.page, astuple(entry.box), entry.read

@@ -27,7 +27,7 @@ IN_TABLES, OUTSIDE = "any", "none"  # what `Filter.table` may be besides a table
 
 
 @dataclass(slots=True)
-class Entry:
+class ReviewItem:
     """A number as it was read, or a place where none was, and what was decided about it."""
 
     id: int  # its place in the list of all, from 0
@@ -74,7 +74,7 @@ class Filter:
     status: str = "review"  # one of `STATUSES`
     most: float = 1.0  # the highest confidence
 
-    def holds(self, entry: Entry) -> bool:
+    def holds(self, entry: ReviewItem) -> bool:
         """Tell whether a number is wanted."""
         return (
             entry.is_there
@@ -85,7 +85,7 @@ class Filter:
             and self.file.casefold() in entry.file.casefold()
         )
 
-    def _table_holds(self, entry: Entry) -> bool:
+    def _table_holds(self, entry: ReviewItem) -> bool:
         if self.table == OUTSIDE:
             return entry.table is None
         return self.table == "" or (
@@ -93,19 +93,19 @@ class Filter:
         )
 
 
-class Doubts:
+class ReviewQueue:
     """All numbers of a run."""
 
     def __init__(self, read: Callable[[str], Mapping[str, Any]]) -> None:
         """Begin with none; `read` returns the JSON of a file, or raises InputUnreadable."""
-        self.entries: list[Entry] = []
+        self.entries: list[ReviewItem] = []
         self.shapes: dict[tuple[str, int], Shape] = {}  # of file and page
         self.files: dict[str, int] = {}  # name → its place in the order of the run, from 0
-        self._of_page = defaultdict[tuple[str, int], list[Entry]](list)
+        self._of_page = defaultdict[tuple[str, int], list[ReviewItem]](list)
         # Digits take ten times the memory of all else, and are wanted of few numbers.
         self._digits = lru_cache(maxsize=_FILES_KEPT)(lambda file: _digits(read(file)))
 
-    def __getitem__(self, number: int) -> Entry:
+    def __getitem__(self, number: int) -> ReviewItem:
         """Return a number by its place in the list of all; raise WrongUsage where it has none."""
         if not 0 <= number < len(self.entries):
             raise WrongUsage(f"there is no number {number}")
@@ -150,13 +150,13 @@ class Doubts:
                 if not entry.doubtful and decision.box in places:
                     entry.place(places[decision.box])
 
-    def drawn(self, file: str, page: int, box: Box) -> Entry:
+    def drawn(self, file: str, page: int, box: Box) -> ReviewItem:
         """Return the number that a drawn box is around, as results tell it, else as `missed`."""
         there = [one for one in self._of_page[file, page] if one.is_there]
         same = pairs([box], [one.box for one in there])
         return there[same[0]] if same else self.missed(file, page, box)
 
-    def missed(self, file: str, page: int, box: Box) -> Entry:
+    def missed(self, file: str, page: int, box: Box) -> ReviewItem:
         """Return the place that a missed number is at: an unread field of a form, else a new one.
 
         A field about which something is decided is not unread.
@@ -171,13 +171,13 @@ class Doubts:
             return fields[at]
         return self._add(file=file, page=page, box=box, read=None, confidence=0.0, doubtful=False)
 
-    def _add(self, **given: Any) -> Entry:
-        entry = Entry(id=len(self.entries), **given)
+    def _add(self, **given: Any) -> ReviewItem:
+        entry = ReviewItem(id=len(self.entries), **given)
         self.entries.append(entry)
         self._of_page[entry.file, entry.page].append(entry)
         return entry
 
-    def digits(self, entry: Entry) -> Sequence[Mapping[str, Any]]:
+    def digits(self, entry: ReviewItem) -> Sequence[Mapping[str, Any]]:
         """Return the digits of a number as its file's JSON has them, left to right.
 
         Empty where somebody has removed or damaged that since: a decision needs no digits.
@@ -193,12 +193,12 @@ class Doubts:
         tables = max((entry.table or 0 for entry in self.entries), default=0)
         return {"fields": list(fields), "tables": tables, "files": len(self.files)}
 
-    def queue(self, wanted: Filter) -> list[Entry]:
+    def queue(self, wanted: Filter) -> list[ReviewItem]:
         """Return the numbers that are wanted, least certain first, else in reading order."""
         found = (entry for entry in self.entries if wanted.holds(entry))
         return sorted(found, key=lambda entry: entry.confidence)
 
-    def beside(self, entry: Entry) -> list[Entry]:
+    def beside(self, entry: ReviewItem) -> list[ReviewItem]:
         """Return the numbers of the table, or of the form, that a number is in; else none.
 
         They come in reading order; a missed one before the one that it has moved on.

@@ -8,7 +8,7 @@ import numpy as np
 
 from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
-from digitocr.imaging.binarize import find_ink
+from digitocr.imaging.binarize import binarize
 from digitocr.recognition.model import (
     Model,
     scores,
@@ -33,7 +33,7 @@ def second_guesses(
     Returns:
         For each a digit other than the one read, and its chance, 0..1.
     """
-    ink = find_ink(gray).mask
+    ink = binarize(gray).mask
     patches = [ink[max(0, box.y) : box.bottom, max(0, box.x) : box.right] for box in boxes]
     patches = [patch if patch.size else np.zeros((1, 1), np.uint8) for patch in patches]
     chances = scores(model, normalise(patches))

@@ -37,7 +37,7 @@ from digitocr.review.audit_sample import (
     write,
 )
 from digitocr.review.page_images import Pictures
-from digitocr.review.queue import Doubts
+from digitocr.review.queue import ReviewQueue
 from digitocr.review.session import Session
 from digitocr.review.sync import Rewriting
 from digitocr.review.workspace import Checking
@@ -109,7 +109,7 @@ def _session(
     folder: Path,
     read: Iterable[Done],
     checking: Checking,
-    doubts: Doubts,
+    doubts: ReviewQueue,
     rewriting: Rewriting,
     audit: Audit | None,
 ) -> Session:
@@ -179,7 +179,7 @@ def _model(about: Mapping[str, Any]) -> Model | None:
     return None
 
 
-def _doubts(folder: Path, read: Iterable[Done], checking: Checking) -> Doubts:
+def _doubts(folder: Path, read: Iterable[Done], checking: Checking) -> ReviewQueue:
     """Return the numbers of all files that were read."""
 
     def content(name: str) -> dict[str, Any]:
@@ -191,7 +191,7 @@ def _doubts(folder: Path, read: Iterable[Done], checking: Checking) -> Doubts:
         except (ValueError, TypeError) as error:
             raise InputUnreadable(f"{path}: is damaged: {error}", _AGAIN) from error
 
-    doubts = Doubts(content)
+    doubts = ReviewQueue(content)
     gc.disable()  # it would go through all numbers again and again, and find nothing
     for done in read:
         if (folder / f"{done.file}.json").exists():  # else somebody has removed its results

@@ -32,9 +32,9 @@ from digitocr.review.page_images import (
     part_of,
 )
 from digitocr.review.queue import (
-    Doubts,
-    Entry,
     Filter,
+    ReviewItem,
+    ReviewQueue,
 )
 
 _RECENT = 100  # decisions that a page just opened can take back, one after the other
@@ -45,7 +45,7 @@ class Conflict(Exception):
     """Somebody else, such as another tab, has decided about a number meanwhile."""
 
 
-class Written(Protocol):
+class ResultsWriter(Protocol):
     """What writes results anew as they are decided about."""
 
     @property
@@ -61,11 +61,11 @@ class Session:
 
     def __init__(
         self,
-        doubts: Doubts,
+        doubts: ReviewQueue,
         corrections: Corrections,
         stamps: Mapping[str, Stamp | None],
         result: Callable[[str], FileResult],
-        written: Written,
+        written: ResultsWriter,
         audit: Audit | None = None,
     ) -> None:
         """Begin.
@@ -89,7 +89,7 @@ class Session:
         self._n_done = sum(entry.decision is not None for entry in asked)
         self._lock = RLock()
 
-    def decide(self, number: int, version: int, text: str | None) -> Entry:
+    def decide(self, number: int, version: int, text: str | None) -> ReviewItem:
         """Say what a number is; that is on the disk when this returns.
 
         Args:
@@ -106,7 +106,7 @@ class Session:
             entry = self._unchanged(number, version)
             return self._write(entry, _checked(text))
 
-    def undo(self, number: int, version: int) -> Entry:
+    def undo(self, number: int, version: int) -> ReviewItem:
         """Take the decision about a number back; raises as `decide`."""
         with self._lock:
             entry = self._unchanged(number, version)
@@ -121,7 +121,7 @@ class Session:
             decided = [(one.decision.time, one.id) for one in among if one.decision]
         return [number for _, number in reversed(heapq.nlargest(_RECENT, decided))]
 
-    def add(self, file: str, page: int, box: Box, text: str | None) -> Entry:
+    def add(self, file: str, page: int, box: Box, text: str | None) -> ReviewItem:
         """Add a number that was missed, in a box of page pixels; raises as `decide`.
 
         Drawn in a field of a form that was not read, or around a number, it is what is there.
@@ -140,15 +140,15 @@ class Session:
                 entry.place(asdict(_number_at(box, page, self._result(file))))
             return replace(entry)
 
-    def _unchanged(self, number: int, version: int) -> Entry:
+    def _unchanged(self, number: int, version: int) -> ReviewItem:
         entry = self.doubts[number]
         if entry.version != version:
             raise Conflict
         return entry
 
     def _write(
-        self, entry: Entry, text: str | None, box: Box | None = None, undone: bool = False
-    ) -> Entry:
+        self, entry: ReviewItem, text: str | None, box: Box | None = None, undone: bool = False
+    ) -> ReviewItem:
         """Write a decision down, then take note of it.
 
         Another one is of the place that the one before was about, as is its being taken back: boxes
@@ -225,7 +225,7 @@ def _checked(text: str | None) -> str | None:
     return text
 
 
-def shown(entry: Entry, doubts: Doubts) -> dict[str, Any]:
+def shown(entry: ReviewItem, doubts: ReviewQueue) -> dict[str, Any]:
     """Return what the page needs to know of a number, as JSON takes it."""
     shape = doubts.shapes[entry.file, entry.page]
     page = shape.upright

@@ -90,7 +90,7 @@ class Rewriting:
 
     def _write_views(self) -> None:
         self._besides()
-        self._checking.write_views()
+        self._checking.write_combined()
 
 
 def _failure(write: Callable[[], object]) -> str:

@@ -21,7 +21,7 @@ from digitocr.core.settings import Limits
 from digitocr.core.source import Page
 from digitocr.results.combined import (
     INPUTS,
-    rewrite_views,
+    rewrite_combined,
     run_inputs,
 )
 from digitocr.results.corrections import (
@@ -159,7 +159,7 @@ class Checking:
                 written |= rewrite_pictures(self._folder, done.file, page, now, done.written)
         return written
 
-    def write_views(self) -> list[str]:
+    def write_combined(self) -> list[str]:
         """Write numbers.csv and what else covers the whole run anew.
 
         Returns:
@@ -170,7 +170,7 @@ class Checking:
             OutputUnwritable: one of them can't be written.
         """
         self._journal.flush()
-        return rewrite_views(self._folder, self._journal)
+        return rewrite_combined(self._folder, self._journal)
 
     def close(self) -> None:
         """Let other processes have the folder; the views are written before, where wanted.

@@ -39,14 +39,14 @@ from digitocr.results.file_results import (
     Output,
     sweep,
 )
-from digitocr.results.guard import refuse_strangers
+from digitocr.results.guard import refuse_foreign_files
 from digitocr.results.journal import (
     Done,
     Journal,
     Stamp,
 )
 from digitocr.results.store_journal import StoreJournal
-from digitocr.runs import executors as engines
+from digitocr.runs import executors as executors
 from digitocr.runs import job as work
 from digitocr.storage.atomic import inside
 from digitocr.storage.object_store import (
@@ -62,7 +62,7 @@ _AHEAD_IN_ORDER = 16
 Outcome = tuple[Done, str]
 
 
-class Run:
+class Batch:
     """A run over many files; its journal is open and its folder is its own until it is closed."""
 
     def __init__(
@@ -96,12 +96,12 @@ class Run:
         self._reading: dict[Future[Outcome], Source] = {}
         if output.folder:
             names = [one.name for one in self._todo]
-            refuse_strangers(output, names)
+            refuse_foreign_files(output, names)
             self._journal = _journal_of(output.folder, names, restart)
             if isinstance(output.folder, Path):
                 self._corrections = Corrections(output.folder, self._journal)
 
-    def __enter__(self) -> Run:
+    def __enter__(self) -> Batch:
         return self
 
     def __exit__(
@@ -125,9 +125,9 @@ class Run:
     def _unread(self) -> list[Done]:
         return [not_read(one) for one in self._found if isinstance(one, Unread)]
 
-    def engine(
+    def executor(
         self, workers: int, timeout: float | None, cluster: str | None = None
-    ) -> engines.Engine:
+    ) -> executors.FileExecutor:
         """Return what reads; it starts while it is found out what has been done already.
 
         One file alone is read in this process, unless it is to be given up after some time: a
@@ -145,30 +145,30 @@ class Run:
         self._job = replace(self._job, elsewhere=cluster is not None)
         memory, prepare = self._job.settings.limits.process, partial(work.prepare, self._job)
         if cluster:
-            from digitocr.runs.dask_executor import Cluster
+            from digitocr.runs.dask_executor import DaskExecutor
 
-            return Cluster(cluster, timeout or TIMEOUT, memory, prepare)
+            return DaskExecutor(cluster, timeout or TIMEOUT, memory, prepare)
         if len(self._found) == 1 and timeout is None:
-            return engines.InPlace()
-        from digitocr.runs.process_pool import Processes
+            return executors.InPlace()
+        from digitocr.runs.process_pool import ProcessPool
 
         few, at_once = min(workers, len(self._todo)), min(workers, self._surely_left())
-        return Processes(few, timeout or TIMEOUT, memory, prepare, at_once)
+        return ProcessPool(few, timeout or TIMEOUT, memory, prepare, at_once)
 
     def _surely_left(self) -> int:
         """Return how many files are to be read, whatever becomes of those that have been."""
         return self._journal.n_open if self._journal else len(self._todo)
 
-    def begin(self, engine: engines.Engine) -> None:
+    def begin(self, executor: executors.FileExecutor) -> None:
         """Have the first files read that no earlier run has; `plan` looks at the others meanwhile.
 
         Args:
-            engine: that reads, in other processes.
+            executor: that reads, in other processes.
         """
-        if self._journal and not isinstance(engine, engines.InPlace):
+        if self._journal and not isinstance(executor, executors.InPlace):
             new = (one for one in self._todo if one.name not in self._journal)
-            for source in islice(new, engine.workers * engine.ahead):
-                self._reading[self._begun(engine, source)] = source
+            for source in islice(new, executor.workers * executor.ahead):
+                self._reading[self._begun(executor, source)] = source
 
     def plan(self) -> None:
         """Leave out what an earlier run has done, where it still holds; note what doesn't."""
@@ -198,11 +198,11 @@ class Run:
         """Return what a person decided about a file's numbers, also before it changed."""
         return self._corrections.of(name) if self._corrections else []
 
-    def work(self, engine: engines.Engine, stop: Event) -> Iterator[Done]:
+    def work(self, executor: executors.FileExecutor, stop: Event) -> Iterator[Done]:
         """Read what is left; yield how each input ended.
 
         Args:
-            engine: that reads.
+            executor: that reads.
             stop: once it is set, files begun are finished and no others begun.
 
         Raises:
@@ -211,7 +211,7 @@ class Run:
             OutputUnwritable: results can't be written, whatever the file.
         """
         yield from map(self._counted, self._unread())
-        for done, text in self._outcomes(engine, stop):
+        for done, text in self._outcomes(executor, stop):
             if self._journal:
                 self._journal.add(done)
             else:
@@ -246,22 +246,22 @@ class Run:
             elif self._journal and (done := self._journal[one.name]):
                 yield done
 
-    def _begun(self, engine: engines.Engine, source: Source) -> Future[Outcome]:
-        return engine.submit(work.read, source, self._job, self._decisions(source.name))
+    def _begun(self, executor: executors.FileExecutor, source: Source) -> Future[Outcome]:
+        return executor.submit(work.read, source, self._job, self._decisions(source.name))
 
-    def _outcomes(self, engine: engines.Engine, stop: Event) -> Iterator[Outcome]:
+    def _outcomes(self, executor: executors.FileExecutor, stop: Event) -> Iterator[Outcome]:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
-        ahead = _AHEAD_IN_ORDER if in_order else engine.ahead
+        ahead = _AHEAD_IN_ORDER if in_order else executor.ahead
         waiting, begun = self._reading, {one.name for one in self._reading.values()}
         ended = SimpleQueue[Future[Outcome]]()
         for future in waiting:
             future.add_done_callback(ended.put)
         left = (one for one in self._todo if one.name not in begun)
         while True:
-            room = max(0, engine.workers * ahead - len(waiting))
+            room = max(0, executor.workers * ahead - len(waiting))
             for source in islice(left, 0 if stop.is_set() else room):
-                future = self._begun(engine, source)
+                future = self._begun(executor, source)
                 waiting[future] = source
                 if not in_order:
                     future.add_done_callback(ended.put)
@@ -286,7 +286,7 @@ def outcome(future: Future[Outcome], source: Source, job: work.Job) -> Outcome:
     """
     try:
         return future.result()
-    except engines.Lost as error:
+    except executors.Lost as error:
         return work.lost(source, job, str(error)), ""
     except MemoryError:  # where even `work.read` had none left to say so
         return work.lost(source, job, work.too_much(job)), ""

@@ -22,11 +22,11 @@ from typing import Any, ParamSpec, TypeVar
 
 from digitocr.core.errors import ExtraMissing
 from digitocr.runs.executors import (
-    Engine,
-    EngineBroken,
+    ExecutorBroken,
+    FileExecutor,
     Lost,
 )
-from digitocr.runs.process_pool import Processes
+from digitocr.runs.process_pool import ProcessPool
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ _COUNTED = 2.0  # seconds after which the workers are counted anew: they join an
 _MAKING = Lock()
 
 
-class Cluster(Engine):
+class DaskExecutor(FileExecutor):
     """A Dask cluster. A future's exception is `Lost` where every worker that had the call died.
 
     Calls that have been submitted can't be cancelled: their workers may have begun.
@@ -70,7 +70,7 @@ class Cluster(Engine):
         try:
             self._client = Client(address, timeout=_CONNECT, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
-            raise EngineBroken(
+            raise ExecutorBroken(
                 f"{address}: no Dask scheduler answers there", "Begin one with: dask scheduler"
             ) from error
 
@@ -108,8 +108,8 @@ class Cluster(Engine):
         except Exception as error:
             future.set_exception(error if remote.status == "error" else self._gone())
 
-    def _gone(self) -> EngineBroken:
-        return EngineBroken(
+    def _gone(self) -> ExecutorBroken:
+        return ExecutorBroken(
             f"{self._address}: the Dask scheduler went away",
             "What was finished is kept; the same command goes on with the rest.",
         )
@@ -125,7 +125,7 @@ class Cluster(Engine):
 class _Set:
     """Processes of a Dask worker, as many as it has threads."""
 
-    processes: Processes
+    processes: ProcessPool
     calls: int = 0  # that have not ended
 
 
@@ -162,10 +162,10 @@ def _set_for(timeout: float, memory: int, prepare: Callable[[], object]) -> _Set
     return _sets[key]
 
 
-def _started(timeout: float, memory: int, prepare: Callable[[], object]) -> Processes:
+def _started(timeout: float, memory: int, prepare: Callable[[], object]) -> ProcessPool:
     from distributed import get_worker
 
     # Dask's nanny starts workers as daemons, which multiprocessing lets have no children, as they
     # would be left behind. These end with their parent.
     multiprocessing.current_process()._config.pop("daemon", None)  # type: ignore[attr-defined]
-    return Processes(get_worker().state.nthreads, timeout, memory, prepare)
+    return ProcessPool(get_worker().state.nthreads, timeout, memory, prepare)

@@ -20,13 +20,13 @@ class Lost(Exception):
     """A call whose process died or was given up: a sentence that says why."""
 
 
-class EngineBroken(DigitocrError):
+class ExecutorBroken(DigitocrError):
     """No worker process can be started."""
 
     advice = "Is there memory for it? Fewer take less: --workers 1"
 
 
-class Engine(Executor):
+class FileExecutor(Executor):
     """An executor that says how many calls it can do at a time."""
 
     ahead = 4  # calls for each worker, the one that it does among them: none waits for its next
@@ -37,7 +37,7 @@ class Engine(Executor):
         return 1
 
 
-class InPlace(Engine):
+class InPlace(FileExecutor):
     """Runs each call at once, in this process."""
 
     def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:

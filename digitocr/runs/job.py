@@ -31,10 +31,7 @@ from digitocr.core.source import Source
 from digitocr.core.version import __version__
 from digitocr.export import csv as writers
 from digitocr.forms.template import load_form
-from digitocr.pipeline.scan import (
-    file_result,
-    scan_pages,
-)
+from digitocr.pipeline.scan import file_result, scan_pages
 from digitocr.recognition.model import (
     Model,
     load_model,
@@ -56,7 +53,7 @@ from digitocr.results.journal import (
     Stamp,
     counted,
 )
-from digitocr.runs import executors as engines
+from digitocr.runs import executors as executors
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,16 +92,16 @@ def check_same(job: Job) -> None:
     here, settings, advice = platform.node(), job.settings, "Every machine needs the same install."
     if job.versions != versions():
         sentence = f"{here}: has {versions()}, and the run began with {job.versions}"
-        raise engines.EngineBroken(sentence, advice)
+        raise executors.ExecutorBroken(sentence, advice)
     advice = "Put what all machines need on storage that all of them see by the same path."
     try:
         model, known = load_model(settings.model), fingerprint(settings, job.output)
     except (OSError, DigitocrError) as error:
-        raise engines.EngineBroken(f"{here}: {error}", advice) from error
+        raise executors.ExecutorBroken(f"{here}: {error}", advice) from error
     if model.id.sha256 != job.model:
         raise ModelUnreadable(f"{here}: {settings.model}: is not the model that the run began with")
     if known != job.fingerprint:
-        raise engines.EngineBroken(f"{here}: has other form files or lists of numbers", advice)
+        raise executors.ExecutorBroken(f"{here}: has other form files or lists of numbers", advice)
     if isinstance(job.output.folder, Path) and not job.output.folder.is_dir():
         raise OutputUnwritable(f"{here}: {job.output.folder}: is not there", advice)
 
@@ -232,7 +229,7 @@ def _read(
         pages.append(result)
         if results:
             results.write_page(page, result)
-        engines.go_on()
+        executors.go_on()
     return file_result(source, model, pages)
 
 

@@ -23,10 +23,10 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from digitocr.runs import executors as engines
+from digitocr.runs import executors as executors
 from digitocr.runs.executors import (
-    Engine,
-    EngineBroken,
+    ExecutorBroken,
+    FileExecutor,
     Lost,
 )
 from digitocr.runs.memory import (
@@ -63,11 +63,11 @@ class _Call(NamedTuple):
     kwargs: dict[str, Any]
 
 
-class Processes(Engine):
+class ProcessPool(FileExecutor):
     """Worker processes, each with one call at a time.
 
     A future's exception is `Lost` where the process died in the call or was given up, and
-    `EngineBroken` where none could be started for it. Functions, arguments and what comes back go
+    `ExecutorBroken` where none could be started for it. Functions, arguments and what comes back go
     through pipes, pickled. No worker outlives this process.
     """
 
@@ -86,7 +86,7 @@ class Processes(Engine):
         Args:
             workers: how many.
             timeout: seconds after which a call is given up that neither ends nor says that it goes
-                on (`engines.go_on`).
+                on (`executors.go_on`).
             memory: bytes that each process may take, where the platform has such a limit; what
                 wants more gets a MemoryError, or its process dies.
             prepare: is called in each process before its first call, whose time begins after it.
@@ -193,14 +193,14 @@ class _Worker:
                 pipe = self._start()
             except OSError as error:
                 sentence = f"a process to read files can't be started: {error.strerror}"
-                raise EngineBroken(sentence) from error
+                raise ExecutorBroken(sentence) from error
             with suppress(EOFError, OSError):
                 pipe.send(self._prepare)
                 if pipe.poll(_START):
                     pipe.recv()
                     return pipe
             how = self._end()
-        raise EngineBroken(f"a process to read files {how} when it started")
+        raise ExecutorBroken(f"a process to read files {how} when it started")
 
     def _start(self) -> Connection:
         with _STARTING:
@@ -246,7 +246,7 @@ def _work(pipe: Connection, memory: int) -> None:
     _end_with_parent()
     limit_memory(memory)
     keep_freed_memory()
-    engines.say_it_goes_on = partial(pipe.send, None)
+    executors.say_it_goes_on = partial(pipe.send, None)
     try:
         if prepare := pipe.recv():
             prepare()

@@ -25,7 +25,7 @@ from digitocr.inputs.discover import natural_key
 from digitocr.recognition.model import Model
 from digitocr.results.combined import (
     Report,
-    write_views,
+    write_combined,
 )
 from digitocr.results.corrections import Corrections
 from digitocr.results.file_results import (
@@ -34,7 +34,7 @@ from digitocr.results.file_results import (
     form_header,
     sweep,
 )
-from digitocr.results.guard import refuse_strangers
+from digitocr.results.guard import refuse_foreign_files
 from digitocr.results.journal import (
     Done,
     Journal,
@@ -43,7 +43,7 @@ from digitocr.runs import batch
 from digitocr.runs import job as work
 from digitocr.runs.archive import Archive
 from digitocr.runs.inbox import Inbox
-from digitocr.runs.process_pool import Processes
+from digitocr.runs.process_pool import ProcessPool
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
 # The views of all files are written anew no sooner than after so many seconds, and after so many
@@ -87,7 +87,7 @@ class Watch:
             where = output.folder or "-"
             raise WrongUsage(f"-o {where}: watch writes files, into a folder of this machine")
         _check_folders(inbox.folder, output.folder, archive)
-        refuse_strangers(output, ())
+        refuse_foreign_files(output, ())
         self._folder, self._output = output.folder, output
         self._settings, self._model, self._warn = settings, model, warn
         self._job = work.job(settings, model, output)
@@ -145,10 +145,10 @@ class Watch:
         """
         memory = self._settings.limits.process
         prepare = partial(work.prepare, self._job)
-        with Processes(workers, timeout or batch.TIMEOUT, memory, prepare) as engine:
+        with ProcessPool(workers, timeout or batch.TIMEOUT, memory, prepare) as executor:
             for changed in _ticks(self._inbox.folder, stop):
                 yield from self._take(changed)
-                self._begin(engine, workers * engine.ahead)
+                self._begin(executor, workers * executor.ahead)
                 yield from self._end()
                 if self._stale and time.monotonic() >= self._views_at:
                     self._write_views()
@@ -171,7 +171,7 @@ class Watch:
             del self._failed[name]
             self._stale = True
 
-    def _begin(self, engine: Executor, most: int) -> None:
+    def _begin(self, executor: Executor, most: int) -> None:
         """Have the next files read; those that earlier runs have read are only moved."""
         present = batch.Present(self._folder)
         busy = {_path(source) for source in self._reading.values()}
@@ -185,7 +185,7 @@ class Watch:
                 source = self._archive.named(source)
             if not self._is_done(source, present):
                 decisions = self._corrections.of(source.name)
-                future = engine.submit(work.read, source, self._job, decisions)
+                future = executor.submit(work.read, source, self._job, decisions)
                 self._reading[future] = source
             elif self._archive:
                 self._archive.put_away(source)
@@ -237,7 +237,7 @@ class Watch:
         for done in self._ended(names):
             report.add(done, self._corrections.of(done.file))
         inputs = [str(self._inbox.folder)]
-        left_out = write_views(report, inputs, self._settings, self._model, self._output)
+        left_out = write_combined(report, inputs, self._settings, self._model, self._output)
         end = time.monotonic()
         self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
         return report, left_out

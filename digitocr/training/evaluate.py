@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Crops,
     Labels,
-    Mask,
     Scores,
 )
 from digitocr.core.document import Number
@@ -27,7 +27,7 @@ from digitocr.core.errors import (
 from digitocr.core.settings import Settings
 from digitocr.core.source import Source
 from digitocr.export.annotate import annotated_jpeg
-from digitocr.imaging.binarize import find_ink
+from digitocr.imaging.binarize import binarize
 from digitocr.imaging.deskew import straighten
 from digitocr.inputs.reader import read_pages
 from digitocr.pipeline.scan import scan_pages
@@ -122,14 +122,14 @@ def _pictured_digits(folder: Path, truth: Sequence[Truth]) -> tuple[Crops, Label
         except InputUnreadable as error:
             unreadable.append(f"{row.file}: {error}")
             continue
-        marks.append(find_ink(straighten(page.gray).gray).mask)
+        marks.append(binarize(straighten(page.gray).gray).mask)
         labels.append(int(row.numbers[0]))
     if not marks:
         raise DataMissing(f"{folder}: none of its {len(truth)} pictures can be read")
     return normalise([_inked(mark) for mark in marks]), np.array(labels), unreadable
 
 
-def _inked(mask: Mask) -> Mask:
+def _inked(mask: BinaryImage) -> BinaryImage:
     """Return the part of a mask that holds ink."""
     x, y, width, height = cv2.boundingRect(mask)
     return mask[y : y + max(1, height), x : x + max(1, width)]

@@ -20,27 +20,26 @@ from numpy.typing import NDArray
 from torch import nn
 
 from digitocr.core.arrays import Labels
-from digitocr.core.settings import Settings
 from digitocr.core.version import __version__
-from digitocr.pipeline.scan import read_marks
-from digitocr.recognition.components import Marks
+from digitocr.recognition.components import Components
 from digitocr.recognition.model import (
+    LineReader,
     Model,
-    StripReader,
     Weights,
     logits,
 )
 from digitocr.recognition.normalize import normalise
+from digitocr.recognition.reader import read_components
 from digitocr.training.data.augment import distorted
 from digitocr.training.data.corrected_samples import (
     Checked,
-    Lesson,
+    CorrectedSample,
     digits_of,
 )
 from digitocr.training.data.datasets import Digits
 from digitocr.training.data.line_batches import (
+    LineBatch,
     ShownLine,
-    StripBatch,
     batches,
     shown_line,
     written_lines,
@@ -52,14 +51,14 @@ from digitocr.training.data.written_lines import (
     symbols,
 )
 from digitocr.training.loop import (
-    Course,
+    TrainingLoop,
     accuracy,
     answers_wanted,
     ctc_loss,
 )
 from digitocr.training.networks import (
+    LineNetwork,
     Network,
-    StripNetwork,
 )
 from digitocr.training.train import as_model
 
@@ -92,19 +91,21 @@ class Measure:
         return facts if self.mnist is None else facts | {"mnist_test": round(self.mnist, 5)}
 
 
-def held_out(lessons: Sequence[Lesson]) -> tuple[list[Lesson], list[Lesson]]:
+def held_out(
+    samples: Sequence[CorrectedSample],
+) -> tuple[list[CorrectedSample], list[CorrectedSample]]:
     """Return lessons to learn from, and one in six to measure with, always the same ones.
 
     They are drawn by number, whatever page each is on; a lesson alone is learned from.
     """
-    order = np.random.default_rng(0).permutation(len(lessons)).tolist()
-    n = len(lessons) // _HELD_OUT
-    return [lessons[i] for i in sorted(order[n:])], [lessons[i] for i in sorted(order[:n])]
+    order = np.random.default_rng(0).permutation(len(samples)).tolist()
+    n = len(samples) // _HELD_OUT
+    return [samples[i] for i in sorted(order[n:])], [samples[i] for i in sorted(order[:n])]
 
 
 def learned(
     model: Model,
-    lessons: Sequence[Lesson],
+    samples: Sequence[CorrectedSample],
     known: Replay,
     seed: int,
     rounds: int,
@@ -116,7 +117,7 @@ def learned(
 
     Args:
         model: to go on from.
-        lessons: at least one.
+        samples: at least one.
         known: what it must not forget.
         seed: of every choice; the same gives the same weights on the same machine.
         rounds: of some steps each; `ROUNDS` is usual.
@@ -125,13 +126,13 @@ def learned(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     say(f"first network: {rounds * _STEPS} steps")
-    weights, own = model.arrays, digits_of(lessons)
+    weights, own = model.arrays, digits_of(samples)
     if len(own):
         weights |= _crops_learned(model, own, known.digits, rounds, rng)
-    if model.strip_reader:
+    if model.line_reader:
         say(f"strip reader: {rounds * _STRIP_STEPS} steps")
-        doubts = _doubts_of_numbers(model, lessons)
-        weights |= _strips_learned(model.strip_reader, lessons, doubts, known.symbols, rounds, rng)
+        doubts = _doubts_of_numbers(model, samples)
+        weights |= _strips_learned(model.line_reader, samples, doubts, known.symbols, rounds, rng)
     return as_model(weights, model.card)
 
 
@@ -142,7 +143,7 @@ def _crops_learned(
     network = Network()
     network.take(model)
     before = copy.deepcopy(network)
-    course = Course(network, _RATE, rounds * _STEPS, _AVERAGE)
+    course = TrainingLoop(network, _RATE, rounds * _STEPS, _AVERAGE)
     for _ in range(rounds):
         some = _drawn(_doubts(network, own), _STEPS * _OWN, rng)
         crops, labels = _distorted(own[some], rng)
@@ -188,8 +189,8 @@ def _strayed(network: nn.Module, before: nn.Module, known: torch.Tensor) -> torc
 
 
 def _strips_learned(
-    reader: StripReader,
-    lessons: Sequence[Lesson],
+    reader: LineReader,
+    samples: Sequence[CorrectedSample],
     doubts: Values,
     known: Symbols,
     rounds: int,
@@ -199,20 +200,20 @@ def _strips_learned(
 
     As they were written, scanned anew each time, and put together anew of their digits.
     """
-    network = StripNetwork()
+    network = LineNetwork()
     network.take(reader)
     before = copy.deepcopy(network)
-    course = Course(network, _STRIP_RATE, rounds * _STRIP_STEPS, _AVERAGE, _STEEPEST)
-    own = symbols(digits_of(lessons), ())
+    course = TrainingLoop(network, _STRIP_RATE, rounds * _STRIP_STEPS, _AVERAGE, _STEEPEST)
+    own = symbols(digits_of(samples), ())
     for _ in range(rounds):
-        for new, old in _strip_round(lessons, doubts, own, known, rng):
+        for new, old in _strip_round(samples, doubts, own, known, rng):
             loss = ctc_loss(network(torch.from_numpy(new.strips)), new)
             strayed = _strayed(network, before, torch.from_numpy(old.strips))
             course.step(loss + _HOLD_COLUMNS * strayed)
     return course.kept.exported()
 
 
-def _doubts_of_numbers(model: Model, lessons: Sequence[Lesson]) -> Values:
+def _doubts_of_numbers(model: Model, samples: Sequence[CorrectedSample]) -> Values:
     """Return the greatest doubt that a first network leaves about a digit of each of N numbers.
 
     Those are what the strip reader is asked about; so are digits that could not be cut apart.
@@ -220,22 +221,22 @@ def _doubts_of_numbers(model: Model, lessons: Sequence[Lesson]) -> Values:
     network = Network()
     network.take(model)
     doubts = []
-    for one in lessons:
+    for one in samples:
         whole = len(one.digits) >= max(1, len(one.text))
         doubts.append(float(_doubts(network, one.digits).max()) if whole else 1.0)
     return np.array(doubts)
 
 
 def _strip_round(
-    lessons: Sequence[Lesson],
+    samples: Sequence[CorrectedSample],
     doubts: Values,
     own: Symbols,
     known: Symbols,
     rng: np.random.Generator,
-) -> Iterator[tuple[StripBatch, StripBatch]]:
+) -> Iterator[tuple[LineBatch, LineBatch]]:
     """Yield a round's batches, of new lines and of known ones about as long."""
     some = _drawn(doubts, _STRIP_STEPS * _STRIP_OWN, rng)
-    new = [_seen_again(lessons[i], rng) for i in some.tolist()]
+    new = [_seen_again(samples[i], rng) for i in some.tolist()]
     if own.places:
         new += written_lines(own, _STRIP_STEPS * _STRIP_WRITTEN, rng)
     old = written_lines(known, _STRIP_STEPS * _STRIP_KEPT, rng)
@@ -246,26 +247,26 @@ def _strip_round(
         yield pairs[i]
 
 
-def _seen_again(lesson: Lesson, rng: np.random.Generator) -> ShownLine:
+def _seen_again(sample: CorrectedSample, rng: np.random.Generator) -> ShownLine:
     """Return a number as another scan would show it."""
-    mask = lesson.mask
+    mask = sample.mask
     extent = 0, 0, mask.shape[1], mask.shape[0]
-    ink = scanned(mask, extent, lesson.text != "", rng)
-    return shown_line(ink, np.array(list(map(int, lesson.text)), np.int64))
+    ink = scanned(mask, extent, sample.text != "", rng)
+    return shown_line(ink, np.array(list(map(int, sample.text)), np.int64))
 
 
-def measured(model: Model, lessons: Sequence[Lesson], test: Digits | None) -> Measure:
+def measured(model: Model, samples: Sequence[CorrectedSample], test: Digits | None) -> Measure:
     """Return how well a model reads numbers that it has not learned from, and MNIST's test."""
-    right = sum(_read(model, one) == one.text for one in lessons)
+    right = sum(_read(model, one) == one.text for one in samples)
     mnist = None
     if test is not None:
         mnist = accuracy(logits(model, normalise(list(test.images))), test.labels)
-    return Measure(right, len(lessons), mnist)
+    return Measure(right, len(samples), mnist)
 
 
-def _read(model: Model, lesson: Lesson) -> str:
+def _read(model: Model, sample: CorrectedSample) -> str:
     """Return the digits that a model reads in a number's ink."""
-    reading = read_marks(Marks(list(lesson.runs), [], []), Settings(), model)
+    reading = read_components(Components(list(sample.groups), [], []), model)
     digits = sorted(reading.digits, key=lambda digit: digit.box.middle)
     return "".join(digit.digit for digit in digits)
 

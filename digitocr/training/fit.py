@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from digitocr.core.settings import Settings
 from digitocr.numbers.assemble import (
     arranged,
     into_numbers,
 )
-from digitocr.pipeline.scan import read_marks
-from digitocr.recognition.components import find_marks
+from digitocr.recognition.components import find_components
 from digitocr.recognition.model import (
     Model,
     logits,
 )
+from digitocr.recognition.reader import read_components
 from digitocr.training.calibration import (
     Chances,
     Right,
@@ -85,7 +84,7 @@ def read_written(
     of_numbers: list[tuple[float, bool]] = []
     for i in range(n):
         line = write_line(given, rng, plain=i % _HARD != 0)
-        reading = read_marks(find_marks(line.mask), Settings(), model)
+        reading = read_components(find_components(line.mask), model)
         text = "".join(map(str, line.digits))
         for number in into_numbers(arranged(reading)):
             read = "".join(digit.digit for digit in number.digits)

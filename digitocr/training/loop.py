@@ -20,14 +20,14 @@ from digitocr.core.arrays import (
 from digitocr.recognition.model import CLASSES
 from digitocr.training.data.datasets import NO_DIGIT
 from digitocr.training.data.line_batches import (
+    LineBatch,
     ShownLine,
-    StripBatch,
     batches,
 )
-from digitocr.training.networks import StripNetwork
+from digitocr.training.networks import LineNetwork
 
 CHUNK = 2000  # crops answered at a time
-STRIP_BATCH = 64
+LINE_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ Shown: TypeAlias = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 Trained = TypeVar("Trained", bound=nn.Module)
 
 
-class Course(Generic[Trained]):
+class TrainingLoop(Generic[Trained]):
     """One network and what moves its weights."""
 
     def __init__(
@@ -118,7 +118,7 @@ class Course(Generic[Trained]):
                     mean.lerp_(new, 1 - stays)
 
 
-def crop_epoch(course: Course[Trained], shown: Shown, size: int) -> tuple[float, float]:
+def crop_epoch(course: TrainingLoop[Trained], shown: Shown, size: int) -> tuple[float, float]:
     """Train on N crops once, in a new order, `size` at a step.
 
     Returns:
@@ -147,8 +147,8 @@ def _softened_loss(
     return -((wanted * chances).sum(1) * temperatures**2).mean()
 
 
-def strip_epoch(
-    course: Course[StripNetwork], lines: Sequence[ShownLine], rng: np.random.Generator
+def line_epoch(
+    course: TrainingLoop[LineNetwork], lines: Sequence[ShownLine], rng: np.random.Generator
 ) -> tuple[float, float]:
     """Train on some written lines once.
 
@@ -157,7 +157,7 @@ def strip_epoch(
     """
     losses, right = 0.0, 0
     device = next(course.network.parameters()).device
-    for batch in batches(lines, STRIP_BATCH, rng):
+    for batch in batches(lines, LINE_BATCH, rng):
         answers = course.network(torch.from_numpy(batch.strips).to(device))  # (B, 11, T)
         loss = ctc_loss(answers, batch)
         course.step(loss)
@@ -166,7 +166,7 @@ def strip_epoch(
     return losses / len(lines), right / len(lines)
 
 
-def ctc_loss(answers: torch.Tensor, batch: StripBatch) -> torch.Tensor:
+def ctc_loss(answers: torch.Tensor, batch: LineBatch) -> torch.Tensor:
     """Return the mean of how unlikely the digits of B lines are, given (B, 11, T) answers."""
     lengths = torch.full((len(batch.lengths),), answers.shape[2])
     loss = F.ctc_loss(
@@ -181,7 +181,7 @@ def ctc_loss(answers: torch.Tensor, batch: StripBatch) -> torch.Tensor:
     return loss.mean()
 
 
-def n_read(answers: torch.Tensor, batch: StripBatch) -> int:
+def n_read(answers: torch.Tensor, batch: LineBatch) -> int:
     """Return of how many lines the likeliest path, (B, 11, T) answers, gives just the digits."""
     paths = answers.argmax(1).cpu().numpy()
     ends = np.cumsum(batch.lengths)

@@ -12,9 +12,9 @@ from digitocr.recognition.model import (
     NEIGHBOUR_STEP,
     NEIGHBOURS,
     STRIP,
+    LineContext,
+    LineReader,
     Model,
-    StripContext,
-    StripReader,
     Weights,
 )
 
@@ -47,7 +47,7 @@ class Network(nn.Module):
             layer.bias.copy_(torch.from_numpy(bias))
 
     def exported(self) -> dict[str, Weights]:
-        """Return the weights as `digitocr.model` takes them, float32."""
+        """Return the weights as `digitocr.recognition.model` takes them, float32."""
         hidden, output = self.hidden, self.output
         return _as_numpy(
             {"w1": hidden.weight.T, "b1": hidden.bias, "w2": output.weight.T, "b2": output.bias}
@@ -108,7 +108,7 @@ class SpecialistNetwork(nn.Module):
         return logits
 
 
-class StripNetwork(nn.Module):
+class LineNetwork(nn.Module):
     """Reads a whole strip of ink: for every second column the chance of each digit and of none.
 
     Convolutions that halve the rows until one is left, then some along the strip, of which two
@@ -140,7 +140,7 @@ class StripNetwork(nn.Module):
         return logits
 
     @torch.no_grad()
-    def take(self, reader: StripReader) -> None:
+    def take(self, reader: LineReader) -> None:
         """Take the weights of a model's reader."""
         for layer, kernel, bias in zip(self._layers(), reader.kernels, reader.biases, strict=True):
             layer.weight.copy_(torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()))
@@ -155,7 +155,7 @@ class StripNetwork(nn.Module):
         return [one for one in self.contexts if isinstance(one, Context)]
 
     def exported(self) -> dict[str, Weights]:
-        """Return the weights as `digitocr.model` takes them, float32."""
+        """Return the weights as `digitocr.recognition.model` takes them, float32."""
         tensors: dict[str, torch.Tensor] = {}
         for i, layer in enumerate(self._layers(), 1):
             tensors[f"{STRIP}k{i}"] = layer.weight.permute(2, 3, 1, 0)
@@ -194,7 +194,7 @@ class Context(nn.Module):
         return added
 
     @torch.no_grad()
-    def take(self, given: StripContext) -> None:
+    def take(self, given: LineContext) -> None:
         """Take the weights of a model's context."""
         self.near.weight[:, 0, 0].copy_(torch.from_numpy(given.near.T.copy()))
         torch.as_tensor(self.near.bias).copy_(torch.from_numpy(given.near_bias))
@@ -202,7 +202,7 @@ class Context(nn.Module):
         torch.as_tensor(self.mixed.bias).copy_(torch.from_numpy(given.mixed_bias))
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return the weights by the names that `StripReader` gives them."""
+        """Return the weights by the names that `LineReader` gives them."""
         return {
             "near": self.near.weight[:, 0, 0].T,  # (NEIGHBOURS, C)
             "near_bias": torch.as_tensor(self.near.bias),

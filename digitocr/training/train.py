@@ -26,8 +26,8 @@ from digitocr.core.version import __version__
 from digitocr.recognition.model import (
     Model,
     Weights,
+    line_reader,
     logits,
-    strip_reader,
 )
 from digitocr.recognition.normalize import normalise
 from digitocr.training import plots
@@ -46,22 +46,22 @@ from digitocr.training.data.line_batches import (
 from digitocr.training.fit import calibrated
 from digitocr.training.loop import (
     CHUNK,
-    STRIP_BATCH,
-    Course,
+    LINE_BATCH,
     Shown,
     Teacher,
     Trained,
+    TrainingLoop,
     accuracy,
     answers_wanted,
     crop_epoch,
+    line_epoch,
     n_read,
-    strip_epoch,
 )
 from digitocr.training.networks import (
     HIDDEN,
+    LineNetwork,
     Network,
     SpecialistNetwork,
-    StripNetwork,
     TeacherNetwork,
 )
 from digitocr.training.recipes import (
@@ -145,17 +145,17 @@ class Training:
         """Return how many epochs are a share of the first network's."""
         return max(1, round(share * self.recipe.epochs))
 
-    def _course(self, network: Trained, rate: float, epochs: int) -> Course[Trained]:
+    def _course(self, network: Trained, rate: float, epochs: int) -> TrainingLoop[Trained]:
         """Return the course of a network over some epochs."""
         recipe = self.recipe
         steps = math.ceil(len(self.material.training) / recipe.batch_size) * epochs
         cycle = steps if recipe.one_cycle else 0
-        return Course(network.to(self.device), rate, cycle, recipe.average)
+        return TrainingLoop(network.to(self.device), rate, cycle, recipe.average)
 
     def _learn(
         self,
         name: str,
-        course: Course[Trained],
+        course: TrainingLoop[Trained],
         epochs: int,
         data: Iterator[Shown],
         size: int | None = None,
@@ -178,7 +178,7 @@ class Training:
         recipe, own = self.recipe, self.material.mnist
         epochs = self._part(recipe.specialist)
         steps = math.ceil(len(own) / _SPECIALIST_BATCH) * epochs
-        course = Course(SpecialistNetwork().to(self.device), _SPECIALIST_RATE, steps)
+        course = TrainingLoop(SpecialistNetwork().to(self.device), _SPECIALIST_RATE, steps)
         data = self._data(own, epochs)
         yield from self._learn("specialist", course, epochs, data, _SPECIALIST_BATCH)
         specialist = Teacher(course.kept, 1.0, _SOFTENED)
@@ -186,7 +186,7 @@ class Training:
         digits = joined(self.material.training, *[told_apart] * _MORE_MNIST)
         epochs = self._part(recipe.polish)
         steps = math.ceil(len(digits) / recipe.batch_size) * epochs
-        learner = Course(copy.deepcopy(before), _POLISH_RATE, steps, recipe.average)
+        learner = TrainingLoop(copy.deepcopy(before), _POLISH_RATE, steps, recipe.average)
         data = self._data(digits, epochs, teacher, specialist)
         for epoch in self._learn("polish", learner, epochs, data):
             pairs = before.exported(), learner.kept.exported()
@@ -203,15 +203,15 @@ class Training:
         shown = math.ceil(len(found.training) * recipe.epochs * recipe.lines)
         size = min(shown, _LINES_SHOWN)
         epochs = math.ceil(shown / size)
-        network = StripNetwork().to(self.device)
-        steps = epochs * math.ceil(size / STRIP_BATCH)
-        course = Course(network, _STRIP_RATE, steps, recipe.average, _STEEPEST)
+        network = LineNetwork().to(self.device)
+        steps = epochs * math.ceil(size / LINE_BATCH)
+        course = TrainingLoop(network, _STRIP_RATE, steps, recipe.average, _STEEPEST)
         start, n_held_out = time.perf_counter(), min(_LINES_HELD_OUT, size)
         held_out = next(written_chunks(found.unseen, n_held_out, 1, [recipe.seed, 1]))
         chunks = written_chunks(found.shown, size, epochs, [recipe.seed, 0])
         rng = np.random.default_rng(recipe.seed)
         for number, lines in enumerate(chunks, 1):
-            loss, right = strip_epoch(course, lines, rng)
+            loss, right = line_epoch(course, lines, rng)
             score = self._lines_read(course.kept, held_out)
             self.weights = {**(self.weights or {}), **course.kept.exported()}
             yield Epoch(
@@ -222,7 +222,7 @@ class Training:
     def _lines_read(self, network: nn.Module, lines: Sequence[ShownLine]) -> float:
         """Return the share, 0..1, of lines that are read right."""
         right = 0
-        for batch in batches(lines, STRIP_BATCH):
+        for batch in batches(lines, LINE_BATCH):
             right += n_read(network(torch.from_numpy(batch.strips).to(self.device)), batch)
         return right / len(lines)
 
@@ -281,7 +281,7 @@ def _shown(
 def as_model(weights: dict[str, Weights], card: dict[str, Any] | None = None) -> Model:
     """Return trained weights as what scanning reads with."""
     first = {key: weights[key] for key in ("w1", "b1", "w2", "b2")}
-    return Model(ModelId("", ""), **first, card=card or {}, strip_reader=strip_reader(weights))
+    return Model(ModelId("", ""), **first, card=card or {}, line_reader=line_reader(weights))
 
 
 def measured(

@@ -40,9 +40,9 @@ PAUSE = 0.2  # seconds
 PLAN = """
 import sys
 from pathlib import Path
-from digitocr.batch import Run
-from digitocr.model import load_model
-from digitocr.records import Settings
+from digitocr.runs.batch import Batch as Run
+from digitocr.recognition.model import load_model
+from digitocr.core.settings import Settings
 from digitocr.results import Output, check_folder
 from digitocr.sources import find_sources
 scans, out = sys.argv[1], Path(sys.argv[2])

@@ -28,7 +28,7 @@ from pathlib import Path
 from commands import ONE_THREAD
 
 from digitocr.core.settings import Limits
-from digitocr.runs.dask_executor import Cluster
+from digitocr.runs.dask_executor import DaskExecutor
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "receipt.jpg"
 ENV = {**os.environ, **ONE_THREAD}
@@ -72,7 +72,7 @@ def processor_time(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def calls_through(cluster: Cluster, n_calls: int) -> None:
+def calls_through(cluster: DaskExecutor, n_calls: int) -> None:
     """Have calls that do nothing done, so many of them waiting as `batch` has."""
     waiting: set[Future[int]] = set()
     for i in range(n_calls):
@@ -105,7 +105,7 @@ def main() -> None:
                 ratios.append(many / one)
                 print(f"--workers 2: {one:.1f} s; --cluster: {many:.1f} s", flush=True)
             print(f"times as long, median: {statistics.median(ratios):.2f}")
-            with Cluster(address, 60, Limits().process, time.time) as cluster:
+            with DaskExecutor(address, 60, Limits().process, time.time) as cluster:
                 calls_through(cluster, 100)
                 before, mine, start = processor_time(scheduler), time.process_time(), time.time()
                 calls_through(cluster, arguments.calls)

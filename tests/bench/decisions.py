@@ -26,7 +26,7 @@ NOT_SCORED = 10  # in a grid's truth
 CELL = 0.42  # of a cell, from its middle: the box that a person draws around what was missed
 LEAST_CELLS = 12  # known ones that tell where the others are
 
-Entry = dict[str, Any]  # of a result's JSON
+ReviewItem = dict[str, Any]  # of a result's JSON
 Decision = tuple[Box, str | None, str | None, str]  # box, what was read, what is there, status
 
 
@@ -48,15 +48,15 @@ def decisions(folder: Path, results: Path) -> Iterator[tuple[str, int, Decision]
             yield from ((name, page["page"], one) for one in found)
 
 
-def of_grid(page: Entry, grid: list[list[int]]) -> Iterator[Decision]:
+def of_grid(page: ReviewItem, grid: list[list[int]]) -> Iterator[Decision]:
     """Yield what a person decides about the cells of a puzzle, the table that fits it best."""
-    by_table: dict[int, dict[tuple[int, int], list[Entry]]] = {}
+    by_table: dict[int, dict[tuple[int, int], list[ReviewItem]]] = {}
     for number in page["numbers"]:
         place = (number["row"] or 0) - 1, (number["column"] or 0) - 1
         if min(place) >= 0 and max(place) < len(grid):
             by_table.setdefault(number["table"], {}).setdefault(place, []).append(number)
 
-    def right(cells: dict[tuple[int, int], list[Entry]]) -> int:
+    def right(cells: dict[tuple[int, int], list[ReviewItem]]) -> int:
         return sum(ones[0]["text"] == str(grid[i][j]) for (i, j), ones in cells.items())
 
     cells = max(by_table.values(), key=right, default={})
@@ -83,17 +83,17 @@ def drawn(to_page: np.ndarray, i: int, j: int) -> Box:
     return Box(max(0, x), max(0, y), max(1, right - x), max(1, bottom - y))
 
 
-def of_table(page: Entry, rows: list[list[str]]) -> Iterator[Decision]:
+def of_table(page: ReviewItem, rows: list[list[str]]) -> Iterator[Decision]:
     """Yield what a person decides about a table, a row of values with the line most like it.
 
     Around values that are split, joined or missed a box is drawn, and what else was read beside
     them is no number; headings, left of them, stay as they are.
     """
-    lines: dict[int, list[Entry]] = {}
+    lines: dict[int, list[ReviewItem]] = {}
     for number in page["numbers"]:
         lines.setdefault(number["line"], []).append(number)
     found: dict[tuple[int, int], Box] = {}  # by row and column
-    read: list[list[Entry]] = []  # of each row
+    read: list[list[ReviewItem]] = []  # of each row
     for i, row in enumerate(rows):
         read.append(max(lines.values(), key=lambda line: likeness(line, row).ratio()))
         columns = [j for j, value in enumerate(row) if value.strip()]
@@ -115,7 +115,7 @@ def of_table(page: Entry, rows: list[list[str]]) -> Iterator[Decision]:
                 yield box, one["text"], None, one["status"]
 
 
-def likeness(line: list[Entry], row: list[str]) -> SequenceMatcher[str]:
+def likeness(line: list[ReviewItem], row: list[str]) -> SequenceMatcher[str]:
     """Return how a line as it was read becomes a row of values."""
     there = [value.strip() for value in row if value.strip()]
     return SequenceMatcher(None, [one["text"] for one in line], there, autojunk=False)
@@ -132,7 +132,7 @@ def drawn_in_table(found: dict[tuple[int, int], Box], i: int, j: int) -> Box | N
     return Box(across.x, down.y, across.width, down.height)
 
 
-def of_amount(page: Entry, there: str) -> Iterator[Decision]:
+def of_amount(page: ReviewItem, there: str) -> Iterator[Decision]:
     """Yield what a person decides about a page with one number on it."""
     read = [one for one in page["numbers"] if score.digits(one["text"])]
     boxes = [Box(*one["box"]) for one in read]

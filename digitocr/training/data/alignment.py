@@ -24,7 +24,7 @@ _KNOWN = 0.2
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Alignment:
     """The likeliest way to take some pieces for some digits."""
 
     weight: float
@@ -60,8 +60,8 @@ def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> Align
         bool(scores[place, int(digit)] >= _KNOWN)
         for place, digit in zip(way.digits, text, strict=True)
     ]
-    sizes = Counter(one.run for one in candidates)
-    apart = all(sizes[candidates[place].run] == 1 for place in way.spilled)
+    sizes = Counter(one.group for one in candidates)
+    apart = all(sizes[candidates[place].group] == 1 for place in way.spilled)
     if way.spilled and not (apart and all(known)):
         return None
     digits = [
@@ -71,13 +71,13 @@ def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> Align
     return Alignment(tuple(digits), way.spilled)
 
 
-def _likeliest(candidates: Sequence[Candidate], scores: Scores, text: str) -> _Way | None:
+def _likeliest(candidates: Sequence[Candidate], scores: Scores, text: str) -> _Alignment | None:
     """Return the likeliest way that leads through all pieces and all digits, None for none."""
     starts, n = _starts(candidates)
     by_start: dict[int, list[int]] = {at: [] for at in range(n)}
     for i, at in enumerate(starts):
         by_start[at].append(i)
-    ways: dict[tuple[int, int], _Way] = {(0, 0): _Way(1.0, (), ())}
+    ways: dict[tuple[int, int], _Alignment] = {(0, 0): _Alignment(1.0, (), ())}
     for at in range(n):
         for done in range(len(text) + 1):
             way = ways.get((at, done))
@@ -95,27 +95,27 @@ def _likeliest(candidates: Sequence[Candidate], scores: Scores, text: str) -> _W
 
 def _starts(candidates: Sequence[Candidate]) -> tuple[list[int], int]:
     """Return where each candidate starts, counted over the pieces of all runs, and how many."""
-    runs = [list(run) for _, run in groupby(candidates, key=lambda one: one.run)]
-    sizes = [max(one.end for one in run) for run in runs]
+    groups = [list(group) for _, group in groupby(candidates, key=lambda one: one.group)]
+    sizes = [max(one.end for one in group) for group in groups]
     before = [0, *accumulate(sizes)]
-    starts = [at + one.start for at, run in zip(before, runs, strict=False) for one in run]
+    starts = [at + one.start for at, group in zip(before, groups, strict=False) for one in group]
     return starts, before[-1]
 
 
-def _left(way: _Way, place: int, one: Candidate) -> _Way:
+def _left(way: _Alignment, place: int, one: Candidate) -> _Alignment:
     """Return a way on which a piece is no part of a digit."""
     if one.size < _TALL:
-        return _Way(way.weight * _LOW_LEFT, way.digits, way.spilled)
-    return _Way(way.weight * _TALL_LEFT, way.digits, (*way.spilled, place))
+        return _Alignment(way.weight * _LOW_LEFT, way.digits, way.spilled)
+    return _Alignment(way.weight * _TALL_LEFT, way.digits, (*way.spilled, place))
 
 
-def _taken(way: _Way, place: int, one: Candidate, chance: float) -> _Way:
+def _taken(way: _Alignment, place: int, one: Candidate, chance: float) -> _Alignment:
     """Return a way on which a candidate is the next digit."""
     cut = _CUT * float(np.exp(-_SEVERED * one.severed)) if one.severed else 1.0
     weight = way.weight * max(chance, _LEAST_CHANCE) * cut
-    return _Way(weight, (*way.digits, place), way.spilled)
+    return _Alignment(weight, (*way.digits, place), way.spilled)
 
 
-def _keep(ways: dict[tuple[int, int], _Way], at: tuple[int, int], way: _Way) -> None:
+def _keep(ways: dict[tuple[int, int], _Alignment], at: tuple[int, int], way: _Alignment) -> None:
     if at not in ways or ways[at].weight < way.weight:
         ways[at] = way

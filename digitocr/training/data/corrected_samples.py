@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from digitocr.core.arrays import Mask
+from digitocr.core.arrays import BinaryImage
 from digitocr.core.errors import (
     DataMissing,
     InputUnreadable,
@@ -28,8 +28,8 @@ from digitocr.core.source import (
     Source,
 )
 from digitocr.inputs.reader import read_pages
-from digitocr.pipeline.scan import runs_on
-from digitocr.recognition.components import Run
+from digitocr.pipeline.page import ink_groups_on
+from digitocr.recognition.components import InkGroup
 from digitocr.recognition.hypotheses import Candidate
 from digitocr.recognition.model import (
     Model,
@@ -61,24 +61,24 @@ _HEIGHT = 44  # px, of digits as `writing` has them
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class CorrectedSample:
     """A number that a person checked, or ink that is none."""
 
     text: str  # its digits; "" for no number
-    runs: tuple[Run, ...]  # its ink, left to right
+    groups: tuple[InkGroup, ...]  # its ink, left to right
     # The same cut apart, with labels, as far as the cuts are sure; marks that are none too.
     digits: Digits
 
     @property
-    def mask(self) -> Mask:
+    def mask(self) -> BinaryImage:
         """All its ink, digits about 44 pixels high."""
-        box = around([run.box for run in self.runs])
+        box = around([group.box for group in self.groups])
         mask = np.zeros((box.height, box.width), np.uint8)
-        for run in self.runs:
-            x, y = run.box.x - box.x, run.box.y - box.y
-            here = mask[y : y + run.box.height, x : x + run.box.width]
-            np.maximum(here, np.maximum.reduce(run.marks), out=here)
-        scale = _HEIGHT / max(box.height, 0.8 * self.runs[0].height)
+        for group in self.groups:
+            x, y = group.box.x - box.x, group.box.y - box.y
+            here = mask[y : y + group.box.height, x : x + group.box.width]
+            np.maximum(here, np.maximum.reduce(group.marks), out=here)
+        scale = _HEIGHT / max(box.height, 0.8 * self.groups[0].height)
         size = max(2, round(scale * box.width)), max(2, round(scale * box.height))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(mask, size, interpolation=how), np.uint8)
@@ -90,19 +90,19 @@ class Checked:
 
     name: str
     sha256: str  # of corrections.jsonl
-    lessons: tuple[Lesson, ...]
+    samples: tuple[CorrectedSample, ...]
     left_out: int  # checked numbers whose digits were not found in the ink
     gone: int  # those on files that have changed, or are not where they were
 
     @property
     def facts(self) -> dict[str, str | int]:
         """What the card says of it."""
-        labels = digits_of(self.lessons).labels
+        labels = digits_of(self.samples).labels
         n_digits = int((labels != NO_DIGIT).sum())
         return {
             "name": self.name,
             "sha256": self.sha256,
-            "numbers": len(self.lessons),
+            "numbers": len(self.samples),
             "digits": n_digits,
             "no_digits": len(labels) - n_digits,
             "left_out": self.left_out,
@@ -127,7 +127,7 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
     Raises:
         DataMissing: the folder holds no results of a run, or nothing in it can be learned from.
     """
-    corrections, lessons, left_out, known = Corrections(folder), [], 0, 0
+    corrections, samples, left_out, known = Corrections(folder), [], 0, 0
     sources, dpi, limits = _inputs(folder)
     for source in sources:
         decisions = corrections.in_force(source.name, _stamp(source))
@@ -135,18 +135,18 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
         try:
             for found in _of_file(source, decisions, model, dpi, limits) if decisions else ():
                 left_out += found is None
-                lessons += [found] if found else []
+                samples += [found] if found else []
         except InputUnreadable:
             known -= len(decisions)
     gone = len(corrections) - known
-    if not lessons:
+    if not samples:
         raise DataMissing(
             f"{folder}: holds no checked numbers that can be learned from"
             f" ({left_out} not found in the ink, {gone} on files that changed or are not there)",
             "Check some with: digitocr review DIR. Files must be where they were scanned.",
         )
     digest = hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
-    return Checked(folder.name, digest, tuple(lessons), left_out, gone)
+    return Checked(folder.name, digest, tuple(samples), left_out, gone)
 
 
 def _inputs(folder: Path) -> tuple[list[Source], int, Limits]:
@@ -170,7 +170,7 @@ def _stamp(source: Source) -> Stamp | None:
 
 def _of_file(
     source: Source, decisions: Sequence[Correction], model: Model, dpi: int, limits: Limits
-) -> Iterator[Lesson | None]:
+) -> Iterator[CorrectedSample | None]:
     """Yield what can be learned from each decision about a file, None where its ink is not found.
 
     Raises:
@@ -183,12 +183,14 @@ def _of_file(
         yield from _of_page(page, by_page[page.number], model)
 
 
-def _of_page(page: Page, decisions: Sequence[Correction], model: Model) -> Iterator[Lesson | None]:
+def _of_page(
+    page: Page, decisions: Sequence[Correction], model: Model
+) -> Iterator[CorrectedSample | None]:
     """Yield what can be learned from each decision about a page."""
-    runs, places = runs_on(page, model)
+    groups, places = ink_groups_on(page, model)
     for one in decisions:
-        own = [run for run, place in zip(runs, places, strict=True) if _is_in(place, one.box)]
-        own.sort(key=lambda run: run.box.middle)
+        own = [group for group, place in zip(groups, places, strict=True) if _is_in(place, one.box)]
+        own.sort(key=lambda group: group.box.middle)
         if one.number is not None:
             yield _number(own, "".join(filter(str.isdigit, one.number)), model)
         elif not any(overlap(one.box, two.box) for two in decisions if two.number is not None):
@@ -202,9 +204,9 @@ def _is_in(place: Box, box: Box) -> bool:
     return across > 0 < down and across * down >= _INSIDE * place.width * place.height
 
 
-def _number(runs: Sequence[Run], text: str, model: Model) -> Lesson | None:
+def _number(groups: Sequence[InkGroup], text: str, model: Model) -> CorrectedSample | None:
     """Return a number's digits, each with the ink that it is; None where they are not found."""
-    candidates = [one for run in runs for one in run.candidates]
+    candidates = [one for group in groups for one in group.candidates]
     says = scores(model, normalise([one.ink for one in candidates]))
     found = aligned(candidates, says, text) if candidates else None
     if found is None:
@@ -212,13 +214,17 @@ def _number(runs: Sequence[Run], text: str, model: Model) -> Lesson | None:
     cut = [(i, int(digit)) for i, digit in zip(found.digits, text, strict=True) if i is not None]
     cut += [(i, NO_DIGIT) for i in found.none]
     marks = [candidates[i] for i, _ in cut]
-    return Lesson(text, tuple(runs), _labelled(marks, [digit for _, digit in cut]))
+    return CorrectedSample(text, tuple(groups), _labelled(marks, [digit for _, digit in cut]))
 
 
-def _no_number(runs: Sequence[Run]) -> Lesson | None:
+def _no_number(groups: Sequence[InkGroup]) -> CorrectedSample | None:
     """Return ink that is no number; None where there is none."""
-    marks = [one for run in runs if (one := run.whole)]
-    return Lesson("", tuple(runs), _labelled(marks, [NO_DIGIT] * len(marks))) if marks else None
+    marks = [one for group in groups if (one := group.whole)]
+    return (
+        CorrectedSample("", tuple(groups), _labelled(marks, [NO_DIGIT] * len(marks)))
+        if marks
+        else None
+    )
 
 
 def _labelled(marks: Sequence[Candidate], labels: list[int]) -> Digits:
@@ -226,6 +232,6 @@ def _labelled(marks: Sequence[Candidate], labels: list[int]) -> Digits:
     return Digits(np.array(images, np.uint8).reshape(-1, SIDE, SIDE), np.array(labels, np.int64))
 
 
-def digits_of(lessons: Sequence[Lesson]) -> Digits:
+def digits_of(samples: Sequence[CorrectedSample]) -> Digits:
     """Return the digits of at least one lesson together."""
-    return joined(*(one.digits for one in lessons))
+    return joined(*(one.digits for one in samples))

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
     Labels,
-    Mask,
 )
 from digitocr.training.data.written_lines import (
     Symbols,
@@ -40,7 +40,7 @@ class ShownLine:
 
 
 @dataclass(frozen=True, slots=True)
-class StripBatch:
+class LineBatch:
     """B lines of about the same length."""
 
     strips: NDArray[np.float32]  # (B, 1, 32, W), ink 1.0 on paper 0.0; W is even
@@ -93,7 +93,7 @@ def written_lines(given: Symbols, n: int, rng: np.random.Generator) -> list[Show
     return [shown_line(line.mask, line.digits) for line in lines]
 
 
-def shown_line(mask: Mask, digits: Labels) -> ShownLine:
+def shown_line(mask: BinaryImage, digits: Labels) -> ShownLine:
     """Return a line as the strip reader is shown it, of its ink, (64, W), and its digits."""
     size = max(8, mask.shape[1] // 2), mask.shape[0] // 2
     small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
@@ -102,7 +102,7 @@ def shown_line(mask: Mask, digits: Labels) -> ShownLine:
 
 def batches(
     lines: Sequence[ShownLine], size: int, rng: np.random.Generator | None = None
-) -> Iterator[StripBatch]:
+) -> Iterator[LineBatch]:
     """Yield lines `size` at a time, those of about the same length together.
 
     Args:
@@ -118,7 +118,7 @@ def batches(
         yield _batch([lines[i] for i in group], rng)
 
 
-def _batch(lines: Sequence[ShownLine], rng: np.random.Generator | None) -> StripBatch:
+def _batch(lines: Sequence[ShownLine], rng: np.random.Generator | None) -> LineBatch:
     width = max(line.strip.shape[1] for line in lines) + _MARGIN
     width += width % 2
     rows = len(lines[0].strip)
@@ -129,4 +129,4 @@ def _batch(lines: Sequence[ShownLine], rng: np.random.Generator | None) -> Strip
         strip[:, left : left + wide] = line.strip
     strips /= 255
     digits = np.concatenate([line.digits for line in lines]).astype(np.int64)
-    return StripBatch(strips, digits, np.array([len(line.digits) for line in lines]))
+    return LineBatch(strips, digits, np.array([len(line.digits) for line in lines]))

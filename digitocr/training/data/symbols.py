@@ -14,15 +14,15 @@ import cv2
 import numpy as np
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
-    Mask,
 )
 from digitocr.core.errors import DataMissing
 from digitocr.core.geometry import (
     Box,
     around,
 )
-from digitocr.imaging.binarize import find_ink
+from digitocr.imaging.binarize import binarize
 from digitocr.training.data.datasets import (
     NO_DIGIT,
     TRUTH,
@@ -128,11 +128,11 @@ def as_mnist(picture: Gray) -> Gray | None:
     """
     scale = max(1, -(-_LEAST_SIDE // min(picture.shape)))
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    mask = _symbol(find_ink(np.asarray(large, np.uint8)).mask)
+    mask = _symbol(binarize(np.asarray(large, np.uint8)).mask)
     return None if mask is None else boxed(mask)
 
 
-def _symbol(mask: Mask) -> Mask | None:
+def _symbol(mask: BinaryImage) -> BinaryImage | None:
     """Return the ink of the mark in the middle of a picture, without the frame around it."""
     contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
@@ -157,12 +157,12 @@ def _symbol(mask: Mask) -> Mask | None:
     return np.asarray((inside & mask)[box.y : box.bottom, box.x : box.right])
 
 
-def _from_middle(box: Box, mask: Mask) -> float:
+def _from_middle(box: Box, mask: BinaryImage) -> float:
     x, y = box.middle
     return float(np.hypot(x - mask.shape[1] / 2, y - mask.shape[0] / 2))
 
 
-def _touches_edge(box: Box, mask: Mask) -> bool:
+def _touches_edge(box: Box, mask: BinaryImage) -> bool:
     height, width = mask.shape
     return box.x == 0 or box.y == 0 or box.right == width or box.bottom == height
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
     Labels,
-    Mask,
 )
 from digitocr.recognition.components import find_candidates
 from digitocr.recognition.hypotheses import Candidate
@@ -40,10 +40,10 @@ _HALF, _MIXED = 0.6, 0.65
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class DrawnNumber:
     """A number's ink and whose it is."""
 
-    mask: Mask  # (H, W)
+    mask: BinaryImage  # (H, W)
     digits: NDArray[np.bool_]  # (n, H, W)
     labels: NDArray[np.int64]  # (n,)
 
@@ -74,7 +74,7 @@ def cut_digits(digits: Digits, n: int, seed: int) -> Digits:
     return Digits(np.stack([image for image, _ in kept]), np.array([label for _, label in kept]))
 
 
-def write_number(digits: Digits, rng: np.random.Generator) -> Written:
+def write_number(digits: Digits, rng: np.random.Generator) -> DrawnNumber:
     """Return a number of digits side by side, some overlapping, some joined by a stroke.
 
     Args:
@@ -102,7 +102,7 @@ def write_number(digits: Digits, rng: np.random.Generator) -> Written:
     ink = masks.max(axis=0)
     if rng.random() < _DASHED:
         _dash(ink, height, rng)
-    return Written(ink, masks > 0, digits.labels[chosen])
+    return DrawnNumber(ink, masks > 0, digits.labels[chosen])
 
 
 def _chosen(labels: Labels, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -117,7 +117,12 @@ def _chosen(labels: Labels, rng: np.random.Generator) -> NDArray[np.int64]:
 
 
 def _place(
-    rows: Mask, patch: Mask, right: int, deep: float, height: float, rng: np.random.Generator
+    rows: BinaryImage,
+    patch: BinaryImage,
+    right: int,
+    deep: float,
+    height: float,
+    rng: np.random.Generator,
 ) -> int:
     """Return where a digit begins that meets the ink before it, or keeps a gap to it.
 
@@ -151,7 +156,7 @@ def _patch(image: Gray, height: float) -> Gray:
     return np.asarray(np.where(large > 0.4 * ink, 255, 0), np.uint8)
 
 
-def _join(mask: Mask, following: Mask, rng: np.random.Generator) -> None:
+def _join(mask: BinaryImage, following: BinaryImage, rng: np.random.Generator) -> None:
     """Lead a stroke from a digit to the next one, near their tops or feet; ink of the first."""
     left, right = np.argwhere(mask), np.argwhere(following)
     if len(left) == 0 or len(right) == 0:
@@ -173,7 +178,7 @@ def _outermost(ink: NDArray[np.intp], level: float, side: int) -> NDArray[np.flo
     return np.array([x, y], float)
 
 
-def _dash(ink: Mask, height: float, rng: np.random.Generator) -> None:
+def _dash(ink: BinaryImage, height: float, rng: np.random.Generator) -> None:
     """Draw a dash, a point or a piece of a rule near a number."""
     x, y = int(rng.integers(0, ink.shape[1])), int(rng.uniform(0.9, 1.8) * height)
     length = int(rng.choice([0.05, 0.4, 1.5]) * height)
@@ -181,7 +186,7 @@ def _dash(ink: Mask, height: float, rng: np.random.Generator) -> None:
     cv2.line(ink, (x, y), (x + length, y + rise), 255, int(rng.integers(2, 6)))
 
 
-def _label(candidate: Candidate, written: Written) -> int | None:
+def _label(candidate: Candidate, written: DrawnNumber) -> int | None:
     """Return the digit that a candidate is, `NO_DIGIT` for a wrong cut, None for neither."""
     box = candidate.box
     ink = candidate.ink > 0

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
+    BinaryImage,
     Gray,
     Labels,
-    Mask,
 )
 from digitocr.training.data.datasets import (
     NO_DIGIT,
@@ -92,7 +92,7 @@ class Symbols:
 class Line:
     """A line's ink as it is scanned, and the digits on it."""
 
-    mask: Mask  # (STRIP, W)
+    mask: BinaryImage  # (STRIP, W)
     digits: Labels  # (n,), left to right; n may be 0
 
 
@@ -511,7 +511,7 @@ def _soil(sheet: _Sheet, extent: tuple[int, int, int, int]) -> None:
 
 def scanned(
     canvas: Gray, extent: tuple[int, int, int, int], digits: bool, rng: np.random.Generator
-) -> Mask:
+) -> BinaryImage:
     """Return what is written as ink in a strip: turned and bent, thick or thin, soft or noisy."""
     left, top, right, bottom = extent
     fills = rng.uniform(*_FILLS) * STRIP
@@ -533,7 +533,7 @@ def scanned(
     return _inked(np.asarray(cv2.remap(canvas, *maps, cv2.INTER_LINEAR), np.uint8), rng)
 
 
-def _inked(strip: Gray, rng: np.random.Generator) -> Mask:
+def _inked(strip: Gray, rng: np.random.Generator) -> BinaryImage:
     """Return a strip's ink, 0 or 255, as pens and thresholds leave it; most of it is left."""
     whole = np.count_nonzero(strip > 100)
     pen = rng.random()

@@ -1,0 +1,158 @@
+"""One page of a form in, what is in its fields out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from digitocr.core.arrays import (
+    BinaryImage,
+    Gray,
+)
+from digitocr.core.document import (
+    FieldResult,
+    Number,
+    PageResult,
+)
+from digitocr.core.geometry import (
+    Box,
+    Transform,
+)
+from digitocr.core.settings import (
+    Known,
+    Settings,
+)
+from digitocr.core.source import (
+    Page,
+)
+from digitocr.forms.fields import (
+    Hypotheses,
+    as_written,
+    enlarged,
+    groups_in,
+    inside_fields,
+    is_in,
+    one_a_cell,
+    scaled,
+    settled,
+    without_print,
+)
+from digitocr.forms.registration import (
+    brought_onto,
+    find_form,
+    from_edge_to_edge,
+    shows,
+)
+from digitocr.forms.template import (
+    Field,
+    Form,
+)
+from digitocr.imaging.binarize import (
+    binarize,
+    find_dark,
+)
+from digitocr.imaging.deskew import (
+    rectify,
+)
+from digitocr.numbers.constraints import rule_of
+from digitocr.numbers.rerank import narrowed
+from digitocr.pipeline.finish import boxes_on_page, judged, on_page
+from digitocr.pipeline.ink import level_ink
+from digitocr.recognition.components import (
+    find_components,
+)
+from digitocr.recognition.hypotheses import (
+    PageReading,
+)
+from digitocr.recognition.model import (
+    Model,
+)
+from digitocr.recognition.reader import read_components
+
+
+def read_form(page: Page, form: Form, settings: Settings, model: Model) -> PageResult:
+    """Read the fields of one page of a form; its error says so where it is none of that form."""
+    height, width = page.gray.shape
+    result = PageResult(page.number, width, height, page.dpi, 0, 0.0, ())
+    to_page = _map_of_form(page.gray, form, model)
+    if to_page is None:
+        return replace(result, error=f"page {page.number} doesn't show the form {settings.form}")
+    straight, scale = brought_onto(page.gray, to_page, form.size)
+    ink, boxes = _written(straight.gray, form, scale)
+    inside, crossed = inside_fields(ink, boxes)
+    marks = find_components(inside)
+    reading = read_components(
+        marks, model, second_opinion=settings.second_opinion, keep_hypotheses=True
+    )
+    line = model.review_line(settings)
+    numbers, fields = [], []
+    groups = groups_in(boxes, {group.number: group.box for group in marks.groups})
+    for i, (field, box, own) in enumerate(zip(form.fields, boxes, groups, strict=True), 1):
+        whole = shows(box, straight, page.gray) and not crossed[i - 1]
+        number, found = _in_field(field, box, own, reading, whole)
+        if number is not None:
+            number = judged(replace(number, line=i, item=1, field=field.name), model, line)
+            numbers.append(on_page(number, model, straight.to_page, width, height))
+            read = (number.text, number.confidence, number.status)
+            found = FieldResult(field.name, *read, found.box)
+        fields.append(found)
+    places = boxes_on_page(boxes, straight.to_page, width, height)
+    return replace(
+        result,
+        rotation=straight.rotation,
+        skew=straight.skew,
+        numbers=tuple(numbers),
+        fields=tuple(replace(one, box=box) for one, box in zip(fields, places, strict=True)),
+    )
+
+
+def _map_of_form(gray: Gray, form: Form, model: Model) -> Transform | None:
+    """Return the map from a form's pixels to a page's, None where the page is none of the form."""
+    if form.reference is not None:
+        return find_form(gray, form.reference)
+    flat = rectify(gray, by_grid=False)  # that would move the page's edges
+    aslant = not np.allclose(flat.to_page[2, :2], 0)
+    return from_edge_to_edge(form.size, flat.gray.shape, aslant, level_ink(flat, model)[0])
+
+
+def _written(gray: Gray, form: Form, scale: float) -> tuple[BinaryImage, list[Box]]:
+    """Return what is written on a page brought onto a form, without print, and where fields are."""
+    boxes = [scaled(field.box, scale) for field in form.fields]
+    if form.printed is None:
+        return binarize(gray).mask, boxes
+    ink = find_dark(gray)
+    printed, boxes = settled(ink, enlarged(form.printed, ink), boxes)
+    return without_print(ink, printed, scale), boxes
+
+
+def _in_field(
+    field: Field, box: Box, groups: Sequence[int], reading: PageReading, whole: bool
+) -> tuple[Number | None, FieldResult]:
+    """Return the number in a field, None in a blank one, and that it is blank.
+
+    Args:
+        field: what is known about it.
+        box: where it is on the page brought onto the form.
+        groups: of ink in it, left to right.
+        reading: of the page.
+        whole: the page shows all of the field, and no line runs through it.
+    """
+    hypotheses: Hypotheses = {group: (reading.hypotheses or {})[group] for group in groups}
+    doubtful = not whole
+    if field.cells:
+        hypotheses, gaps = one_a_cell(hypotheses, box, field.cells)
+        doubtful = doubtful or gaps
+    signs = [
+        [one for one in marks if is_in(one, box) and not field.cells]
+        for marks in (reading.low, reading.slashes, reading.percents)
+    ]
+    number, sure = as_written(hypotheses, *signs)
+    status = "review" if doubtful or (number is None and groups) else "ok"
+    blank = FieldResult(field.name, "", sure if whole else 0.0, status, box)
+    if number is None:
+        return None, blank
+    if field.known != Known():
+        (number,) = narrowed([number], hypotheses, rule_of(field.known))
+    return replace(number, status="review" if doubtful else number.status), blank

@@ -1,0 +1,96 @@
+"""Rectified page → upright and level, what is written on it, and what may be its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from digitocr.core.arrays import (
+    BinaryImage,
+)
+from digitocr.core.geometry import (
+    overlap,
+)
+from digitocr.imaging.binarize import (
+    binarize,
+    find_dark,
+)
+from digitocr.imaging.deskew import (
+    RectifiedPage,
+    UprightPage,
+    deskew,
+)
+from digitocr.imaging.ruling_lines import PageInk, take_out_ruling_lines
+from digitocr.layout.faint_lines import find_lines
+from digitocr.layout.grid import Grid
+from digitocr.layout.grid_lines import (
+    grid_within,
+    with_strokes,
+    without_lines,
+)
+from digitocr.layout.ruled_tables import (
+    find_grids,
+    with_spans,
+)
+from digitocr.recognition.model import (
+    Model,
+)
+from digitocr.recognition.orientation import quarter_turn
+
+_LEAST_ROWS = 3  # of a table that is told by faint or broken lines
+
+
+def level_ink(flat: RectifiedPage, model: Model) -> tuple[UprightPage, PageInk, list[Grid]]:
+    """Return a page upright and level, what is written on it, and what may be its tables."""
+    straight = deskew(flat)
+    ink, grids = _ink_and_grids(straight)
+    turn = quarter_turn(_in_tables(ink.mask, grids), model)
+    if turn:
+        straight = deskew(flat, turn)
+        ink, grids = _ink_and_grids(straight)
+    return straight, ink, grids
+
+
+def _ink_and_grids(straight: UprightPage) -> tuple[PageInk, list[Grid]]:
+    """Return what is written on a page, and what may be its tables, from the top."""
+    if straight.frame is None:
+        return _with_broken_lines(straight, binarize(straight.gray, straight.blurred))
+    dark = find_dark(straight.gray, straight.blurred)
+    framed = grid_within(straight.gray, straight.frame)
+    ink = with_strokes(take_out_ruling_lines(dark.copy()), dark, framed)
+    grids = find_grids(ink.rules, max(ink.mask.shape))
+    framed = with_spans(framed, ink.rules)
+    grids = [framed, *(grid for grid in grids if not overlap(grid.box, framed.box))]
+    return replace(ink, mask=without_lines(ink.mask, framed)), grids
+
+
+def _with_broken_lines(straight: UprightPage, ink: PageInk) -> tuple[PageInk, list[Grid]]:
+    """Return ink and grids, those among them whose lines are faint or broken.
+
+    Of these only ones with lines between their rows: in others rows and columns align.
+    """
+    longer = max(ink.mask.shape)
+    grids = find_grids(ink.rules, longer)
+    whole, bridged = find_lines(straight.gray, ink)
+    found = find_grids(whole.rules, longer, bridged)
+    broken = [grid for grid in found if len(grid.rows) > _LEAST_ROWS]
+    if not broken:
+        return ink, grids
+    apart = [one for one in grids if not any(overlap(one.box, grid.box) for grid in broken)]
+    return whole, sorted([*broken, *apart], key=lambda grid: (grid.rows[0], grid.columns[0]))
+
+
+def _in_tables(mask: BinaryImage, grids: Sequence[Grid]) -> BinaryImage:
+    """Return the ink in what may be tables, all of it where there are none.
+
+    Around a puzzle in a newspaper there is text, which says less of which way up it is.
+    """
+    if not grids:
+        return mask
+    inside = np.zeros_like(mask)
+    for box in (grid.box for grid in grids):
+        where = slice(box.y, box.bottom), slice(box.x, box.right)
+        inside[where] = mask[where]
+    return inside
