@@ -8,11 +8,24 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.form_page import WIDTH, HEIGHT, CELL, BOXES, FORM, ROOMS, WRITTEN, text, blank, write, filled, put
 from support.command import RunCommand, run_command
+from support.form_page import (
+    BOXES,
+    CELL,
+    FORM,
+    HEIGHT,
+    ROOMS,
+    WIDTH,
+    WRITTEN,
+    blank,
+    filled,
+    put,
+    write,
+)
 from support.outputs import read_rows, results_in, rows
 from support.pictures import Gray, Pixels, encode
 from support.tiff import tiff
+
 
 def askew(page: Gray, degrees: float) -> Gray:
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), degrees, 1)

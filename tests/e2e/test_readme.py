@@ -13,10 +13,10 @@ import cv2
 import numpy as np
 import pytest
 from support.command import SAMPLES
-from support.outputs import read_rows
-from support.pdf import PdfPage, pdf
 from support.corrected import check
 from support.material import font_folder, write_mnist
+from support.outputs import read_rows
+from support.pdf import PdfPage, pdf
 
 from digitocr.core.errors import ExitCode
 

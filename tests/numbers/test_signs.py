@@ -21,7 +21,7 @@ from digitocr.numbers.assemble import (
     into_numbers,
 )
 from digitocr.numbers.notation import spelled
-from digitocr.recognition.hypotheses import Reading
+from digitocr.recognition.hypotheses import PageReading
 
 H = 100  # digit height, pixels
 # Left, top, width and height of each sign in digit heights, beside the place where it is written.
@@ -56,7 +56,7 @@ def written(text: str) -> list[str]:
                 for left, top, wide, tall in SIGNS[letter]
             ]
             x += WIDE.get(letter, 0.25) * H
-    reading = Reading(tuple(digits), (), tuple(low))
+    reading = PageReading(tuple(digits), (), tuple(low))
     return [number.text for number in into_numbers(arranged(reading))]
 
 
@@ -92,8 +92,8 @@ def test_where_specks_are_everywhere_there_are_no_points() -> None:
     digits = tuple(Digit("1", 0.99, Box(75 * i, 0, 60, H)) for i in range(4))
     point = Box(136, 88, 12, 12)
     dust = tuple(Box(40 * i, 300 + 20 * i, 12, 12) for i in range(20))
-    (clean,) = into_numbers(arranged(Reading(digits, (), (point,))))
-    (dusty,) = into_numbers(arranged(Reading(digits, (), (point, *dust))))
+    (clean,) = into_numbers(arranged(PageReading(digits, (), (point,))))
+    (dusty,) = into_numbers(arranged(PageReading(digits, (), (point, *dust))))
     assert (clean.text, dusty.text) == ("11.11", "1111")
 
 
@@ -144,7 +144,7 @@ def test_points_stand_where_most_of_the_page_have_them() -> None:
     digits = tuple(Digit("1", 0.99, Box(x, y, 60, H)) for y in lines for x in (0, 100))
     speck, *raised = lines
     low = [Box(72, speck + 88, 12, 12), *(Box(72, y + 40, 12, 12) for y in raised)]
-    numbers = into_numbers(arranged(Reading(digits, (), tuple(low))))
+    numbers = into_numbers(arranged(PageReading(digits, (), tuple(low))))
     assert [number.text for number in numbers] == ["11", *["1.1"] * 11]
 
 

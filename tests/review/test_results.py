@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 import pytest
 from support.command import run_command
+from support.form_page import BOXES, HEIGHT, WIDTH, blank, put
 from support.outputs import in_workbook, read_rows, results_in
 from support.pictures import Clear, encode, with_orientation
 from support.reviewing import Server, decisions, reviewing, scanned
 from support.tiff import tiff
-from support.form_page import BOXES, HEIGHT, WIDTH, blank, put
 
 
 def first(server: Server, **wanted: str) -> dict[str, Any]:

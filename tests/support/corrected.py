@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from support.outputs import read_rows
+
 from digitocr.core.geometry import Box
 from digitocr.results.corrections import Correction, Corrections
 from digitocr.results.journal import Journal
-from support.outputs import read_rows
 
 
 def check(results: Path, file: str, numbers: Sequence[str | None]) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-
 from support.pictures import Gray, encode
 
 WIDTH, HEIGHT = 900, 700
@@ -54,10 +53,8 @@ ROOMS = "room\n38\n47\n56\n"
 WRITTEN = {"code": "3748", "weight": "526", "year": "34", "room": "47"}
 
 
-
 def text(page: Gray, words: str, left: int, foot: int, size: float, pen: int = 2) -> None:
     cv2.putText(page, words, (left, foot), cv2.FONT_HERSHEY_SIMPLEX, size, 40, pen, cv2.LINE_AA)
-
 
 
 def blank() -> Gray:
@@ -76,7 +73,6 @@ def blank() -> Gray:
     return page
 
 
-
 def write(page: Gray, number: str, left: int, top: int, pitch: int = 44) -> None:
     """Write digits into a box whose top is given, from a place on."""
     for i, digit in enumerate(number):
@@ -93,7 +89,6 @@ def write(page: Gray, number: str, left: int, top: int, pitch: int = 44) -> None
             )
 
 
-
 def filled(written: dict[str, str] = WRITTEN) -> Gray:
     """Return the form filled in; the code is as it stands in its cells, from the left."""
     page = blank()
@@ -102,7 +97,6 @@ def filled(written: dict[str, str] = WRITTEN) -> Gray:
     write(page, written["year"], 385, 330)
     write(page, written["room"], 330, 440)
     return page
-
 
 
 def put(folder: Path, form: str = FORM) -> None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
 
 
-
 def drawn(n: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """Return n pictures of digits and their labels."""
     rng = np.random.default_rng(seed)
@@ -27,7 +26,6 @@ def drawn(n: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     return images, labels
 
 
-
 def write_mnist(folder: Path, n: int, n_test: int) -> Path:
     """Write the four IDX files of an MNIST."""
     raw = folder / "MNIST" / "raw"
@@ -39,7 +37,6 @@ def write_mnist(folder: Path, n: int, n_test: int) -> Path:
         head = struct.pack(">II", 2049, size)
         (raw / f"{part}-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
     return folder
-
 
 
 def font_folder(folder: Path) -> Path:

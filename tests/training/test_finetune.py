@@ -9,21 +9,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.corrected import check
 from numpy.typing import NDArray
 from support.command import RunCommand, run_command
+from support.corrected import check
 from support.outputs import read_rows
 from support.pictures import Clear
 
 from digitocr.core.arrays import Scores
-from digitocr.core.geometry import Box
 from digitocr.recognition.components import find_candidates
 from digitocr.recognition.model import load_model
-from digitocr.results.corrections import (
-    Correction,
-    Corrections,
-)
-from digitocr.results.journal import Journal
 from digitocr.training.data.alignment import (
     Alignment,
     aligned,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import signal
-import struct
 import subprocess
 import sys
 from dataclasses import replace
@@ -16,9 +14,9 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from support.material import drawn, write_mnist, font_folder
 from numpy.typing import NDArray
 from support.command import COMMAND, RunCommand
+from support.material import drawn, font_folder, write_mnist
 
 from digitocr.core.errors import DataMissing
 from digitocr.recognition.model import (
@@ -43,6 +41,7 @@ from digitocr.training.recipes import (
     material,
 )
 from digitocr.training.train import Training
+
 
 @pytest.fixture(scope="module")
 def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
