@@ -16,12 +16,12 @@ from digitocr.core.settings import (
     Decimal,
     Known,
 )
+from digitocr.numbers.notation import PLAIN_VALUE, value_of
 
 Holds: TypeAlias = Callable[[str], bool]  # tells whether a number as written is as it should be
 
 _DIGITS = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?")
-_VALUE = r"-?\d+(?:\.\d+)?"
-_RANGE = re.compile(rf"({_VALUE})\.\.({_VALUE})")
+_RANGE = re.compile(rf"({PLAIN_VALUE})\.\.({PLAIN_VALUE})")
 _CHECK = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")  # modules of python-stdnum, no others
 _MOST_LISTED = 10_000_000  # bytes: a list of half a million numbers
 
@@ -83,28 +83,6 @@ def _ranged(decimal: Decimal | None, text: str) -> Holds:
         return value is not None and least <= value <= most
 
     return holds
-
-
-def value_of(number: str, decimal: Decimal | None = None) -> float | None:
-    """Return the value of a number as written; None for dates, times and what has no value.
-
-    That of 20% is 20.
-
-    Args:
-        number: with its signs.
-        decimal: which mark stands before decimals. Where that is not known it is the last of
-            points and commas, unless that stands there several times.
-    """
-    number = number.removesuffix("%")
-    signs = [sign for sign in number if sign in ".,"]
-    marks = {"point": ".", "comma": ",", "none": ""}
-    mark = marks[decimal] if decimal else signs[-1] if signs else ""
-    if mark and signs.count(mark) == 1:
-        whole, _, decimals = number.rpartition(mark)
-        number = re.sub("[.,]", "", whole) + "." + decimals
-    else:
-        number = re.sub("[.,]", "", number)
-    return float(number) if re.fullmatch(_VALUE, number) else None
 
 
 def _checked(text: str) -> Holds:

@@ -17,7 +17,7 @@ from digitocr.core.geometry import (
     around,
 )
 from digitocr.numbers.constraints import Holds
-from digitocr.numbers.signs import is_sensible
+from digitocr.numbers.notation import is_sensible
 from digitocr.recognition.hypotheses import Hypothesis
 
 # Ways through a number's runs, the likeliest first: no more than so many are looked at, and none

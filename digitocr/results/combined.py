@@ -28,10 +28,11 @@ from digitocr.core.settings import (
     Decimal,
     Settings,
 )
-from digitocr.core.source import Unread
+from digitocr.core.source import Unread, utf8_name
 from digitocr.core.version import __version__
 from digitocr.export import csv as writers
-from digitocr.export import xlsx as sheets
+from digitocr.export.json import from_json
+from digitocr.export.xlsx import IllustratedResult, write_workbook
 from digitocr.forms.template import load_form
 from digitocr.recognition.model import Model
 from digitocr.results import audit
@@ -281,8 +282,8 @@ def _write_workbook(
         with unwritable(path):
             parts.mkdir()
             made = parts / "numbers.xlsx"
-            shown = _all_shown(folder, parts, report.files)
-            left_out = sheets.write_workbook(made, shown, report.unread, fields, decimal)
+            shown = _illustrated_results(folder, parts, report.files)
+            left_out = write_workbook(made, shown, report.unread, fields, decimal)
             with made.open("rb") as content:
                 disk.write(path, disk.pieces(content))
     finally:
@@ -290,15 +291,17 @@ def _write_workbook(
     return [f"{path}: {sentence}" for sentence in left_out]
 
 
-def _all_shown(folder: Path, parts: Path, files: Sequence[str]) -> Iterator[sheets.Shown]:
+def _illustrated_results(
+    folder: Path, parts: Path, files: Sequence[str]
+) -> Iterator[IllustratedResult]:
     """Yield what a workbook shows of each file that was read; its pictures stay till the end."""
     for file in files:
         kept = pictures_of(file)
         for page in sorted((folder / kept).glob("*.zip")):
             with zipfile.ZipFile(page) as pictures:
                 pictures.extractall(parts / kept)
-        result = json.loads((folder / f"{file}.json").read_bytes())
-        yield sheets.Shown(result, parts / kept)
+        content = (folder / f"{file}.json").read_bytes()
+        yield IllustratedResult(from_json(content, file, with_digits=False), parts / kept)
 
 
 def _about_run(
@@ -307,7 +310,7 @@ def _about_run(
     return {
         "digitocr": __version__,
         "model": {"name": model.id.name, "sha256": model.id.sha256},
-        "inputs": [writers.utf8_name(without_secrets(text)) for text in inputs],
+        "inputs": [utf8_name(without_secrets(text)) for text in inputs],
         "settings": {
             "max_error": settings.max_error,
             "min_confidence": model.review_line(settings),
@@ -335,4 +338,4 @@ def _about_run(
 
 def _about_form(form: Path) -> dict[str, Any]:
     names = [field.name for field in load_form(form).fields]
-    return {"form": writers.utf8_name(str(form)), "fields": names}
+    return {"form": utf8_name(str(form)), "fields": names}
