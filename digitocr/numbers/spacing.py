@@ -43,7 +43,7 @@ _LEAST_CHANGES, _EVEN, _TIMES_EVEN = 3, 0.08, 1.5
 _DOUBT_WIDE, _DOUBT_NARROW = 0.3, 0.08
 # Where a page has more gaps than this, they say better where numbers are parted: the scale is the
 # smaller, as the error of a mean is. Of numbers whose gaps were in doubt by 0.6 to 0.8, a third was
-# right on pages with fewer (cheques), 0.9 on others (tests/bench/README.md).
+# right on pages with fewer (cheques), 0.9 on others (benchmarks/README.md).
 FEW_GAPS = 6
 # There, three digits that no wide gap parts are thousands of what stands before them, if the gap
 # between is no wider than this, and as likely as not a number by themselves.

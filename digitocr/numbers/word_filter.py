@@ -46,7 +46,7 @@ def number_membership(
     """Return the chance that each of N marks is part of a number, 0..1.
 
     All constants were set by hand on readings of composed pages of text and print, of forms and of
-    photographed pages (tests/bench/README.md, "Experiments").
+    photographed pages (benchmarks/experiments.md).
 
     Args:
         lines: the marks of each line, as places in the other arguments, left to right.

@@ -63,7 +63,7 @@ _LEAST_SEEN = 0.01  # less likely texts of a strip are not followed
 # One in six of the lines that the strip reader was trained on had no digit. That counts for a bit
 # more, as boxes and rules leave upright strokes on pages, which few of those lines had. Of one mark
 # by itself the first network says as much as the strip does, which is believed by its square root.
-# tests/bench/README.md tells what was tried.
+# benchmarks/experiments.md tells what was tried.
 _NO_DIGIT, _OF_ONE = 1.2, 0.5
 _PAIRS = 0.1  # of what is no one digit to the first network are several that were not cut apart
 

@@ -1,6 +1,6 @@
 """Go on training a model with numbers that a person checked, so that it does not forget.
 
-Both networks learn, as a number that is in doubt is decided by both (tests/bench/learning.py).
+Both networks learn, as a number that is in doubt is decided by both (benchmarks/learning.py).
 Each step also shows them what they knew before, and holds what they say of it to what they said
 (Li and Hoiem 2016, "Learning without Forgetting").
 """
@@ -61,7 +61,7 @@ from digitocr.training.train import as_model
 
 ROUNDS = 20
 # They were chosen on digits of one half of three sets, to read those of the other half and MNIST's
-# test (tests/bench/README.md, "Experiments").
+# test (benchmarks/experiments.md).
 _STEPS, _OWN, _KEPT, _RATE = 16, 64, 128, 0.001  # a round; digits shown at a step, new and known
 _STRIP_STEPS, _STRIP_OWN, _STRIP_WRITTEN, _STRIP_KEPT, _STRIP_RATE = 6, 24, 8, 32, 0.0005
 _STEEPEST = 10.0  # of the strip reader's gradient

@@ -69,7 +69,7 @@ from digitocr.training.recipes import (
 _LINES_HELD_OUT = 2000  # at the most, written with held-out symbols, to see how the reader does
 _STRIP_RATE, _STEEPEST = 0.003, 10.0  # the last: of its gradient, at the most
 # MNIST's digits are shown so often more while a specialist tells what they are, and are told apart
-# from others by labels so much higher. Tuned as the Experiments of tests/bench/README.md say.
+# from others by labels so much higher. Tuned as benchmarks/experiments.md says.
 _MORE_MNIST, _OF_MNIST = 2, 100
 _SPECIALIST_RATE, _SPECIALIST_BATCH, _POLISH_RATE, _SOFTENED = 0.003, 128, 0.0005, 2.0
 _LINES_SHOWN = 4096  # between two reports

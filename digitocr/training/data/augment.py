@@ -24,7 +24,7 @@ _CHUNK = 2000  # crops distorted at a time: 13 MB of maps
 
 # Distortions, all drawn anew for each digit in each epoch. Turns, aspect and cut were chosen on
 # held-out digits, 40 epochs each; the strong bends and the shifts below because milder ones
-# overfit in long runs: tests/bench/README.md, "Experiments".
+# overfit in long runs: benchmarks/experiments.md.
 _TURN = np.radians(6.7)  # deviation; turns beyond `_MOST_TURN` are cut off
 _MOST_TURN = 0.5
 _ASPECT = 0.15  # deviation of log(width / height)

@@ -1,6 +1,6 @@
 """Measure what it brings to correct half of a pile: errors in the other half, before and after.
 
-    python tests/bench/learning.py [--only newspaper,printed,pencilled,...] [--without-mnist]
+    python benchmarks/learning.py [--only newspaper,printed,pencilled,...] [--without-mnist]
                                    [--keep FOLDER]
 
 Each set's pages are halved, every second one. Both halves are scanned; all numbers of the first are
