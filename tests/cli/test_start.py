@@ -9,7 +9,7 @@ from pathlib import Path
 
 def test_scanning_loads_no_training_library(samples: Path, tmp_path: Path) -> None:
     program = (
-        "import sys; from digitocr.cli import app\n"
+        "import sys; from digitocr.cli.app import app\n"
         f"app(['scan', {str(samples / 'digit.png')!r}, '-o', {str(tmp_path)!r}, '--annotate'],"
         " standalone_mode=False)\n"
         "heavy = {'torch', 'torchvision', 'matplotlib', 'scipy', 'pandas', 'pypdfium2', 'PIL',\n"
@@ -24,7 +24,7 @@ def test_scanning_loads_no_training_library(samples: Path, tmp_path: Path) -> No
 
 def test_help_loads_neither_opencv_nor_numpy() -> None:
     program = (
-        "import sys; from digitocr.cli import app\n"
+        "import sys; from digitocr.cli.app import app\n"
         "try: app(['scan', '--help'])\n"
         "except SystemExit: pass\n"
         "heavy = {'cv2', 'numpy', 'torch'} & sys.modules.keys()\n"

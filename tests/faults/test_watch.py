@@ -249,7 +249,9 @@ def test_help_speaks_of_no_stdout(run: RunCommand) -> None:
 
 
 def test_a_missing_extra_is_named(inbox: Path) -> None:
-    program = "import sys; sys.modules['watchfiles'] = None; from digitocr.cli import main; main()"
+    program = (
+        "import sys; sys.modules['watchfiles'] = None; from digitocr.__main__ import main; main()"
+    )
     command = [sys.executable, "-c", program, "watch", str(inbox)]
     done = subprocess.run(command, cwd=inbox, capture_output=True, text=True, check=False)
     assert done.returncode == ExitCode.EXTRA_MISSING

@@ -91,8 +91,8 @@ def test_workers_use_one_thread(engine: ProcessPool) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signal masks")
 def test_no_worker_sees_ctrl_c_from_its_start() -> None:
     code = (
-        "import signal; from digitocr.processes import Processes\n"
-        "with Processes(1, timeout=20, memory=10**9) as engine:\n"
+        "import signal; from digitocr.runs.process_pool import ProcessPool\n"
+        "with ProcessPool(1, timeout=20, memory=10**9) as engine:\n"
         "    mask = engine.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()\n"
         "print(sorted(one.name for one in mask))"
     )
@@ -128,8 +128,8 @@ def test_an_error_ends_all_at_once() -> None:
 def test_workers_end_with_what_started_them(work: str) -> None:
     """Even one that never lets go of the interpreter's lock, as a regular expression does."""
     program = (
-        "import os, re, sys, time; from digitocr.processes import Processes\n"
-        "engine = Processes(1, 60, 10**9)\n"
+        "import os, re, sys, time; from digitocr.runs.process_pool import ProcessPool\n"
+        "engine = ProcessPool(1, 60, 10**9)\n"
         "print(engine.submit(os.getpid).result(), flush=True)\n"
         f"engine.submit({work}).result()\n"
     )
@@ -149,8 +149,8 @@ def test_workers_end_with_what_started_them(work: str) -> None:
 
 def test_python_ends_though_nothing_was_shut_down() -> None:
     program = (
-        "import time; from digitocr.processes import Processes\n"
-        "engine = Processes(2, 60, 10**9)\n"
+        "import time; from digitocr.runs.process_pool import ProcessPool\n"
+        "engine = ProcessPool(2, 60, 10**9)\n"
         "engine.submit(abs, -1).result(), engine.submit(time.sleep, 60)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=50)

@@ -323,7 +323,7 @@ def test_a_truth_file_without_its_columns_is_named(text: str, tmp_path: Path) ->
 def test_without_the_extra_the_sentence_says_which_install_brings_it() -> None:
     program = (
         "import sys; sys.modules['torch'] = None\n"
-        "from digitocr.cli import main; sys.argv = ['digitocr', 'train']; main()"
+        "from digitocr.__main__ import main; sys.argv = ['digitocr', 'train']; main()"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 6
