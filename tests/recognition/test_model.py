@@ -18,7 +18,7 @@ from digitocr.core.errors import (
     ModelUnreadable,
 )
 from digitocr.core.settings import Settings
-from digitocr.pipeline import scan
+from digitocr.recognition import reader as page_reader
 from digitocr.recognition.classifier import logits, scores
 from digitocr.recognition.components import find_components
 from digitocr.recognition.line_reader import LineReader, line_reader_from, line_scores
@@ -86,7 +86,7 @@ def test_scores_of_strips_equal_those_of_torch(arrays: Arrays, tmp_path: Path) -
     torch = pytest.importorskip("torch")
     networks = pytest.importorskip("digitocr.training.networks")
     torch.manual_seed(0)
-    network = networks.StripNetwork()
+    network = networks.LineNetwork()
     for context in network.contexts:  # which begin as no change
         torch.nn.init.normal_(context.mixed.weight, std=0.1)
     save_model(tmp_path / "two.safetensors", {**arrays, **network.exported()}, {})
@@ -280,7 +280,7 @@ def test_without_a_second_opinion_the_first_network_is_alone_in_reading(
         shown.append(strips.shape)
         return line_scores(reader, strips)
 
-    monkeypatch.setattr(scan, "strip_scores", seen)
+    monkeypatch.setattr(page_reader, "line_scores", seen)
     for wanted in (False, True):
         read_components(find_components(mask), model, second_opinion=wanted)
         assert bool(shown) is wanted

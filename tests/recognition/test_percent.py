@@ -124,13 +124,13 @@ def test_a_percent_sign_follows_values_alone() -> None:
     assert number_text(False, list("15"), [",", ""], "point", percent=True) == "1.5%"
 
 
-def test_what_is_known_is_for_the_value_and_the_digits(tmp_path: Path, group: RunCommand) -> None:
+def test_what_is_known_is_for_the_value_and_the_digits(tmp_path: Path, run: RunCommand) -> None:
     page = blank()
     for y, text in ((150, "20"), (300, "75")):
         sign(page, write(page, text, 100, y) + 8, y)
     cv2.imwrite(str(tmp_path / "page.png"), page)
     options = ["--digits", "2", "--range", "10..80"]
-    group("scan", tmp_path / "page.png", "-o", tmp_path / "out", *options)
+    run("scan", tmp_path / "page.png", "-o", tmp_path / "out", *options)
     found = numbers_of(results_in(tmp_path / "out")["page.png"])
     assert found == ["20%", "75%"]
     assert (value_of("20%"), value_of("-2,5%"), value_of("%")) == (20.0, -2.5, None)
