@@ -32,7 +32,6 @@ from digitocr.forms.fields import (
     as_written,
     groups_in,
     inside_fields,
-    is_in,
     one_a_cell,
     scaled,
 )
@@ -51,9 +50,7 @@ from digitocr.imaging.binarize import (
     binarize,
     find_dark,
 )
-from digitocr.imaging.deskew import (
-    rectify,
-)
+from digitocr.imaging.rectify import rectify
 from digitocr.numbers.constraints import rule_of
 from digitocr.numbers.rerank import narrowed
 from digitocr.pipeline.finish import boxes_on_page, judged, on_page
@@ -143,7 +140,7 @@ def _in_field(
         hypotheses, gaps = one_a_cell(hypotheses, box, field.cells)
         doubtful = doubtful or gaps
     signs = [
-        [one for one in marks if is_in(one, box) and not field.cells]
+        [one for one in marks if box.contains(one.middle) and not field.cells]
         for marks in (reading.low, reading.slashes, reading.percents)
     ]
     number, sure = as_written(hypotheses, *signs)
