@@ -16,7 +16,7 @@ from digitocr.core.geometry import (
     Box,
     around,
 )
-from digitocr.numbers.constraints import Holds
+from digitocr.numbers.constraints import Constraint
 from digitocr.numbers.notation import is_sensible
 from digitocr.recognition.hypotheses import Hypothesis
 
@@ -24,7 +24,7 @@ from digitocr.recognition.hypotheses import Hypothesis
 # that is this much less likely than the first.
 _MOST_WAYS, _LEAST_WAY = 5000, 1e-9
 # That none of a number's readings is right is as likely as this part of those that a rule excludes;
-# one obeys it all the same as often as readings do. tests/bench/known.py shows the calibration.
+# one obeys it all the same as often as readings do. benchmarks/known.py shows the calibration.
 _ELSEWHERE = 0.05
 _CLOSE = 0.5  # a second reading that is at least this part as likely as the best makes it doubtful
 _UNSIGNED = 0.05  # how likely it is that signs are specks
@@ -47,7 +47,9 @@ class _Spelling:
     hypotheses: tuple[Hypothesis, ...]  # one of each run, left to right
 
 
-def narrowed(numbers: Sequence[Number], hypotheses: _Guesses, holds: Holds) -> list[Number]:
+def reranked_numbers(
+    numbers: Sequence[Number], hypotheses: _Guesses, holds: Constraint
+) -> list[Number]:
     """Return numbers with the likeliest of their readings that a rule allows.
 
     Their confidence is that of the best among those that are allowed. Where none is, a number
@@ -88,7 +90,9 @@ def _place(hypotheses: Sequence[Hypothesis]) -> Box | None:
     return next((around([d.box for d in one.digits]) for one in hypotheses if one.digits), None)
 
 
-def _narrowed(number: Number, hypotheses: _Guesses, beside: dict[int, Box], holds: Holds) -> Number:
+def _narrowed(
+    number: Number, hypotheses: _Guesses, beside: dict[int, Box], holds: Constraint
+) -> Number:
     places = {digit.group: digit.box for digit in reversed(number.digits)} | beside
     order = sorted(places, key=lambda group: places[group].x)
     spelled = _spelled(number)
