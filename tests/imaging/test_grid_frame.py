@@ -12,12 +12,10 @@ from support.command import SAMPLES, RunCommand
 from support.pictures import Gray
 
 from digitocr.core.geometry import Box
-from digitocr.imaging.deskew import (
-    deskew,
-    rectify,
-)
+from digitocr.imaging.deskew import deskew
 from digitocr.imaging.grid_frame import find_frame
 from digitocr.imaging.perspective import set_square
+from digitocr.imaging.rectify import rectify
 from digitocr.imaging.ruling_lines import (
     PageInk,
     RulingLine,
