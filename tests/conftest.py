@@ -10,7 +10,7 @@ from typing import Any
 
 import hypothesis
 import pytest
-from support.command import SAMPLES, RunCommand, run_command
+from support.command import SAMPLES, RunCommand, run_command, run_process
 from support.pictures import Clear, clear_picture
 
 # How fast the machine is says nothing of the code.
@@ -24,6 +24,16 @@ def run(tmp_path: Path) -> RunCommand:
 
     def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         return run_command(*arguments, **{"cwd": tmp_path, **options})
+
+    return run
+
+
+@pytest.fixture
+def run_apart(tmp_path: Path) -> RunCommand:
+    """The command in a process of its own, as a user has it."""
+
+    def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        return run_process(*arguments, **{"cwd": tmp_path, **options})
 
     return run
 
