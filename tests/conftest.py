@@ -8,14 +8,19 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+# The tests run on all cores; libraries read these when they are loaded.
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+    os.environ.setdefault(threads, "1")
+
 import hypothesis
 import pytest
 from support.command import SAMPLES, RunCommand, run_command, run_process
 from support.pictures import Clear, clear_picture
 
-# How fast the machine is says nothing of the code.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# How fast the machine is says nothing of the code: there are no deadlines.
+hypothesis.settings.register_profile("few", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 
 @pytest.fixture

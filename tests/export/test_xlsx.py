@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.command import BENCHMARKS, COMMAND, SAMPLES, RunCommand
 from support.outputs import read_rows
@@ -339,7 +339,6 @@ def test_values_of_all_kinds_come_back(tmp_path: Path) -> None:
 NAMES = st.text(st.sampled_from("aAbß/\\[]:*?' .1\x01é😀"), min_size=1, max_size=40)
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=3))
 def test_sheets_have_names_that_can_be(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
