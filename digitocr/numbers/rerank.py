@@ -16,7 +16,7 @@ from digitocr.core.geometry import (
     Box,
     around,
 )
-from digitocr.numbers.constraints import Holds
+from digitocr.numbers.constraints import Constraint
 from digitocr.numbers.signs import is_sensible
 from digitocr.recognition.hypotheses import Hypothesis
 
@@ -47,7 +47,9 @@ class _Spelling:
     hypotheses: tuple[Hypothesis, ...]  # one of each run, left to right
 
 
-def narrowed(numbers: Sequence[Number], hypotheses: _Guesses, holds: Holds) -> list[Number]:
+def narrowed(
+    numbers: Sequence[Number], hypotheses: _Guesses, constraint: Constraint
+) -> list[Number]:
     """Return numbers with the likeliest of their readings that a rule allows.
 
     Their confidence is that of the best among those that are allowed. Where none is, a number
@@ -56,7 +58,7 @@ def narrowed(numbers: Sequence[Number], hypotheses: _Guesses, holds: Holds) -> l
     Args:
         numbers: as read, confidences not yet chances.
         hypotheses: of all runs of ink.
-        holds: the rule.
+        constraint: the rule.
     """
     taken = {digit.group for number in numbers for digit in number.digits}
     refused = {group: found for group, found in hypotheses.items() if group not in taken}
@@ -67,7 +69,7 @@ def narrowed(numbers: Sequence[Number], hypotheses: _Guesses, holds: Holds) -> l
         for i in range(len(numbers))
     ]
     return [
-        _narrowed(number, hypotheses, beside, holds)
+        _narrowed(number, hypotheses, beside, constraint)
         for number, beside in zip(numbers, own, strict=True)
     ]
 
@@ -88,13 +90,15 @@ def _place(hypotheses: Sequence[Hypothesis]) -> Box | None:
     return next((around([d.box for d in one.digits]) for one in hypotheses if one.digits), None)
 
 
-def _narrowed(number: Number, hypotheses: _Guesses, beside: dict[int, Box], holds: Holds) -> Number:
+def _narrowed(
+    number: Number, hypotheses: _Guesses, beside: dict[int, Box], constraint: Constraint
+) -> Number:
     places = {digit.group: digit.box for digit in reversed(number.digits)} | beside
     order = sorted(places, key=lambda group: places[group].x)
     spelled = _spelled(number)
     options = [hypotheses[group] for group in order]
     ways = list(_ways(options, [spelled.get(group) for group in order], number))
-    found = [way for way in ways if way.text and holds(way.text)]
+    found = [way for way in ways if way.text and constraint(way.text)]
     if not found:
         return replace(number, confidence=0.0, status="review")
     excluded = sum(way.weight for way in ways) - sum(way.weight for way in found)

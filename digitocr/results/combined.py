@@ -14,11 +14,12 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
 
+from digitocr.core.document import ModelId
 from digitocr.core.errors import (
     ExitCode,
     FormMisfit,
@@ -32,8 +33,6 @@ from digitocr.core.source import Unread
 from digitocr.core.version import __version__
 from digitocr.export import csv as writers
 from digitocr.export import xlsx as sheets
-from digitocr.forms.template import load_form
-from digitocr.recognition.model import Model
 from digitocr.results import audit
 from digitocr.results.corrections import (
     Correction,
@@ -61,6 +60,15 @@ from digitocr.storage.object_store import (
 SHOWN = 3  # of the slowest and of the least certain files
 INPUTS = ".inputs.jsonl"  # in the output folder: what the views are of, in order
 _PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in the making
+
+
+class ReadWith(NamedTuple):
+    """What a run's files are read with, as run.json says it."""
+
+    settings: Settings
+    model: ModelId
+    review_line: float  # confidence below which numbers are to be reviewed
+    field_names: Sequence[str]  # of the form; () where none is read
 
 
 @dataclass
@@ -136,8 +144,7 @@ def _first(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
 def write_combined(
     report: Report,
     inputs: Sequence[str],
-    settings: Settings,
-    model: Model,
+    read_with: ReadWith,
     output: Output,
 ) -> list[str]:
     """Write what covers the whole run.
@@ -145,8 +152,7 @@ def write_combined(
     Args:
         report: over all inputs, in their order.
         inputs: as typed.
-        settings: that were read with.
-        model: the same.
+        read_with: what they were read with.
         output: where results are.
 
     Returns:
@@ -157,7 +163,7 @@ def write_combined(
     """
     if output.folder is None:
         return []
-    about = _about_run(report, inputs, settings, model, output)
+    about = _about_run(report, inputs, read_with, output)
     left_out = _write(output.folder, report, about)
     if isinstance(output.folder, Path):
         lines = (json.dumps(one).encode() + b"\n" for one in report.inputs)
@@ -302,22 +308,23 @@ def _all_shown(folder: Path, parts: Path, files: Sequence[str]) -> Iterator[shee
 
 
 def _about_run(
-    report: Report, inputs: Sequence[str], settings: Settings, model: Model, output: Output
+    report: Report, inputs: Sequence[str], read_with: ReadWith, output: Output
 ) -> dict[str, Any]:
+    settings, model = read_with.settings, read_with.model
     return {
         "digitocr": __version__,
-        "model": {"name": model.id.name, "sha256": model.id.sha256},
+        "model": {"name": model.name, "sha256": model.sha256},
         "inputs": [writers.utf8_name(without_secrets(text)) for text in inputs],
         "settings": {
             "max_error": settings.max_error,
-            "min_confidence": model.review_line(settings),
+            "min_confidence": read_with.review_line,
             "second_opinion": settings.second_opinion,
             "decimal": settings.decimal,
-            "known": {part: text for part, text in asdict(settings.known).items() if text},
+            "known": {part: text for part, text in asdict(settings.constraints).items() if text},
             "pages": settings.pages,
             "dpi": settings.dpi,
             "limits": asdict(settings.limits),
-            **(_about_form(settings.form) if settings.form else {}),
+            **(_about_form(settings.form, read_with.field_names) if settings.form else {}),
             "formats": list(output.formats),
             "annotate": output.annotate,
             "excel": output.excel,
@@ -333,6 +340,5 @@ def _about_run(
     }
 
 
-def _about_form(form: Path) -> dict[str, Any]:
-    names = [field.name for field in load_form(form).fields]
-    return {"form": writers.utf8_name(str(form)), "fields": names}
+def _about_form(form: Path, field_names: Sequence[str]) -> dict[str, Any]:
+    return {"form": writers.utf8_name(str(form)), "fields": list(field_names)}

@@ -23,7 +23,6 @@ from digitocr.core.errors import (
     InputUnreadable,
     OutputUnwritable,
 )
-from digitocr.core.settings import Settings
 from digitocr.core.source import (
     Page,
     Source,
@@ -35,7 +34,6 @@ from digitocr.export.json import (
     from_json,
     json_text,
 )
-from digitocr.forms.template import load_form
 from digitocr.imaging.drawing import cutting
 from digitocr.storage import atomic as disk
 from digitocr.storage.object_store import (
@@ -74,8 +72,9 @@ class Results:
         self,
         folder: Place,
         source: Source,
-        settings: Settings,
         output: Output,
+        field_names: Sequence[str] = (),
+        all_pages: bool = True,
         safe: bool = False,
     ) -> None:
         """Begin; nothing is written yet.
@@ -83,12 +82,13 @@ class Results:
         Args:
             folder: where results go.
             source: whose they are.
-            settings: that it is read with.
             output: which results.
+            field_names: of the form that is read; () for none.
+            all_pages: the file's are read.
             safe: what is written is on the disk at once; else the journal sees to it, for many.
         """
         self._folder, self._name, self._safe = folder, source.name, safe
-        self._settings, self._output = settings, output
+        self._field_names, self._all_pages, self._output = field_names, all_pages, output
         self.written: dict[str, int] = {}  # path in the folder → bytes
 
     def write_page(self, page: Page, result: PageResult) -> None:
@@ -111,8 +111,8 @@ class Results:
             InputUnreadable: the file's name allows no results.
             OutputUnwritable: they can't be written, whatever the name.
         """
-        excel, form = self._output.excel, self._settings.form
-        head = form_header(form, excel) if form else ""
+        excel = self._output.excel
+        head = writers.form_header(self._field_names, excel) if self._field_names else ""
         for ending, text in _texts(result, self._output.formats, excel, head):
             self._write(ending, text.encode())
         if isinstance(self._folder, StorePath):
@@ -172,7 +172,7 @@ class Results:
             self._forget_unwritten(folder, f"{before}annotated.jpg")
             while self._forget_unwritten(folder, f"{before}table{next(tables)}.csv"):
                 pass
-        if self._settings.pages:
+        if not self._all_pages:
             self._forget_pages(folder, {page.page for page in result.pages})
 
     def _forget_unwritten(self, folder: Path, ending: str) -> bool:
@@ -293,11 +293,6 @@ def _first_line(path: Path) -> str:
 def rows(result: FileResult, kind: str, excel: bool) -> str:
     """Return what is written of a file's numbers, without a header; `kind` is csv or json."""
     return writers.number_rows(result, excel) if kind == "csv" else json_text(result)
-
-
-def form_header(form: Path, excel: bool) -> str:
-    """Return the header of forms.csv."""
-    return writers.form_header([field.name for field in load_form(form).fields], excel)
 
 
 def pictures_of(name: str) -> str:
