@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from digitocr.recognition.model import softmax
+from digitocr.recognition.classifier import softmax
 from digitocr.training.calibration import (
     LINES,
     calibration_error,

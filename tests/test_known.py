@@ -22,10 +22,8 @@ from digitocr.core.geometry import (
     around,
 )
 from digitocr.core.settings import Known
-from digitocr.numbers.constraints import (
-    rule_of,
-    value_of,
-)
+from digitocr.numbers.constraints import rule_of
+from digitocr.numbers.notation import value_of
 from digitocr.numbers.rerank import narrowed
 from digitocr.recognition.hypotheses import Hypothesis
 

@@ -19,17 +19,10 @@ from digitocr.core.errors import (
 )
 from digitocr.core.settings import Settings
 from digitocr.pipeline import scan
+from digitocr.recognition.classifier import logits, scores
 from digitocr.recognition.components import find_components
-from digitocr.recognition.model import (
-    LineReader,
-    line_reader,
-    line_scores,
-    load_model,
-    logits,
-    model_file,
-    scores,
-    supplied_models,
-)
+from digitocr.recognition.line_reader import LineReader, line_reader_from, line_scores
+from digitocr.recognition.model import load_model, model_file, supplied_models
 from digitocr.recognition.reader import read_components
 
 Arrays = dict[str, NDArray[np.float32]]
@@ -107,7 +100,7 @@ def test_scores_of_strips_equal_those_of_torch(arrays: Arrays, tmp_path: Path) -
 
 @pytest.mark.parametrize(("n", "width"), [(0, 20), (1, 10), (3, 64)])
 def test_scores_of_strips_are_chances(n: int, width: int, strip_arrays: Arrays) -> None:
-    reader = line_reader(strip_arrays)
+    reader = line_reader_from(strip_arrays)
     assert reader is not None
     found = line_scores(reader, np.ones((n, 32, width), np.float32))
     assert found.shape == (n, width // 2, 11)

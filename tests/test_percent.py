@@ -13,8 +13,7 @@ from conftest import InkGroup, numbers_of, results_in
 from digitocr.core.arrays import Gray
 from digitocr.export.csv import excel_cell
 from digitocr.export.xlsx import number_format
-from digitocr.numbers.constraints import value_of
-from digitocr.numbers.signs import spelled
+from digitocr.numbers.notation import spelled, value_of
 from digitocr.pipeline.scan import scan_file
 from digitocr.recognition.components import find_components
 

@@ -18,7 +18,7 @@ from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from digitocr.core.document import Table
+from digitocr.core.document import FileResult, ModelId, Number, PageResult, Table
 from digitocr.core.errors import ExitCode
 from digitocr.core.geometry import Box
 from digitocr.core.settings import Decimal
@@ -29,7 +29,6 @@ from digitocr.imaging.drawing import cutting
 
 openpyxl = pytest.importorskip("openpyxl", reason="the workbooks are read by openpyxl")
 pytest.importorskip("xlsxwriter", reason="pip install 'digitocr[xlsx]'")
-PLACE = ("line", "item", "table", "row", "column")
 
 
 def opened(path: Path) -> Any:
@@ -217,22 +216,23 @@ def test_options_that_make_no_sense_are_refused(options: list[str], run: Run) ->
     assert done.stderr.startswith("error: ")
 
 
-def a_number(text: str = "5", status: str = "ok") -> dict[str, Any]:
-    """Return a number as it is in a file's JSON."""
-    place = dict.fromkeys(PLACE)
-    return {"text": text, "confidence": 0.5, "status": status, "box": [1, 2, 3, 4], **place}
+def a_number(text: str = "5", status: str = "ok") -> Number:
+    """Return a number as if read."""
+    return Number(text, 0.5, status, 1, 1, Box(1, 2, 3, 4), ())
 
 
 def a_file(
-    name: str, numbers: list[dict[str, Any]], *tables: list[list[str]], page: int = 1
-) -> sheets.Shown:
+    name: str, numbers: list[Number], *tables: list[list[str]], page: int = 1
+) -> sheets.IllustratedResult:
     """Return what was read in a file of one page."""
-    drawn = [{"box": [0, 0, 9, 9], "rows": rows} for rows in tables]
-    pages = [{"page": page, "numbers": numbers, "tables": drawn}]
-    return sheets.Shown({"file": name, "pages": pages}, Path("/nowhere"))
+    drawn = tuple(Table(Box(0, 0, 9, 9), tuple(map(tuple, rows))) for rows in tables)
+    pages = (PageResult(page, 9, 9, None, 0, 0.0, tuple(numbers), drawn),)
+    return sheets.IllustratedResult(
+        FileResult(name, ModelId("digits", ""), pages), Path("/nowhere")
+    )
 
 
-def written(path: Path, *files: sheets.Shown) -> Any:
+def written(path: Path, *files: sheets.IllustratedResult) -> Any:
     """Return a workbook of files."""
     assert sheets.write_workbook(path / "a.xlsx", files, []) == []
     return opened(path / "a.xlsx")
@@ -376,10 +376,10 @@ def test_what_there_is_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(sheets, "TABLES", 2)
     picture = cutting(np.full((30, 30), 255, np.uint8), Box(5, 5, 9, 9), 0)
     for i in (1, 2):
-        (tmp_path / sheets.picture_name(1, i)).write_bytes(picture)
+        (tmp_path / f"1-{i}.png").write_bytes(picture)
     result, _ = a_file("a.png", [a_number(), a_number()], [["1"]], [["2"]], [["3"]])
     path = tmp_path / "a.xlsx"
-    assert sheets.write_workbook(path, [sheets.Shown(result, tmp_path)], []) == [
+    assert sheets.write_workbook(path, [sheets.IllustratedResult(result, tmp_path)], []) == [
         *("holds the first 1 of 2 pictures", "holds the first 2 of 3 tables")
     ]
     book = opened(path)

@@ -19,7 +19,7 @@ from digitocr.numbers.assemble import (
     arranged,
     into_numbers,
 )
-from digitocr.numbers.signs import spelled
+from digitocr.numbers.notation import spelled
 from digitocr.recognition.hypotheses import Reading
 
 H = 100  # digit height, pixels

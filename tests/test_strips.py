@@ -9,12 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from digitocr.core.geometry import Box
+from digitocr.recognition.ctc import _likeliest, texts_of
 from digitocr.recognition.hypotheses import Candidate
-from digitocr.recognition.line_images import (
-    _likeliest,
-    find_line_images,
-    texts_of,
-)
+from digitocr.recognition.line_images import find_line_images
 
 NONE = 10
 

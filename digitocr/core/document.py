@@ -1,10 +1,16 @@
-"""What was read: a file's pages, their numbers, tables and fields."""
+"""What was read: a file's pages, their numbers, tables and fields; to and from JSON's objects."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from digitocr.core.geometry import Box
+from digitocr.core.source import utf8_name
+from digitocr.core.version import __version__
+
+SCHEMA = 1  # of what `FileResult.to_dict` gives
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +20,20 @@ class Digit:
     digit: str  # "0".."9"
     confidence: float  # 0..1; in results the calibrated chance of being right
     box: Box
-    group: int = -1  # the number of the run of ink it was read in; in results -1
+    group: int = -1  # the number of the ink group it was read in; in results -1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as results have it."""
+        return {
+            "digit": self.digit,
+            "confidence": round(self.confidence, 4),
+            "box": list(self.box.sides),
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Digit:
+        """Return the digit that `to_dict` was of."""
+        return cls(found["digit"], found["confidence"], Box(*found["box"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +57,47 @@ class Number:
     field: str | None = None  # of the form, by its name; None without one
     read: str | None = None  # where it is checked: what was read there; None where it was missed
 
+    @property
+    def is_missed(self) -> bool:
+        """Whether a person has seen it where nothing was read."""
+        return self.status == "checked" and self.read is None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as results have it: `read` only where it is checked."""
+        return {
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "status": self.status,
+            **({"read": self.read} if self.status == "checked" else {}),
+            "line": self.line,
+            "item": self.item,
+            "table": self.table,
+            "row": self.row,
+            "column": self.column,
+            **({"field": self.field} if self.field else {}),
+            "box": list(self.box.sides),
+            "digits": [digit.to_dict() for digit in self.digits],
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any], with_digits: bool = True) -> Number:
+        """Return the number that `to_dict` was of."""
+        digits = tuple(map(Digit.from_dict, found["digits"])) if with_digits else ()
+        return cls(
+            found["text"],
+            found["confidence"],
+            found["status"],
+            found["line"],
+            found["item"],
+            Box(*found["box"]),
+            digits,
+            found["table"],
+            found["row"],
+            found["column"],
+            found.get("field"),
+            found.get("read"),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -45,6 +105,42 @@ class Table:
 
     box: Box
     rows: tuple[tuple[str, ...], ...]  # one text a cell, "" for a blank one
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as results have it."""
+        return {"box": list(self.box.sides), "rows": [list(row) for row in self.rows]}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Table:
+        """Return the table that `to_dict` was of."""
+        return cls(Box(*found["box"]), tuple(map(tuple, found["rows"])))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldResult:
+    """What is in a field of a form."""
+
+    name: str
+    text: str  # "" where nothing is
+    confidence: float  # 0..1, the chance that it is right
+    status: str  # as of a `Number`
+    box: Box  # of the field, page pixels; empty where early results don't say where it is
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as results have it."""
+        return {
+            "name": self.name,
+            "text": self.text,
+            "confidence": round(self.confidence, 4),
+            "status": self.status,
+            "box": list(self.box.sides),
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> FieldResult:
+        """Return the field that `to_dict` was of."""
+        box = Box(*(found.get("box") or (0, 0, 0, 0)))
+        return cls(found["name"], found["text"], found["confidence"], found["status"], box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +159,50 @@ class PageResult:
     error: str | None = None  # why a page could not be read where others of its file could
     reading: PageResult | None = None  # where something is checked: the page as it was read
 
+    @property
+    def as_read(self) -> PageResult:
+        """The page as it was read, without decisions."""
+        return self.reading or self
 
-@dataclass(frozen=True, slots=True)
-class FieldResult:
-    """What is in a field of a form."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as results have it: `reading` only where something is checked."""
+        return {
+            "page": self.page,
+            "width": self.width,
+            "height": self.height,
+            "dpi": self.dpi,
+            "rotation": self.rotation,
+            "skew": self.skew,
+            **self._content_dict(),
+            **({"error": self.error} if self.error else {}),
+            **({"reading": self.reading._content_dict()} if self.reading else {}),
+        }
 
-    name: str
-    text: str  # "" where nothing is
-    confidence: float  # 0..1, the chance that it is right
-    status: str  # as of a `Number`
-    box: Box  # of the field, page pixels
+    def _content_dict(self) -> dict[str, Any]:
+        """Return what was read on it, as results have that."""
+        return {
+            "numbers": [number.to_dict() for number in self.numbers],
+            "tables": [table.to_dict() for table in self.tables],
+            **({"fields": [field.to_dict() for field in self.fields]} if self.fields else {}),
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any], with_digits: bool = True) -> PageResult:
+        """Return the page that `to_dict` was of."""
+        about = {key: found[key] for key in ("page", "width", "height", "dpi", "rotation", "skew")}
+        about["error"] = found.get("error")
+        content, reading = _page_content(found, with_digits), found.get("reading")
+        as_read = cls(**about, **_page_content(reading, with_digits)) if reading else None
+        return cls(**about, **content, reading=as_read)
+
+
+def _page_content(found: Mapping[str, Any], with_digits: bool) -> dict[str, Any]:
+    """Return numbers, tables and fields of a page, as arguments of `PageResult`."""
+    return {
+        "numbers": tuple([Number.from_dict(one, with_digits) for one in found["numbers"]]),
+        "tables": tuple(map(Table.from_dict, found["tables"])),
+        "fields": tuple(map(FieldResult.from_dict, found.get("fields", ()))),
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +211,15 @@ class ModelId:
 
     name: str
     sha256: str  # of the weights file
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as results have it."""
+        return {"name": self.name, "sha256": self.sha256}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> ModelId:
+        """Return the id that `to_dict` was of."""
+        return cls(found["name"], found["sha256"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,3 +234,38 @@ class FileResult:
     def numbers(self) -> list[Number]:
         """The numbers of all pages in reading order, without what a person found to be none."""
         return [number for page in self.pages for number in page.numbers if number.text]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON has it (README).
+
+        Of a page on which something is checked, `reading` has the numbers, tables and fields as
+        they were read, and each number that is checked has `read`, what was read there, or None.
+        """
+        return {
+            "schema": SCHEMA,
+            "file": utf8_name(self.file),
+            "digitocr": __version__,
+            "model": self.model.to_dict(),
+            "pages": [page.to_dict() for page in self.pages],
+        }
+
+    @classmethod
+    def from_dict(
+        cls, found: Mapping[str, Any], file: str | None = None, with_digits: bool = True
+    ) -> FileResult:
+        """Return the result that `to_dict`, of this version or an earlier one, was of.
+
+        Args:
+            found: what it gave.
+            file: the name of its Source, where that holds bytes that are no UTF-8.
+            with_digits: also of each number its digits, which take most of the memory and time.
+
+        Raises:
+            ValueError: it is no such result.
+        """
+        try:
+            pages = tuple([PageResult.from_dict(page, with_digits) for page in found["pages"]])
+            name = found["file"] if file is None else file
+            return cls(name, ModelId.from_dict(found["model"]), pages)
+        except (KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ValueError(f"lacks what a result has: {error}") from error

@@ -43,3 +43,8 @@ class Page:
     number: int  # from 1
     gray: Gray
     dpi: float | None  # None where the file does not say
+
+
+def utf8_name(name: str) -> str:
+    r"""Return a file name as text that UTF-8 can hold; other bytes become \xNN."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

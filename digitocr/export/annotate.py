@@ -13,12 +13,7 @@ _COLOURS = {"ok": GREEN, "review": RED, "checked": BLUE}
 
 
 def annotated_jpeg(gray: Gray, result: PageResult) -> bytes:
-    """Return `annotated` as the bytes of a JPEG file."""
-    return encoded(annotated(gray, result))
-
-
-def annotated(gray: Gray, result: PageResult) -> Picture:
-    """Return a copy of a page with each number's box, reading and confidence drawn on it.
+    """Return a JPEG of a page with each number's box, reading and confidence drawn on it.
 
     Boxes are green for "ok", red for "review" and blue for "checked"; above each number its text
     and confidence, under each digit that was read its own. What a person found to be no number is
@@ -33,7 +28,7 @@ def annotated(gray: Gray, result: PageResult) -> Picture:
     for field in result.fields:
         if field.status == "review" and field.name not in read:
             _draw_field(picture, field)
-    return picture
+    return encoded(picture)
 
 
 def _draw_number(picture: Picture, number: Number) -> None:

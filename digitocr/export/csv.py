@@ -11,7 +11,7 @@ from digitocr.core.document import (
     Number,
     Table,
 )
-from digitocr.core.source import Unread
+from digitocr.core.source import Unread, utf8_name
 
 COLUMNS = [
     "file",
@@ -124,11 +124,6 @@ def error_rows(unread: Iterable[Unread], excel: bool = False) -> str:
     """Return errors.csv: one row for each input that could not be read."""
     rows = ((safe_cell(utf8_name(one.file)), safe_cell(utf8_name(one.error))) for one in unread)
     return (BOM if excel else "") + csv_text([("file", "error"), *rows])
-
-
-def utf8_name(name: str) -> str:
-    r"""Return a file name as text that UTF-8 can hold; other bytes become \xNN."""
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def safe_cell(text: str) -> str:

@@ -11,13 +11,14 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from digitocr.core.document import FileResult, Number, PageResult
 from digitocr.core.settings import Decimal
-from digitocr.core.source import Unread
+from digitocr.core.source import Unread, utf8_name
 from digitocr.export.csv import (
     COLUMNS,
     form_columns,
-    utf8_name,
 )
+from digitocr.export.number_pictures import picture_names
 from digitocr.imaging.drawing import CUTTING_HEIGHT
 
 if TYPE_CHECKING:
@@ -46,27 +47,17 @@ _WIDTHS = (30, 7, 7, 7, 7, 7, 9, 16, 27, 12, 9, 7, 7, 8, 8)  # characters, filte
 _WIDEST = 60  # characters
 _FILE_AT, _NUMBER_AT, _PICTURE_AT = map(_COLUMNS.index, ("file", "number", "picture"))
 _MARGIN = 2  # pixels above and below a picture in its cell
-_DOUBTFUL = "#FFE0C2"  # a light orange that black digits stay easy to read on
+_TO_REVIEW = "#FFE0C2"  # a light orange that black digits stay easy to read on
 _GENERAL, _TEXT, _WHOLE, _CHANCE = "General", "@", "0", "0.0000"  # number formats
 # A workbook holds the time when it was made; the same results are to give the same bytes.
 _MADE = datetime.datetime(2000, 1, 1)
 
 
-class Shown(NamedTuple):
-    """A file's result as its JSON has it, and the folder with the pictures of its numbers."""
+class IllustratedResult(NamedTuple):
+    """A file's result, without digits, and the folder with the pictures of its numbers."""
 
-    result: dict[str, Any]
+    result: FileResult
     pictures: Path
-
-
-def picture_name(page: int, number: int) -> str:
-    """Return what the picture of a page's number is called in its folder, both from 1."""
-    return f"{page}-{number}.png"
-
-
-def missed_name(page: int, box: Sequence[int]) -> str:
-    """Return what the picture of a number that the reader missed is called, by its box."""
-    return f"{page}-{'-'.join(map(str, box))}.png"
 
 
 def number_format(text: str, decimal: Decimal | None = None) -> str | None:
@@ -102,7 +93,7 @@ def _pointed(text: str, decimal: Decimal | None) -> str:
 
 def write_workbook(
     path: Path,
-    files: Iterable[Shown],
+    files: Iterable[IllustratedResult],
     unread: Iterable[Unread],
     fields: Sequence[str] = (),
     decimal: Decimal | None = None,
@@ -174,19 +165,20 @@ class _Book:
         if fields:
             self._begin_forms()
 
-    def fill(self, files: Iterable[Shown], unread: Iterable[Unread]) -> list[str]:
+    def fill(self, files: Iterable[IllustratedResult], unread: Iterable[Unread]) -> list[str]:
         """Fill all sheets; return what there was no room for."""
         self._write_errors(unread)
         for result, pictures in files:
-            for page in result["pages"]:
-                names = _picture_names(page)
-                for number in page["numbers"]:
-                    if number["text"]:  # else a person found that it is none
-                        picture = pictures / names.get(tuple(number["box"]), "none")
-                        self._write_number(result["file"], page["page"], number, picture)
-                self._write_tables(result["file"], page)
-                if self._form_columns and "error" not in page:
-                    self._write_form(result["file"], page)
+            file = utf8_name(result.file)
+            for page in result.pages:
+                names = picture_names(page)
+                for number in page.numbers:
+                    if number.text:  # else a person found that it is none
+                        picture = pictures / names.get(number.box, "none")
+                        self._write_number(file, page.page, number, picture)
+                self._write_tables(file, page)
+                if self._form_columns and not page.error:
+                    self._write_form(file, page)
         self._end_numbers()
         kinds = (("pictures", self._n_pictures, PICTURES), ("tables", self._n_tables, TABLES))
         return [f"holds the first {most} of {n} {kind}" for kind, n, most in kinds if n > most]
@@ -209,22 +201,22 @@ class _Book:
         self._numbers.autofilter(0, 0, self._row - 1, len(_COLUMNS) - 1)
         _set_widths(self._numbers, self._widths)
 
-    def _write_number(self, file: str, page: int, number: dict[str, Any], picture: Path) -> None:
+    def _write_number(self, file: str, page: int, number: Number, picture: Path) -> None:
         if self._row == ROWS:
             self._end_numbers()
             self._begin_numbers()
-        doubtful = number["status"] == "review"
-        for column, text in ((_FILE_AT, file), (_NUMBER_AT, number["text"])):
+        for_review = number.status == "review"
+        for column, text in ((_FILE_AT, file), (_NUMBER_AT, number.text)):
             self._widths[column] = max(self._widths[column], min(len(text) + 2, _WIDEST))
-        place = [number[name] for name in ("line", "item", "table", "row", "column")]
-        chance = [number["confidence"], number["status"]]
-        values = [file, page, *place, number["text"], None, *chance, *number["box"]]
+        place = number.line, number.item, number.table, number.row, number.column
+        values: list[str | float | None] = [file, page, *place, number.text, None]
+        values += [number.confidence, number.status, *number.box.sides]
         for column, value in enumerate(values):
             if column == _NUMBER_AT:
-                self._write_text(self._numbers, self._row, column, value, doubtful)
+                self._write_text(self._numbers, self._row, column, number.text, for_review)
             else:
-                self._write_value(self._numbers, self._row, column, value, doubtful)
-        self._insert_picture(picture, number["text"])
+                self._write_value(self._numbers, self._row, column, value, for_review)
+        self._insert_picture(picture, number.text)
         self._row += 1
 
     def _begin_forms(self) -> None:
@@ -233,49 +225,46 @@ class _Book:
         widths = [_WIDTHS[_FILE_AT], *(max(9, len(name) + 5) for name in self._form_columns[1:])]
         _set_widths(self._forms, widths)
 
-    def _write_form(self, file: str, page: dict[str, Any]) -> None:
+    def _write_form(self, file: str, page: PageResult) -> None:
         """Write the fields of a page, those to review in colour."""
         if self._form_row == ROWS:
             self._begin_forms()
-        sheet, row, fields = self._forms, self._form_row, page["fields"]
-        doubtful = [field["status"] == "review" for field in fields]
-        for column, value in enumerate((file, page["page"])):
-            self._write_value(sheet, row, column, value, False)
-        for column, (field, in_doubt) in enumerate(zip(fields, doubtful, strict=True), 2):
-            if field["text"]:
-                self._write_text(sheet, row, column, field["text"], in_doubt)
+        sheet, row = self._forms, self._form_row
+        self._write_value(sheet, row, 0, file, False)
+        self._write_value(sheet, row, 1, page.page, False)
+        for column, field in enumerate(page.fields, 2):
+            for_review = field.status == "review"
+            if field.text:
+                self._write_text(sheet, row, column, field.text, for_review)
             else:
-                self._write_value(sheet, row, column, None, in_doubt)
-        after = [
-            (field[what], in_doubt)
-            for field, in_doubt in zip(fields, doubtful, strict=True)
-            for what in ("confidence", "status")
-        ]
-        for column, (value, in_doubt) in enumerate(after, 2 + len(fields)):
-            self._write_value(sheet, row, column, value, in_doubt)
+                self._write_value(sheet, row, column, None, for_review)
+        for column, field in enumerate(page.fields):
+            for_review, after = field.status == "review", 2 + len(page.fields) + 2 * column
+            self._write_value(sheet, row, after, field.confidence, for_review)
+            self._write_value(sheet, row, after + 1, field.status, for_review)
         self._form_row += 1
 
     def _write_value(
-        self, sheet: Worksheet, row: int, column: int, value: str | float | None, doubtful: bool
+        self, sheet: Worksheet, row: int, column: int, value: str | float | None, for_review: bool
     ) -> None:
         if value is None:
-            sheet.write_blank(row, column, None, self._styles(_GENERAL, doubtful))
+            sheet.write_blank(row, column, None, self._styles(_GENERAL, for_review))
         elif isinstance(value, str):
-            sheet.write_string(row, column, value, self._styles(_GENERAL, doubtful))
+            sheet.write_string(row, column, value, self._styles(_GENERAL, for_review))
         else:
             shown = _CHANCE if isinstance(value, float) else _WHOLE
-            sheet.write_number(row, column, value, self._styles(shown, doubtful))
+            sheet.write_number(row, column, value, self._styles(shown, for_review))
 
     def _write_text(
-        self, sheet: Worksheet, row: int, column: int, text: str, doubtful: bool
+        self, sheet: Worksheet, row: int, column: int, text: str, for_review: bool
     ) -> None:
         """Write what is on paper, as a number where that loses nothing."""
         shown = number_format(text, self._decimal)
         if shown is None:
-            sheet.write_string(row, column, text, self._styles(_TEXT, doubtful))
+            sheet.write_string(row, column, text, self._styles(_TEXT, for_review))
         else:
             value = float(_pointed(text, self._decimal))
-            sheet.write_number(row, column, value, self._styles(shown, doubtful))
+            sheet.write_number(row, column, value, self._styles(shown, for_review))
 
     def _insert_picture(self, picture: Path, text: str) -> None:
         self._n_pictures += 1
@@ -290,23 +279,23 @@ class _Book:
             }
             self._numbers.insert_image(self._row, _PICTURE_AT, picture, options)
 
-    def _write_tables(self, file: str, page: dict[str, Any]) -> None:
-        """Write each table of a page as on paper, doubtful cells in colour."""
-        doubtful = {
-            (number["table"], number["row"], number["column"])
-            for number in page["numbers"]
-            if number["status"] == "review"
+    def _write_tables(self, file: str, page: PageResult) -> None:
+        """Write each table of a page as on paper, cells to review in colour."""
+        to_review = {
+            (number.table, number.row, number.column)
+            for number in page.numbers
+            if number.status == "review"
         }
-        for i, table in enumerate(page["tables"], 1):
+        for i, table in enumerate(page.tables, 1):
             self._n_tables += 1
             if self._n_tables > TABLES:
                 continue
-            ending = f" {i}" if page["page"] == 1 else f" page{page['page']} {i}"
+            ending = f" {i}" if page.page == 1 else f" page{page.page} {i}"
             sheet = self._new_sheet(self._new_name(file, ending))
-            for row, column, text in _filled_cells(table["rows"]):
-                in_doubt = (i, row + 1, column + 1) in doubtful
-                self._write_text(sheet, row, column, text, in_doubt)
-            columns = zip(*table["rows"], strict=False)
+            for row, column, text in _filled_cells(table.rows):
+                for_review = (i, row + 1, column + 1) in to_review
+                self._write_text(sheet, row, column, text, for_review)
+            columns = zip(*table.rows, strict=False)
             _set_widths(sheet, [max(6, 2 + max(map(len, texts))) for texts in columns])
 
     def _new_list(self, name: str, columns: tuple[str, ...]) -> Worksheet:
@@ -339,25 +328,16 @@ class _Book:
         self._names.add(name.casefold())
         return name
 
-    def _new_style(self, shown: str, doubtful: bool) -> Format:
-        """Return a look for cells: by number format, and in colour where in doubt."""
+    def _new_style(self, shown: str, for_review: bool) -> Format:
+        """Return a look for cells: by number format, and in colour where for review."""
         look: dict[str, str | int] = {"num_format": shown, "valign": "vcenter"}
         if shown == _TEXT:
             look["align"] = "right"  # as the numbers above and below it
         if shown == _GENERAL:
             look["indent"] = 1
-        if doubtful:
-            look["bg_color"] = _DOUBTFUL
+        if for_review:
+            look["bg_color"] = _TO_REVIEW
         return self._workbook.add_format(look)
-
-
-def _picture_names(page: dict[str, Any]) -> dict[tuple[int, ...], str]:
-    """Return what the pictures of a page's numbers are called, by box."""
-    numbers, at = page.get("reading", page)["numbers"], page["page"]
-    missed = [one["box"] for one in page["numbers"] if one.get("read", "") is None]
-    return {tuple(box): missed_name(at, box) for box in missed} | {
-        tuple(one["box"]): picture_name(at, i) for i, one in enumerate(numbers, 1)
-    }
 
 
 def _set_widths(sheet: Worksheet, widths: Iterable[int]) -> None:
@@ -366,7 +346,7 @@ def _set_widths(sheet: Worksheet, widths: Iterable[int]) -> None:
         sheet.set_column(column, column, width)
 
 
-def _filled_cells(rows: list[list[str]]) -> Iterator[tuple[int, int, str]]:
+def _filled_cells(rows: Sequence[Sequence[str]]) -> Iterator[tuple[int, int, str]]:
     """Yield row, column, both from 0, and text of each cell that is not blank."""
     for row, texts in enumerate(rows):
         for column, text in enumerate(texts):

@@ -12,10 +12,11 @@ check = "luhn"
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,9 @@ class Field:
     name: str
     box: Box  # pixels of the form's picture
     cells: int | None = None  # side by side, for a digit each; None: it is no comb
-    constraints: Constraints = field(default_factory=Constraints)  # as the file has them
+    constraints: Constraints = dataclasses.field(
+        default_factory=Constraints
+    )  # as the file has them
     constraint: Constraint | None = None  # the same, to hold numbers against; None: all may be
 
 

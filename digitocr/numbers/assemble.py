@@ -24,11 +24,8 @@ from digitocr.layout.text_lines import (
     Lines,
     in_lines,
 )
-from digitocr.numbers.signs import (
-    Signs,
-    find_signs,
-    spelled,
-)
+from digitocr.numbers.notation import spelled
+from digitocr.numbers.signs import Signs, find_signs
 from digitocr.numbers.spacing import (
     FEW_GAPS,
     NEIGHBOURS,

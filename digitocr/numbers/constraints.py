@@ -18,10 +18,10 @@ from digitocr.core.settings import (
     number_pattern,
     value_range,
 )
+from digitocr.numbers.notation import value_of
 
 Constraint: TypeAlias = Callable[[str], bool]  # tells whether a number as written may be so
 
-_VALUE = re.compile(r"-?\d+(?:\.\d+)?")
 _CHECK = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)?")  # modules of python-stdnum, no others
 _MOST_LISTED = 10_000_000  # bytes: a list of half a million numbers
 
@@ -71,28 +71,6 @@ def _range_constraint(decimal: Decimal | None, text: str) -> Constraint:
         return value is not None and least <= value <= most
 
     return is_within
-
-
-def value_of(number: str, decimal: Decimal | None = None) -> float | None:
-    """Return the value of a number as written; None for dates, times and what has no value.
-
-    That of 20% is 20.
-
-    Args:
-        number: with its signs.
-        decimal: which mark stands before decimals. Where that is not known it is the last of
-            points and commas, unless that stands there several times.
-    """
-    number = number.removesuffix("%")
-    signs = [sign for sign in number if sign in ".,"]
-    marks = {"point": ".", "comma": ",", "none": ""}
-    mark = marks[decimal] if decimal else signs[-1] if signs else ""
-    if mark and signs.count(mark) == 1:
-        whole, _, decimals = number.rpartition(mark)
-        number = re.sub("[.,]", "", whole) + "." + decimals
-    else:
-        number = re.sub("[.,]", "", number)
-    return float(number) if _VALUE.fullmatch(number) else None
 
 
 def _check_digit_constraint(text: str) -> Constraint:

@@ -24,15 +24,15 @@ _WIDER = 0.15
 def regrouped(
     numbers: Sequence[Number], cells: Sequence[int], constraint: Constraint
 ) -> list[Number]:
-    """Return numbers, those joined or split that a rule constraint for only so, to be reviewed.
+    """Return numbers, those joined or split that a constraint allows only so, to be reviewed.
 
-    Neighbours on a line are joined where it constraint for none of them but for all together, and a
-    number is split where it does not hold for it but for all its parts. Only digits without signs.
+    Neighbours on a line are joined where it allows none of them but all together, and a
+    number is split where it allows not the whole but all its parts. Only digits without signs.
 
     Args:
         numbers: in reading order.
         cells: of a table, in which each is; those in different cells stay apart.
-        constraint: the rule.
+        constraint: on every number.
     """
     found: list[Number] = []
     places = sorted(range(len(numbers)), key=lambda i: numbers[i].line)
@@ -80,7 +80,7 @@ def _joined(parts: Sequence[Number]) -> Number:
 
 
 def _split(number: Number, constraint: Constraint) -> list[Number]:
-    """Return the fewest parts of a number that a rule constraint for; the number where there are none.
+    """Return the fewest parts of a number that a constraint allows; it alone where there are none.
 
     It is split at its widest gaps, between marks that do not touch.
     """

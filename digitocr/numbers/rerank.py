@@ -17,7 +17,7 @@ from digitocr.core.geometry import (
     around,
 )
 from digitocr.numbers.constraints import Constraint
-from digitocr.numbers.signs import is_sensible
+from digitocr.numbers.notation import is_sensible
 from digitocr.recognition.hypotheses import Hypothesis
 
 # Ways through a number's runs, the likeliest first: no more than so many are looked at, and none
@@ -58,7 +58,7 @@ def narrowed(
     Args:
         numbers: as read, confidences not yet chances.
         hypotheses: of all runs of ink.
-        constraint: the rule.
+        constraint: on every number.
     """
     taken = {digit.group for number in numbers for digit in number.digits}
     refused = {group: found for group, found in hypotheses.items() if group not in taken}

@@ -26,15 +26,13 @@ from digitocr.core.source import (
 from digitocr.forms.fields import (
     Hypotheses,
     as_written,
-    enlarged,
     groups_in,
     inside_fields,
     is_in,
     one_a_cell,
     scaled,
-    settled,
-    without_print,
 )
+from digitocr.forms.print_removal import enlarged, settled, without_print
 from digitocr.forms.registration import (
     brought_onto,
     find_form,

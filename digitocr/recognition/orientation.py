@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import Box
+from digitocr.recognition.classifier import scores
 from digitocr.recognition.components import ink_inside
-from digitocr.recognition.model import (
-    Model,
-    scores,
-)
+from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalise
 
 TURNS = (0, 90, 180, 270)  # clockwise, degrees

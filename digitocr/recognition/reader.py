@@ -8,25 +8,21 @@ from dataclasses import replace
 from digitocr.core.arrays import (
     Scores,
 )
+from digitocr.recognition.classifier import scores
 from digitocr.recognition.components import (
     Components,
     InkGroup,
 )
+from digitocr.recognition.ctc import texts_of
 from digitocr.recognition.hypotheses import (
     Candidate,
     GroupTexts,
     PageReading,
 )
 from digitocr.recognition.lattice import Lattices
-from digitocr.recognition.line_images import (
-    find_line_images,
-    texts_of,
-)
-from digitocr.recognition.model import (
-    Model,
-    line_scores,
-    scores,
-)
+from digitocr.recognition.line_images import find_line_images
+from digitocr.recognition.line_reader import line_scores
+from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalise
 
 # A wide mark that the first network reads as sure as this is one digit.

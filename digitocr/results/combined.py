@@ -29,10 +29,11 @@ from digitocr.core.settings import (
     Decimal,
     Settings,
 )
-from digitocr.core.source import Unread
+from digitocr.core.source import Unread, utf8_name
 from digitocr.core.version import __version__
 from digitocr.export import csv as writers
-from digitocr.export import xlsx as sheets
+from digitocr.export.json import from_json
+from digitocr.export.xlsx import IllustratedResult, write_workbook
 from digitocr.results import audit
 from digitocr.results.corrections import (
     Correction,
@@ -287,8 +288,8 @@ def _write_workbook(
         with unwritable(path):
             parts.mkdir()
             made = parts / "numbers.xlsx"
-            shown = _all_shown(folder, parts, report.files)
-            left_out = sheets.write_workbook(made, shown, report.unread, fields, decimal)
+            shown = _illustrated_results(folder, parts, report.files)
+            left_out = write_workbook(made, shown, report.unread, fields, decimal)
             with made.open("rb") as content:
                 disk.write(path, disk.pieces(content))
     finally:
@@ -296,15 +297,17 @@ def _write_workbook(
     return [f"{path}: {sentence}" for sentence in left_out]
 
 
-def _all_shown(folder: Path, parts: Path, files: Sequence[str]) -> Iterator[sheets.Shown]:
+def _illustrated_results(
+    folder: Path, parts: Path, files: Sequence[str]
+) -> Iterator[IllustratedResult]:
     """Yield what a workbook shows of each file that was read; its pictures stay till the end."""
     for file in files:
         kept = pictures_of(file)
         for page in sorted((folder / kept).glob("*.zip")):
             with zipfile.ZipFile(page) as pictures:
                 pictures.extractall(parts / kept)
-        result = json.loads((folder / f"{file}.json").read_bytes())
-        yield sheets.Shown(result, parts / kept)
+        content = (folder / f"{file}.json").read_bytes()
+        yield IllustratedResult(from_json(content, file, with_digits=False), parts / kept)
 
 
 def _about_run(
@@ -314,7 +317,7 @@ def _about_run(
     return {
         "digitocr": __version__,
         "model": {"name": model.name, "sha256": model.sha256},
-        "inputs": [writers.utf8_name(without_secrets(text)) for text in inputs],
+        "inputs": [utf8_name(without_secrets(text)) for text in inputs],
         "settings": {
             "max_error": settings.max_error,
             "min_confidence": read_with.review_line,
@@ -341,4 +344,4 @@ def _about_run(
 
 
 def _about_form(form: Path, field_names: Sequence[str]) -> dict[str, Any]:
-    return {"form": writers.utf8_name(str(form)), "fields": list(field_names)}
+    return {"form": utf8_name(str(form)), "fields": list(field_names)}

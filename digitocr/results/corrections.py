@@ -29,7 +29,7 @@ from digitocr.core.document import (
 )
 from digitocr.core.errors import OutputUnwritable
 from digitocr.core.geometry import Box
-from digitocr.export.csv import utf8_name
+from digitocr.core.source import utf8_name
 from digitocr.results.journal import (
     Journal,
     Stamp,

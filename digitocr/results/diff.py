@@ -17,10 +17,10 @@ from digitocr.core.errors import (
     InputUnreadable,
     NothingToRead,
 )
+from digitocr.core.source import utf8_name
 from digitocr.export.csv import (
     csv_text,
     safe_cell,
-    utf8_name,
 )
 from digitocr.results.combined import input_names
 from digitocr.results.file_results import read_result

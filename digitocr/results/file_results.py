@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import io
 import os
 import re
 import shutil
-import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -28,13 +26,12 @@ from digitocr.core.source import (
     Source,
 )
 from digitocr.export import csv as writers
-from digitocr.export import xlsx as sheets
 from digitocr.export.annotate import annotated_jpeg
 from digitocr.export.json import (
     from_json,
     json_text,
 )
-from digitocr.imaging.drawing import cutting
+from digitocr.export.number_pictures import number_pictures_zip
 from digitocr.storage import atomic as disk
 from digitocr.storage.object_store import (
     Place,
@@ -100,9 +97,9 @@ class Results:
         """
         names = pictures_of_page(self._name, page.number)
         wanted = (self._output.annotate, "xlsx" in self._output.formats)
-        for name, is_wanted, draw in zip(names, wanted, _DRAWN, strict=True):
+        for name, is_wanted, draw in zip(names, wanted, _DRAWERS, strict=True):
             if is_wanted:
-                self._write_at(name, draw(page, result))
+                self._write_at(name, draw(page.gray, result))
 
     def write(self, result: FileResult) -> None:
         """Write what was read on all pages.
@@ -273,9 +270,9 @@ def rewrite_pictures(
 ) -> dict[str, int]:
     """Write the pictures of a page anew, those that it has; as `rewrite`."""
     there, written = set(names), dict[str, int]()
-    for name, draw in zip(pictures_of_page(file, page.number), _DRAWN, strict=True):
+    for name, draw in zip(pictures_of_page(file, page.number), _DRAWERS, strict=True):
         if name in there:
-            content = draw(page, result)
+            content = draw(page.gray, result)
             write_file(_inside(folder, name), content)
             written[name] = len(content)
     return written
@@ -305,28 +302,8 @@ def pictures_of_page(file: str, page: int) -> tuple[str, str]:
     return f"{file}.{_before(page)}annotated.jpg", f"{pictures_of(file)}/{page}.zip"
 
 
-def _drawn_on(page: Page, result: PageResult) -> bytes:
-    return annotated_jpeg(page.gray, result)
-
-
-def _cuttings(page: Page, result: PageResult) -> bytes:
-    """Return pictures of all numbers on a page as the bytes of a ZIP; the same for the same.
-
-    First those that were read, then those that were missed.
-    """
-    read = enumerate((result.reading or result).numbers, 1)
-    boxes = [(sheets.picture_name(page.number, i), one.box) for i, one in read]
-    missed = [one.box for one in result.numbers if one.status == "checked" and one.read is None]
-    boxes += [(sheets.missed_name(page.number, box.sides), box) for box in missed]
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as pictures:
-        for name, box in boxes:
-            # A ZipInfo is of 1980.
-            pictures.writestr(zipfile.ZipInfo(name), cutting(page.gray, box, result.rotation))
-    return archive.getvalue()
-
-
-_DRAWN = (_drawn_on, _cuttings)  # in the order of `pictures_of_page`
+# What makes the pictures of a page, in the order of `pictures_of_page`.
+_DRAWERS = (annotated_jpeg, number_pictures_zip)
 
 
 def write_file(path: Place, content: bytes | Iterator[bytes], safe: bool = True) -> None:

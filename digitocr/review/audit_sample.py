@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from digitocr.core.errors import NothingToRead
-from digitocr.export.csv import utf8_name
+from digitocr.core.source import utf8_name
 from digitocr.results import audit
 from digitocr.results.file_results import write_file
 from digitocr.review.queue import (

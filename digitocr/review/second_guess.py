@@ -9,10 +9,8 @@ import numpy as np
 from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
 from digitocr.imaging.binarize import binarize
-from digitocr.recognition.model import (
-    Model,
-    scores,
-)
+from digitocr.recognition.classifier import scores
+from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalise
 
 

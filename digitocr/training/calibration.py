@@ -12,7 +12,7 @@ from digitocr.core.arrays import (
     Answers,
     Labels,
 )
-from digitocr.recognition.model import softmax
+from digitocr.recognition.classifier import softmax
 from digitocr.training.data.datasets import NO_DIGIT
 
 Chances = NDArray[np.floating]  # (N,), 0..1

@@ -30,10 +30,8 @@ from digitocr.imaging.binarize import binarize
 from digitocr.imaging.deskew import straighten
 from digitocr.inputs.reader import read_pages
 from digitocr.pipeline.scan import Scanner
-from digitocr.recognition.model import (
-    Model,
-    scores,
-)
+from digitocr.recognition.classifier import scores
+from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalise
 from digitocr.storage import atomic as disk
 from digitocr.training import plots

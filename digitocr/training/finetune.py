@@ -21,13 +21,10 @@ from torch import nn
 
 from digitocr.core.arrays import Labels
 from digitocr.core.version import __version__
+from digitocr.recognition.classifier import logits
 from digitocr.recognition.components import Components
-from digitocr.recognition.model import (
-    LineReader,
-    Model,
-    Weights,
-    logits,
-)
+from digitocr.recognition.line_reader import LineReader, Weights
+from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalise
 from digitocr.recognition.reader import read_components
 from digitocr.training.data.augment import distorted

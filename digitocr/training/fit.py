@@ -12,11 +12,9 @@ from digitocr.numbers.assemble import (
     arranged,
     into_numbers,
 )
+from digitocr.recognition.classifier import logits
 from digitocr.recognition.components import find_components
-from digitocr.recognition.model import (
-    Model,
-    logits,
-)
+from digitocr.recognition.model import Model
 from digitocr.recognition.reader import read_components
 from digitocr.training.calibration import (
     Chances,

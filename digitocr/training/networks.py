@@ -6,22 +6,21 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from digitocr.recognition.model import (
-    CLASSES,
+from digitocr.recognition.line_reader import (
+    ARRAY_PREFIX,
     CONTEXTS,
     NEIGHBOUR_STEP,
     NEIGHBOURS,
-    STRIP,
     LineContext,
     LineReader,
-    Model,
     Weights,
 )
+from digitocr.recognition.model import CLASSES, Model
 
 HIDDEN = 512
 _TEACHER_CHANNELS = (24, 32, 64)
 _SPECIALIST_CHANNELS, _DROPPED = (24, 48, 96), 0.3
-_STRIP_CHANNELS = (20, 40, 64, 128)
+_ARRAY_PREFIX_CHANNELS = (20, 40, 64, 128)
 
 
 class Network(nn.Module):
@@ -119,7 +118,7 @@ class LineNetwork(nn.Module):
     def __init__(self) -> None:
         """Draw the weights."""
         super().__init__()
-        a, b, c, d = _STRIP_CHANNELS
+        a, b, c, d = _ARRAY_PREFIX_CHANNELS
         self.first = nn.Conv2d(1, a, 5, stride=2, padding=2)
         self.second = nn.Conv2d(a, b, 3, padding=1)
         self.third = nn.Conv2d(b, c, 3, padding=1)
@@ -158,10 +157,10 @@ class LineNetwork(nn.Module):
         """Return the weights as `digitocr.recognition.model` takes them, float32."""
         tensors: dict[str, torch.Tensor] = {}
         for i, layer in enumerate(self._layers(), 1):
-            tensors[f"{STRIP}k{i}"] = layer.weight.permute(2, 3, 1, 0)
-            tensors[f"{STRIP}c{i}"] = torch.as_tensor(layer.bias)
+            tensors[f"{ARRAY_PREFIX}k{i}"] = layer.weight.permute(2, 3, 1, 0)
+            tensors[f"{ARRAY_PREFIX}c{i}"] = torch.as_tensor(layer.bias)
         for i, context in enumerate(self._own_contexts(), 1):
-            tensors |= {f"{STRIP}{name}{i}": one for name, one in context.tensors().items()}
+            tensors |= {f"{ARRAY_PREFIX}{name}{i}": one for name, one in context.tensors().items()}
         return _as_numpy(tensors)
 
 

@@ -23,12 +23,9 @@ from digitocr.core.arrays import (
 from digitocr.core.document import ModelId
 from digitocr.core.errors import WrongUsage
 from digitocr.core.version import __version__
-from digitocr.recognition.model import (
-    Model,
-    Weights,
-    line_reader,
-    logits,
-)
+from digitocr.recognition.classifier import logits
+from digitocr.recognition.line_reader import Weights, line_reader_from
+from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalise
 from digitocr.training import plots
 from digitocr.training.calibration import confusion_matrix
@@ -281,7 +278,7 @@ def _shown(
 def as_model(weights: dict[str, Weights], card: dict[str, Any] | None = None) -> Model:
     """Return trained weights as what scanning reads with."""
     first = {key: weights[key] for key in ("w1", "b1", "w2", "b2")}
-    return Model(ModelId("", ""), **first, card=card or {}, line_reader=line_reader(weights))
+    return Model(ModelId("", ""), **first, card=card or {}, line_reader=line_reader_from(weights))
 
 
 def measured(

@@ -37,10 +37,8 @@ import numpy as np
 from commands import MNIST, SHARED, digitocr, run_well
 from decisions import decisions
 
-from digitocr.recognition.model import (
-    load_model,
-    logits,
-)
+from digitocr.recognition.classifier import logits
+from digitocr.recognition.model import load_model
 from digitocr.recognition.normalize import normalise
 from digitocr.results.corrections import (
     Correction,

@@ -41,7 +41,7 @@ from digitocr.core.geometry import Box
 from digitocr.export import csv as writers
 from digitocr.export import json as jsonresult
 from digitocr.export.xlsx import (
-    Shown,
+    IllustratedResult,
     write_workbook,
 )
 
@@ -106,8 +106,8 @@ def write_all(results: Sequence[FileResult], folder: Path) -> None:
     (folder / "excel-tables.csv").write_text(tables, "utf-8")
     lines = [jsonresult.json_text(one) for one in results]
     (folder / "results.jsonl").write_text("".join(lines), "utf-8")
-    shown = (Shown(json.loads(line), folder) for line in lines)
-    write_workbook(folder / "numbers.xlsx", shown, [])
+    illustrated = (IllustratedResult(one, folder) for one in results)
+    write_workbook(folder / "numbers.xlsx", illustrated, [])
 
 
 def tables_of(results: Sequence[FileResult]) -> list[Table]:

@@ -29,12 +29,10 @@ from digitocr.core.source import (
 )
 from digitocr.inputs.reader import read_pages
 from digitocr.pipeline.page import ink_groups_on
+from digitocr.recognition.classifier import scores
 from digitocr.recognition.components import InkGroup
 from digitocr.recognition.hypotheses import Candidate
-from digitocr.recognition.model import (
-    Model,
-    scores,
-)
+from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import (
     SIDE,
     normalise,
