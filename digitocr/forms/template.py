@@ -97,11 +97,13 @@ def load_form(path: Path) -> Form:
             raise WrongUsage(f"{path}: is no file", _ADVICE)  # a pipe may never end
         if stat.st_size > _MOST_BYTES:
             raise WrongUsage(f"{path}: is larger than {_MOST_BYTES // 10**6} MB", _ADVICE)
-        return _form(_table(path.read_text("utf-8")), path.parent)
+        described = _table(path.read_text("utf-8"))
     except OSError as error:
         raise WrongUsage(f"{path}: can't be read: {error.strerror}", _ADVICE) from error
     except (ValueError, RecursionError) as error:
         raise WrongUsage(f"{path}: is no TOML: {error}", _ADVICE) from error
+    try:
+        return _form(described, path.parent)
     except _Wrong as error:
         raise WrongUsage(f"{path}: {error}", _ADVICE) from error
 
