@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import COMMAND, SAMPLES, Batch, Clear, encode, read_rows
+from conftest import COMMAND, SAMPLES, Clear, Run, encode, read_rows
 
 from digitocr.core.errors import (
     ExitCode,
@@ -43,7 +43,7 @@ def folder(tmp_path: Path, clear: Clear) -> Path:
     return scans
 
 
-def test_the_views_cover_the_run(run: Batch, folder: Path, tmp_path: Path) -> None:
+def test_the_views_cover_the_run(run: Run, folder: Path, tmp_path: Path) -> None:
     (folder / "bad.png").touch()
     done = run("scan", folder, "-o", "out", "--min-confidence", "0.5")
     assert done.returncode == ExitCode.SOME_FAILED
@@ -61,7 +61,7 @@ def test_the_views_cover_the_run(run: Batch, folder: Path, tmp_path: Path) -> No
     assert about["seconds"] > 0
 
 
-def test_the_same_input_gives_the_same_bytes(run: Batch, folder: Path, tmp_path: Path) -> None:
+def test_the_same_input_gives_the_same_bytes(run: Run, folder: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         run("scan", folder, "-o", name)
     first, second = (
@@ -72,13 +72,13 @@ def test_the_same_input_gives_the_same_bytes(run: Batch, folder: Path, tmp_path:
     assert {name for name in first if first[name] != second[name]} <= with_times
 
 
-def test_a_higher_line_sends_more_to_review(run: Batch, folder: Path, tmp_path: Path) -> None:
+def test_a_higher_line_sends_more_to_review(run: Run, folder: Path, tmp_path: Path) -> None:
     for line, status in (("0", "ok"), ("1", "review")):
         run("scan", folder / "page1.png", "-o", "out", "--min-confidence", line)
         assert {row["status"] for row in read_rows(tmp_path / "out" / "numbers.csv")} == {status}
 
 
-def test_fewer_errors_send_more_to_review(run: Batch, folder: Path, tmp_path: Path) -> None:
+def test_fewer_errors_send_more_to_review(run: Run, folder: Path, tmp_path: Path) -> None:
     arrays = {key: getattr(load_model("digits"), key) for key in ("w1", "b1", "w2", "b2")}
     card = {"share_wrong": [[0.0, 0.5, 0.9], [0.9, 0.1, 0.001]]}
     (tmp_path / "m.safetensors").write_bytes(model_file(arrays, card))
@@ -99,7 +99,7 @@ def test_fewer_errors_send_more_to_review(run: Batch, folder: Path, tmp_path: Pa
     assert found == {"1": 0.0, "0.1": 0.5, "0.002": 0.9, "0": 1.0}
 
 
-def test_a_least_confidence_outweighs_the_errors_allowed(run: Batch, tmp_path: Path) -> None:
+def test_a_least_confidence_outweighs_the_errors_allowed(run: Run, tmp_path: Path) -> None:
     run(
         "scan", SAMPLES / "digit.png", "-o", "out", "--max-error", "0.5",
         "--min-confidence", "0.25",
@@ -132,7 +132,7 @@ def test_ctrl_c_keeps_what_is_finished(clear: Clear, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("view", ["numbers.csv", "errors.csv", "run.json"])
 def test_a_view_that_can_not_be_written_is_named(
-    view: str, run: Batch, folder: Path, tmp_path: Path
+    view: str, run: Run, folder: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out" / view / "full").mkdir(parents=True)
     done = run("scan", folder, "-o", "out")
@@ -171,14 +171,14 @@ def test_a_folder_that_can_not_be_made_is_refused(tmp_path: Path) -> None:
         check_folder(tmp_path / "file" / "below")
 
 
-def test_results_of_formats_not_asked_for_are_not_written(run: Batch, tmp_path: Path) -> None:
+def test_results_of_formats_not_asked_for_are_not_written(run: Run, tmp_path: Path) -> None:
     run("scan", SAMPLES / "digit.png", "-o", "out", "--format", "json")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         *(".inputs.jsonl", "digit.png.json", "errors.csv", "journal.jsonl", "run.json")
     ]
 
 
-def test_counts_are_words(run: Batch) -> None:
+def test_counts_are_words(run: Run) -> None:
     done = run("scan", SAMPLES / "digit.png", "-o", "out", "--verbose")
     assert "digit.png: 1 page, 1 number, 0 to review, " in done.stderr
 
@@ -228,7 +228,7 @@ def test_who_has_no_room_is_told_to_make_some() -> None:
         ["-o", "-", "--format", "csv,json"],
     ],
 )
-def test_options_that_make_no_sense_are_refused(options: list[str], run: Batch) -> None:
+def test_options_that_make_no_sense_are_refused(options: list[str], run: Run) -> None:
     done = run("scan", SAMPLES / "digit.png", *options)
     assert done.returncode == ExitCode.USAGE
     assert done.stderr.startswith("error: ")

@@ -262,7 +262,7 @@ def test_a_full_disk_ends_the_run_and_loses_nothing(run: Run, scans: Path, tmp_p
 
 def bench(program: str, n_files: int) -> str:
     """Return what a benchmark that ends well prints of six runs that are cut short."""
-    path = Path(__file__).parent / "bench" / program
+    path = Path(__file__).parents[1] / "benchmarks" / program
     done = subprocess.run(
         [sys.executable, path, "--files", f"{n_files}", "--moments", "6"],
         capture_output=True, text=True, check=False,

@@ -475,7 +475,7 @@ def test_every_csv_of_a_run_is_written_for_excel(run: Run, tmp_path: Path) -> No
 
 @pytest.mark.skipif(not shutil.which("soffice"), reason="there is no LibreOffice (soffice)")
 def test_libreoffice_shows_what_was_written() -> None:
-    program = Path(__file__).parent / "bench" / "spreadsheets.py"
+    program = Path(__file__).parents[1] / "benchmarks" / "spreadsheets.py"
     command = [sys.executable, str(program), "--numbers", "300", "--pages"]
     done = subprocess.run([*command, SAMPLES / "receipt.jpg"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

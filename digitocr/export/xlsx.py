@@ -32,7 +32,7 @@ ROWS = 1_048_576
 _NAME_LENGTH = 31
 _NOT_IN_NAMES = re.compile(r"[\[\]:*?/\\'\x00-\x1f\ufffe\uffff\U00010000-\U0010ffff]")
 # XlsxWriter keeps 2 KB of memory for each picture and 20 KB for each table's sheet until the end:
-# 0.3 GB with these, however many files there are (tests/bench/README.md).
+# 0.3 GB with these, however many files there are (benchmarks/README.md).
 PICTURES = 100_000
 TABLES = 5_000
 

@@ -49,7 +49,7 @@ _EDGE = 0.25
 # become smaller by no more than that part.
 _SHARP, _CLOSED_UP, _SHRUNK = 0.75, 0.5, 0.25
 # Small photographs that were enlarged are sharpened first (unsharp masking) by so much: strokes,
-# and what blurs them, are about so many pixels wide. tests/bench/README.md tells what was tried.
+# and what blurs them, are about so many pixels wide. What was tried: benchmarks/experiments.md.
 _UNSHARP, _UNSHARP_SIGMA = 2.0, 5.0
 # but no nearer to paper than this part of the light, and this many deviations of the grain;
 _LEAST_CONTRAST = 0.08

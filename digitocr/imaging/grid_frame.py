@@ -20,7 +20,7 @@ from digitocr.imaging.perspective import (
 )
 
 # What follows was set on photographed puzzles, scanned forms and composed pages: see the tables of
-# tests/bench/README.md.
+# benchmarks/README.md.
 _LOOK = 1024  # a grid is looked for on a picture halved to below this size
 _MIN_SIDE = 200  # page pixels; smaller pictures are crops of a number or two
 # Rules are darker than so much of the light within so many shrunk pixels: so that a desk does not

@@ -19,7 +19,7 @@ from digitocr.imaging.ruling_lines import (
 )
 
 # Lines are looked for on a page halved to no longer than this, in cells of so many pixels along
-# them and one across. What follows was set on drawn tables (tests/bench/ruled.py).
+# them and one across. What follows was set on drawn tables (benchmarks/ruled.py).
 _LOOK, _CELL = 1800, 8
 # A cell is in a line that is darker than both of the cells so many pixels aside, by this many grey
 # levels and deviations of what noise leaves in a cell.

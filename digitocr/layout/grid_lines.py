@@ -21,7 +21,7 @@ from digitocr.imaging.ruling_lines import (
 from digitocr.layout.grid import Grid
 
 # Lines are looked for with the grid's longer side shrunk to this many pixels at the most. What
-# follows was set on photographed puzzles: see the tables of tests/bench/README.md.
+# follows was set on photographed puzzles: see the tables of benchmarks/README.md.
 _LOOK = 720
 # Rules are darker than so much of the light within so many shrunk pixels, and as long as this part
 # of the grid's side: the bars of most digits are shorter.

@@ -15,7 +15,7 @@ from digitocr.layout.grid import (
     Span,
 )
 
-# Set on drawn tables (tests/bench/ruled.py). This part of a cell's side, at both of its ends, is
+# Set on drawn tables (benchmarks/ruled.py). This part of a cell's side, at both of its ends, is
 # not looked at; a side is open where no more than this part of the rest is ruled, in a grid of
 # whose other sides at least this part is: not in one whose lines have gaps.
 _CORNER, _OPEN, _RULED = 0.2, 0.2, 0.85

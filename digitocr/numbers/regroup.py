@@ -21,7 +21,7 @@ _MOST_GAP, _MOST_PARTS = 1.0, 4
 _WIDER = 0.15
 
 
-def regrouped(
+def regrouped_numbers(
     numbers: Sequence[Number], cells: Sequence[int], constraint: Constraint
 ) -> list[Number]:
     """Return numbers, those joined or split that a constraint allows only so, to be reviewed.

@@ -24,7 +24,7 @@ from digitocr.recognition.hypotheses import Hypothesis
 # that is this much less likely than the first.
 _MOST_WAYS, _LEAST_WAY = 5000, 1e-9
 # That none of a number's readings is right is as likely as this part of those that a rule excludes;
-# one obeys it all the same as often as readings do. tests/bench/known.py shows the calibration.
+# one obeys it all the same as often as readings do. benchmarks/known.py shows the calibration.
 _ELSEWHERE = 0.05
 _CLOSE = 0.5  # a second reading that is at least this part as likely as the best makes it doubtful
 _UNSIGNED = 0.05  # how likely it is that signs are specks
@@ -47,7 +47,7 @@ class _Spelling:
     hypotheses: tuple[Hypothesis, ...]  # one of each run, left to right
 
 
-def narrowed(
+def reranked_numbers(
     numbers: Sequence[Number], hypotheses: _Guesses, constraint: Constraint
 ) -> list[Number]:
     """Return numbers with the likeliest of their readings that a rule allows.

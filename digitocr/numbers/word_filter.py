@@ -37,7 +37,7 @@ _IN_NUMBERS, _EXPECTED = 0.95, 12.0
 _ROUNDS = 4
 
 
-def in_numbers(
+def number_membership(
     lines: Sequence[Sequence[int]],
     boxes: NDArray[np.float64],
     read: NDArray[np.int64],
@@ -46,7 +46,7 @@ def in_numbers(
     """Return the chance that each of N marks is part of a number, 0..1.
 
     All constants were set by hand on readings of composed pages of text and print, of forms and of
-    photographed pages (tests/bench/README.md, "Experiments").
+    photographed pages (benchmarks/experiments.md).
 
     Args:
         lines: the marks of each line, as places in the other arguments, left to right.

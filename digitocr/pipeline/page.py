@@ -26,19 +26,19 @@ from digitocr.layout.ruled_tables import (
     with_aligned,
 )
 from digitocr.numbers.assemble import (
-    arranged,
-    into_numbers,
+    assembled_numbers,
+    digit_lines,
 )
 from digitocr.numbers.constraints import Constraint
-from digitocr.numbers.regroup import regrouped
-from digitocr.numbers.rerank import narrowed
+from digitocr.numbers.regroup import regrouped_numbers
+from digitocr.numbers.rerank import reranked_numbers
 from digitocr.pipeline.finish import boxes_on_page, finished_page
 from digitocr.pipeline.ink import upright_ink
 from digitocr.recognition.components import (
     Components,
     InkGroup,
     find_components,
-    whole_marks,
+    unclipped_components,
 )
 from digitocr.recognition.hypotheses import PageReading
 from digitocr.recognition.model import Model
@@ -77,15 +77,15 @@ class PageReader:
         """Return the numbers that digits make, those in tables with their cells, and the tables."""
         boxes = [digit.box for digit in reading.digits]
         ruled = tables_among(grids, boxes)
-        lines = arranged(reading)
-        numbers = into_numbers(lines, cells_of(boxes, ruled), self.decimal)
+        lines = digit_lines(reading)
+        numbers = assembled_numbers(lines, cells_of(boxes, ruled), self.decimal)
         tables = with_aligned(numbers, ruled)
         if tables != ruled:  # columns part numbers too
-            numbers = into_numbers(lines, cells_of(boxes, tables), self.decimal)
+            numbers = assembled_numbers(lines, cells_of(boxes, tables), self.decimal)
         if self.constraint and reading.hypotheses is not None:
             within = cells_of([one.box for one in numbers], tables)
-            joined = regrouped(numbers, within, self.constraint)
-            numbers = tuple(narrowed(joined, reading.hypotheses, self.constraint))
+            joined = regrouped_numbers(numbers, within, self.constraint)
+            numbers = tuple(reranked_numbers(joined, reading.hypotheses, self.constraint))
         return into_tables(numbers, tables)
 
 
@@ -97,7 +97,7 @@ def _components_on(page: Page, model: Model) -> tuple[UprightPage, Components, l
     upright, ink, grids = upright_ink(rectified, model)
     # What touches is one component; components near each other are a group.
     components = find_components(ink.mask, [grid.box for grid in grids])
-    return upright, whole_marks(components, upright.to_page, page.gray.shape), grids
+    return upright, unclipped_components(components, upright.to_page, page.gray.shape), grids
 
 
 def ink_groups_on(page: Page, model: Model) -> tuple[list[InkGroup], list[Box]]:

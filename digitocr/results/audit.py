@@ -33,7 +33,7 @@ def wilson(wrong: int, size: int) -> tuple[float, float]:
     Wilson's score interval without continuity correction (Wilson 1927; Brown, Cai and DasGupta
     2001 recommend it). It takes the population for large: where much of it is in the sample the
     interval is wider than it need be. How often it holds the share depends on share and size and
-    is 95 % on average; tests/bench/audits.py measures it.
+    is 95 % on average; benchmarks/audits.py measures it.
 
     Args:
         wrong: of the sample, 0..size.

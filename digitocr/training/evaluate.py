@@ -32,7 +32,7 @@ from digitocr.inputs.reader import read_pages
 from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 from digitocr.storage import atomic as disk
 from digitocr.training import plots
 from digitocr.training.calibration import (
@@ -96,7 +96,7 @@ def evaluate_digits(model: Model, folder: Path) -> tuple[DigitReport, Answered]:
     unreadable: list[str] = []
     if is_mnist(folder):
         test = load_mnist_test(folder)
-        crops, labels = normalise(list(test.images)), test.labels
+        crops, labels = normalized_crops(list(test.images)), test.labels
     else:
         crops, labels, unreadable = _pictured_digits(folder, read_truth(folder))
     answered = Answered(crops, labels, scores(model, crops))
@@ -123,7 +123,7 @@ def _pictured_digits(folder: Path, truth: Sequence[Truth]) -> tuple[Crops, Label
         labels.append(int(row.numbers[0]))
     if not marks:
         raise DataMissing(f"{folder}: none of its {len(truth)} pictures can be read")
-    return normalise([_inked(mark) for mark in marks]), np.array(labels), unreadable
+    return normalized_crops([_inked(mark) for mark in marks]), np.array(labels), unreadable
 
 
 def _inked(mask: BinaryImage) -> BinaryImage:

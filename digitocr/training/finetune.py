@@ -1,6 +1,6 @@
 """Go on training a model with numbers that a person checked, so that it does not forget.
 
-Both networks learn, as a number that is in doubt is decided by both (tests/bench/learning.py).
+Both networks learn, as a number that is in doubt is decided by both (benchmarks/learning.py).
 Each step also shows them what they knew before, and holds what they say of it to what they said
 (Li and Hoiem 2016, "Learning without Forgetting").
 """
@@ -25,7 +25,7 @@ from digitocr.recognition.classifier import logits
 from digitocr.recognition.components import Components
 from digitocr.recognition.line_reader import LineReader, Weights
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 from digitocr.recognition.reader import read_components
 from digitocr.training.data.augment import distorted
 from digitocr.training.data.corrected_samples import (
@@ -61,7 +61,7 @@ from digitocr.training.train import as_model
 
 ROUNDS = 20
 # They were chosen on digits of one half of three sets, to read those of the other half and MNIST's
-# test (tests/bench/README.md, "Experiments").
+# test (benchmarks/experiments.md).
 _STEPS, _OWN, _KEPT, _RATE = 16, 64, 128, 0.001  # a round; digits shown at a step, new and known
 _STRIP_STEPS, _STRIP_OWN, _STRIP_WRITTEN, _STRIP_KEPT, _STRIP_RATE = 6, 24, 8, 32, 0.0005
 _STEEPEST = 10.0  # of the strip reader's gradient
@@ -157,7 +157,7 @@ def _crops_learned(
 @torch.no_grad()
 def _doubts(network: Network, digits: Digits) -> Values:
     """Return how far off what is wanted a network's answers to N digits are, (N,), 0..1."""
-    crops = torch.from_numpy(normalise(list(digits.images)).reshape(len(digits), -1))
+    crops = torch.from_numpy(normalized_crops(list(digits.images)).reshape(len(digits), -1))
     answers = F.softmax(network(crops), 1)
     off = answers - answers_wanted(torch.from_numpy(digits.labels))
     return off.abs().sum(1).numpy().astype(np.float64) / 2
@@ -257,7 +257,7 @@ def measured(model: Model, samples: Sequence[CorrectedSample], test: Digits | No
     right = sum(_read(model, one) == one.text for one in samples)
     mnist = None
     if test is not None:
-        mnist = accuracy(logits(model, normalise(list(test.images))), test.labels)
+        mnist = accuracy(logits(model, normalized_crops(list(test.images))), test.labels)
     return Measure(right, len(samples), mnist)
 
 

@@ -26,7 +26,7 @@ from digitocr.core.version import __version__
 from digitocr.recognition.classifier import logits
 from digitocr.recognition.line_reader import Weights, line_reader_from
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 from digitocr.training import plots
 from digitocr.training.calibration import confusion_matrix
 from digitocr.training.data.augment import distorted_epochs
@@ -69,7 +69,7 @@ from digitocr.training.recipes import (
 _LINES_HELD_OUT = 2000  # at the most, written with held-out symbols, to see how the reader does
 _STRIP_RATE, _STEEPEST = 0.003, 10.0  # the last: of its gradient, at the most
 # MNIST's digits are shown so often more while a specialist tells what they are, and are told apart
-# from others by labels so much higher. Tuned as the Experiments of tests/bench/README.md say.
+# from others by labels so much higher. Tuned as benchmarks/experiments.md says.
 _MORE_MNIST, _OF_MNIST = 2, 100
 _SPECIALIST_RATE, _SPECIALIST_BATCH, _POLISH_RATE, _SOFTENED = 0.003, 128, 0.0005, 2.0
 _LINES_SHOWN = 4096  # between two reports
@@ -233,7 +233,9 @@ class Training:
         """Return digits as the network is shown them when it is measured, (N, 28, 28)."""
         if self.recipe.distort:
             parts = range(0, len(digits), CHUNK)
-            return np.concatenate([normalise(list(digits.images[i : i + CHUNK])) for i in parts])
+            return np.concatenate(
+                [normalized_crops(list(digits.images[i : i + CHUNK])) for i in parts]
+            )
         return digits.images.astype(np.float32) / np.float32(255)
 
     def _data(

@@ -65,7 +65,7 @@ def aligned(candidates: Sequence[Candidate], scores: Scores, text: str) -> Align
     if way.spilled and not (apart and all(known)):
         return None
     digits = [
-        None if candidates[place].severed and not sure else place
+        None if candidates[place].seam and not sure else place
         for place, sure in zip(way.digits, known, strict=True)
     ]
     return Alignment(tuple(digits), way.spilled)
@@ -111,7 +111,7 @@ def _left(way: _Alignment, place: int, one: Candidate) -> _Alignment:
 
 def _taken(way: _Alignment, place: int, one: Candidate, chance: float) -> _Alignment:
     """Return a way on which a candidate is the next digit."""
-    cut = _CUT * float(np.exp(-_SEVERED * one.severed)) if one.severed else 1.0
+    cut = _CUT * float(np.exp(-_SEVERED * one.seam)) if one.seam else 1.0
     weight = way.weight * max(chance, _LEAST_CHANCE) * cut
     return _Alignment(weight, (*way.digits, place), way.spilled)
 

@@ -16,7 +16,7 @@ from digitocr.core.arrays import (
 )
 from digitocr.recognition.normalize import (
     CANVAS,
-    normalise,
+    normalized_crops,
 )
 from digitocr.training.data.datasets import Digits
 
@@ -24,7 +24,7 @@ _CHUNK = 2000  # crops distorted at a time: 13 MB of maps
 
 # Distortions, all drawn anew for each digit in each epoch. Turns, aspect and cut were chosen on
 # held-out digits, 40 epochs each; the strong bends and the shifts below because milder ones
-# overfit in long runs: tests/bench/README.md, "Experiments".
+# overfit in long runs: benchmarks/experiments.md.
 _TURN = np.radians(6.7)  # deviation; turns beyond `_MOST_TURN` are cut off
 _MOST_TURN = 0.5
 _ASPECT = 0.15  # deviation of log(width / height)
@@ -72,7 +72,7 @@ def _distorted_chunk(images: Gray, rng: np.random.Generator) -> Crops:
     shifts[:, 0, 0] = shifts[:, 1, 1] = np.exp(rng.normal(0, _SIZE, n))
     shifts[:, 0, 1] = rng.normal(0, _SLANT, n)
     shifts[:, :, 2] = rng.normal(0, _SHIFT, (n, 2))
-    return normalise(list(_scanned(_rewritten(images, rng), rng)), shifts)
+    return normalized_crops(list(_scanned(_rewritten(images, rng), rng)), shifts)
 
 
 def _rewritten(images: Gray, rng: np.random.Generator) -> Gray:

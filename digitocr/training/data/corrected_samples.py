@@ -35,7 +35,7 @@ from digitocr.recognition.hypotheses import Candidate
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import (
     SIDE,
-    normalise,
+    normalized_crops,
 )
 from digitocr.results.corrections import (
     NAME,
@@ -75,7 +75,7 @@ class CorrectedSample:
         for group in self.groups:
             x, y = group.box.x - box.x, group.box.y - box.y
             here = mask[y : y + group.box.height, x : x + group.box.width]
-            np.maximum(here, np.maximum.reduce(group.marks), out=here)
+            np.maximum(here, np.maximum.reduce(group.components), out=here)
         scale = _HEIGHT / max(box.height, 0.8 * self.groups[0].height)
         size = max(2, round(scale * box.width)), max(2, round(scale * box.height))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -206,7 +206,7 @@ def _is_in(place: Box, box: Box) -> bool:
 def _number(groups: Sequence[InkGroup], text: str, model: Model) -> CorrectedSample | None:
     """Return a number's digits, each with the ink that it is; None where they are not found."""
     candidates = [one for group in groups for one in group.candidates]
-    says = scores(model, normalise([one.ink for one in candidates]))
+    says = scores(model, normalized_crops([one.ink for one in candidates]))
     found = aligned(candidates, says, text) if candidates else None
     if found is None:
         return None

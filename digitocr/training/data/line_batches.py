@@ -27,7 +27,7 @@ _TASK = 256  # lines that the other process makes at a time
 _AHEAD = 8  # such tasks are under way
 _MARGIN = 8  # columns that lines may be shifted by
 # Lines that are a number alone, its digits apart: most are on pages, and without them the reader
-# told single digits worse than the first network (tests/bench/README.md).
+# told single digits worse than the first network (benchmarks/experiments.md).
 _PLAIN = 0.3
 
 

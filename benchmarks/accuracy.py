@@ -1,6 +1,6 @@
 """Measure how much is read right, and what has changed since the figures were last kept.
 
-    python tests/bench/accuracy.py [--pages 20] [--only clean,samples] [--save] [--keep FOLDER]
+    python benchmarks/accuracy.py [--pages 20] [--only clean,samples] [--save] [--keep FOLDER]
                                    [--max-error 0.01]
 
 Scans, with the real command: pages composed of MNIST test digits, one set for each variant of
@@ -13,7 +13,7 @@ ece      expected calibration error of the numbers' confidence (lower is better)
          says more of it, errors.py shows the pages that were read wrong
 others   from ../shared/tools/score.py, whose head explains them
 
-A change since tests/bench/last.json is given beside a figure; --save writes the new ones there.
+A change since benchmarks/last.json is given beside a figure; --save writes the new ones there.
 Without ../shared only samples/ are measured. Figures of other --pages are other pages.
 """
 
@@ -41,7 +41,7 @@ from rich.table import Table
 
 from digitocr.training.calibration import calibration_error
 
-LAST = REPO / "tests" / "bench" / "last.json"
+LAST = REPO / "benchmarks" / "last.json"
 SCORE = SHARED / "tools" / "score.py"
 MEASURES = (
     *("exact", "order", "digit", "page", "number", "cell", "filled"),

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # as where it is installed: compiled
-REPO = Path(__file__).resolve().parents[2]
+REPO = Path(__file__).resolve().parents[1]
 SHARED = REPO.parent / "shared"
 SAMPLES = REPO / "samples"
 MNIST = SHARED / "data" / "mnist"

@@ -1,6 +1,6 @@
 """Time a Dask cluster of two local workers against `--workers 2`, and what its scheduler takes.
 
-    python tests/bench/cluster.py [--files 60] [--turns 3] [--calls 3000]
+    python benchmarks/cluster.py [--files 60] [--turns 3] [--calls 3000]
 
 Copies of a sample page are read by turns, with both warm: the cluster's workers have read pages
 before, and of both commands all is counted from its start to its end. Then calls that do nothing
@@ -25,12 +25,12 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from pathlib import Path
 
-from commands import ONE_THREAD
+from commands import ONE_THREAD, SAMPLES
 
 from digitocr.core.settings import Limits
 from digitocr.runs.dask_executor import DaskExecutor
 
-SAMPLE = Path(__file__).parents[2] / "samples" / "receipt.jpg"
+SAMPLE = SAMPLES / "receipt.jpg"
 ENV = {**os.environ, **ONE_THREAD}
 
 

@@ -1,7 +1,7 @@
 """Measure what the confidence of numbers is worth, over all sets that accuracy.py has kept.
 
-    python tests/bench/accuracy.py --keep FOLDER
-    python tests/bench/confidence.py FOLDER [--only cheque_amounts,hand_photos]
+    python benchmarks/accuracy.py --keep FOLDER
+    python benchmarks/confidence.py FOLDER [--only cheque_amounts,hand_photos]
 
 A number is right if its digits are in its page's truth, and not more often than there. Sets whose
 truth is numbers count, samples/ aside; empty pages and text too: every number read there is wrong.

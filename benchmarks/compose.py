@@ -1,6 +1,6 @@
 """Compose pages of numbers from MNIST test digits, so that what stands on them is known.
 
-    python tests/bench/compose.py FOLDER [--variant skew] [--pages 20] [--per-line 1] [--seed 1]
+    python benchmarks/compose.py FOLDER [--variant skew] [--pages 20] [--per-line 1] [--seed 1]
 
 Writes FOLDER/page_NN.png (A4, 300 dpi, grey, ten lines of numbers of 4 to 8 digits; photo: .jpg)
 and FOLDER/truth.csv (file,truth: the numbers in reading order), as `digitocr evaluate --data

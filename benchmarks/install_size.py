@@ -1,6 +1,6 @@
 """Measure what `pip install .` without extras takes on disk.
 
-    python tests/bench/install_size.py [--into FOLDER]
+    python benchmarks/install_size.py [--into FOLDER]
 
 Makes a fresh virtual environment in a temporary folder, installs the working tree into it (pip
 fetches the dependencies). Prints the MB that site-packages takes, as `du` counts them, and the

@@ -1,6 +1,6 @@
 """Cut the power at random moments of a run, on paper, go on, and see that nothing is lost.
 
-    python tests/bench/powercut.py [--files 60] [--moments 50] [--seed 0]
+    python benchmarks/powercut.py [--files 60] [--moments 50] [--seed 0]
 
 A run over small generated pictures is traced (strace). For each moment a folder is made of what a
 disk would have to hold then: of each file what was there at its last fsync, and of what came after

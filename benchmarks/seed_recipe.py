@@ -1,6 +1,6 @@
 """Measure training by the seed project's recipe against an ordinary PyTorch loop.
 
-    python tests/bench/seed_recipe.py [--epochs 4] [--loop-epochs 2] [--repeats 1] [--threads 1]
+    python benchmarks/seed_recipe.py [--epochs 4] [--loop-epochs 2] [--repeats 1] [--threads 1]
 
 Both train 784-512-ReLU-10 on MNIST's 70,000 digits, split at random into 56,000 and 14,000, with
 Adam at 0.001 in batches of 100. The ordinary loop is torchvision.datasets.MNIST, ToTensor and a

@@ -1,6 +1,6 @@
 """Measure whether numbers come through a spreadsheet as they are on paper.
 
-    python tests/bench/spreadsheets.py [--numbers N] [--pages PICTURE...]
+    python benchmarks/spreadsheets.py [--numbers N] [--pages PICTURE...]
 
 Reads the sample pages, makes up numbers besides (zeros, points, signs, 1 to 25 digits), writes all
 of them as CSV, as CSV with --excel, as XLSX and as JSON, has LibreOffice open each file and save

@@ -1,6 +1,6 @@
 """Kill runs at random moments, run the same command again, and see that nothing is lost.
 
-    python tests/bench/kills.py [--files 300] [--moments 50] [--seed 0]
+    python benchmarks/kills.py [--files 300] [--moments 50] [--seed 0]
 
 By turns the command, one of its workers, or the command and all its workers are killed (SIGKILL)
 at a random moment of a run over small generated pictures, into a new folder each time. Then the

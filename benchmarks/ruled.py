@@ -1,6 +1,6 @@
 """Compose tables with all kinds of lines, and count those whose rows and columns are found.
 
-    python tests/bench/ruled.py [--pages 8] [--only dashed,faint] [--seen scan] [--keep FOLDER]
+    python benchmarks/ruled.py [--pages 8] [--only dashed,faint] [--seen scan] [--keep FOLDER]
 
 A page a table: 5 to 14 rows and 3 to 6 columns of printed numbers, a typeface a page, one cell in
 six blank, on half of the pages with words at the head. Lines are all, level or upright ones alone,

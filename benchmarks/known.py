@@ -1,6 +1,6 @@
 """Measure what it brings to say what is known about numbers: a check digit, or a list.
 
-    python tests/bench/known.py [--pages 10] [--variant touching]
+    python benchmarks/known.py [--pages 10] [--variant touching]
 
 Composes pages (as compose.py) of 8-digit numbers, 30 a page: `luhn` with a Luhn check digit,
 `list` out of 2,000 random ones. Scans each set with and without the rule and prints, of all

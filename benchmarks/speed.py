@@ -1,6 +1,6 @@
 """Measure how fast pages are read, side by side with decoding alone and with Tesseract.
 
-    python tests/bench/speed.py [pages|commands|start] [--pages 5] [--repeats 5] [--profile]
+    python benchmarks/speed.py [pages|commands|start] [--pages 5] [--repeats 5] [--profile]
 
 pages     One warm process, one thread: `scan_file` against only `cv2.imread` of the same A4 pages
           (300 dpi, clean, MNIST test digits), PNG and JPEG, turn by turn; the median of the

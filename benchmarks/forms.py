@@ -1,6 +1,6 @@
 """Measure forms: fields of the sample form that are read exactly right, in five kinds of scan.
 
-    python tests/bench/forms.py [--pages 20] [--only photo,faint] [--keep FOLDER]
+    python benchmarks/forms.py [--pages 20] [--only photo,faint] [--keep FOLDER]
 
 Fills in forms/blank.png, enlarged to 300 dpi, with MNIST test digits, as its form file
 says: a digit a cell in combs, numbers as compose.py writes them in boxes. The kinds: clean; skew (3

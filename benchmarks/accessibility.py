@@ -1,7 +1,7 @@
 """How many rules of axe-core the page of `digitocr review` breaks.
 
     npm install --prefix /tmp axe-core
-    python tests/bench/accessibility.py /tmp/node_modules/axe-core/axe.min.js [--pictures FOLDER]
+    python benchmarks/accessibility.py /tmp/node_modules/axe-core/axe.min.js [--pictures FOLDER]
 
 Every view of the page in Chromium, in light and dark, 1280 pixels wide and at 200 % zoom (640 wide,
 each two pixels of the screen). All rules of axe run, its best practices too; what they find is
@@ -11,16 +11,13 @@ printed, and what axe leaves to be decided by a person.
 from __future__ import annotations
 
 import argparse
-import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from conftest import SAMPLES, run_command
-from reviewing import reviewing, start_browser
+from commands import REPO, SAMPLES, digitocr, run_well
+from review_server import review_server, start_browser
 
 ESCAPE = "\ue00c"
 # What is pressed from one view to the next.
@@ -48,13 +45,15 @@ def main() -> None:
     chrome, found, n_views = start_browser(), 0, 0
     try:
         with tempfile.TemporaryDirectory() as folder:
-            form = ["--form", SAMPLES.parent / "forms" / "form.toml"]
-            for name, inputs in (("table", [SAMPLES / "receipt.jpg"]), ("form", [*form, FORMS])):
+            form = ["--form", REPO / "forms" / "form.toml"]
+            for name, inputs in (
+                ("table", [SAMPLES / "receipt.jpg"]),
+                ("form", [*form, REPO / "forms" / "scans"]),
+            ):
                 out = Path(folder) / name
-                run_command(
-                    "scan", *inputs, "-o", out, "-q", "--min-confidence", "1", cwd=out.parent
-                )
-                with reviewing(out) as server:
+                scan = [digitocr(), "scan", *inputs, "-o", out, "-q", "--min-confidence", "1"]
+                run_well(scan)
+                with review_server(out) as server:
                     for screen, size in SCREENS.items():
                         for scheme in ("light", "dark"):
                             _screen(chrome, size, scheme)
@@ -65,9 +64,6 @@ def main() -> None:
     finally:
         chrome.quit()
     print(f"{n_views} views: {found} violations")
-
-
-FORMS = SAMPLES.parent / "forms" / "scans"
 
 
 def _screen(chrome: Any, size: tuple[int, int, int], scheme: str) -> None:

@@ -1,6 +1,6 @@
 """Measure the memory that a long document takes, however long it is.
 
-    python tests/bench/memory.py [pdf|tif] [--pages 300]
+    python benchmarks/memory.py [pdf|tif] [--pages 300]
 
 Composed A4 pages (300 dpi, MNIST test digits) are put into one document: in a PDF as JPEG, in a
 TIFF as CCITT G4, five different ones by turns. `digitocr scan` reads its first ten pages, then all:

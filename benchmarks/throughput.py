@@ -1,6 +1,6 @@
 """Measure pages a second, CPU seconds a page and peak memory, against decoding alone and others.
 
-    python tests/bench/throughput.py [--only dense,sparse,photo,strips] [--pages 4]
+    python benchmarks/throughput.py [--only dense,sparse,photo,strips] [--pages 4]
                                      [--rapidocr PYTHON]
 
 Of pages of MNIST test digits: `dense`, A4 at 300 dpi with 210 numbers of 3 to 6 digits; `sparse`,

@@ -1,6 +1,6 @@
 """How often the interval of an audit holds the true share: simulated audits, and exact chances.
 
-python tests/bench/audits.py [AUDITS]
+python benchmarks/audits.py [AUDITS]
 
 Each audit draws a sample from made-up numbers, of which a known share is wrong, and takes the
 interval that `digitocr review --audit` prints. Beside what AUDITS (1000) of them come to stands the

@@ -1,6 +1,6 @@
 """Fetch the fonts that the supplied model was trained with, from npm and Debian.
 
-    python tests/bench/fonts.py fonts
+    python benchmarks/fonts.py fonts
     digitocr train --fonts fonts ...
 
 The model's card names each font and its SHA-256; what is served now may be another version of it,

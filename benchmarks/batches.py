@@ -1,6 +1,6 @@
 """Measure runs over very many files: memory, time a file, going on after kill -9, planning.
 
-    python tests/bench/batches.py [run|plan|workers] [--files 20000] [--planned 100000]
+    python benchmarks/batches.py [run|plan|workers] [--files 20000] [--planned 100000]
                                   [--pages 500]
 
 run    `digitocr scan --workers 2` over small pictures of one digit each. When all but the last
@@ -37,21 +37,7 @@ from kills import begin, gone, workers_of
 FIRST = 1000  # files, after which memory is measured first
 LAST = 400  # files that are left when the run is killed
 PAUSE = 0.2  # seconds
-PLAN = """
-import sys
-from pathlib import Path
-from digitocr.runs.batch import Batch as Run
-from digitocr.recognition.model import load_model
-from digitocr.core.settings import Settings
-from digitocr.results import Output, check_folder
-from digitocr.sources import find_sources
-scans, out = sys.argv[1], Path(sys.argv[2])
-check_folder(out)
-found = find_sources([scans], out)
-with Run(found, Settings(), load_model("digits"), Output(out, ("csv", "json"))) as run:
-    run.plan()
-    print(run.left)
-"""
+PLAN = Path(__file__).with_name("plan_batch.py")
 
 
 def make_digits(folder: Path, n_files: int) -> None:
@@ -151,7 +137,7 @@ def measure_plan(folder: Path, n_files: int) -> None:
         path = scans / f"{i // 1000}" / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    ran = run_well([sys.executable, "-c", PLAN, scans, folder / "planned"], ONE_THREAD)
+    ran = run_well([sys.executable, PLAN, scans, folder / "planned"], ONE_THREAD)
     count = ran.stdout.strip()
     print(f"{count} files planned: {ran.wall:.1f} s, {ran.cpu:.1f} s CPU, {ran.peak_mb:.0f} MB")
 

@@ -1,7 +1,7 @@
 """The page of `digitocr review` in Chromium: how soon it is there, how soon the next number is,
 and whether decisions are lost when the server is killed.
 
-python tests/bench/review.py [speed] [kills]
+python benchmarks/review.py [speed] [kills]
 
 speed: the sample pages' results, copied until there are 100,000 numbers, all to review, in random
 order, so that nearly every number is on another page than the one before. Times are taken in the
@@ -20,10 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from conftest import SAMPLES, run_command
-from reviewing import decisions, reviewing, start_browser
+from commands import SAMPLES, digitocr, run_well
+from review_server import corrections_of, review_server, start_browser
 
 NUMBERS, TYPED, KILLS = 100_000, 200, 5
 PAUSES = (1.0, 0.3, 0.0)  # seconds between a number and the key that decides it
@@ -49,9 +47,8 @@ addEventListener("keydown", (event) => {
 
 def many(folder: Path) -> Path:
     """Return results of 100,000 numbers: those of the sample pages, many times."""
-    done = run_command("scan", SAMPLES, "-o", "few", "-q", cwd=folder)
-    assert done.returncode == 0, done.stderr
     few, out = folder / "few", folder / "out"
+    run_well([digitocr(), "scan", SAMPLES, "-o", few, "-q"])
     out.mkdir()
     about = json.loads((few / "run.json").read_bytes())
     about["settings"]["formats"] = ["json"]
@@ -105,7 +102,7 @@ def shown(chrome: Any) -> bool:
 
 def speed(folder: Path, chrome: Any) -> None:
     out, start = many(folder), time.perf_counter()
-    with reviewing(out) as server:
+    with review_server(out) as server:
         print(f"{NUMBERS} numbers; from the command to its address: "
               f"{time.perf_counter() - start:.2f} s")  # fmt: skip
         for which in ("first", "second"):
@@ -132,13 +129,12 @@ def speed(folder: Path, chrome: Any) -> None:
 
 def kills(folder: Path, chrome: Any) -> None:
     """Type numbers, each another, and kill the server five times right after a key."""
-    done = run_command("scan", SAMPLES, "-o", "out", "-q", "--min-confidence", "1", cwd=folder)
-    assert done.returncode == 0, done.stderr
     out, typed, chance = folder / "out", 0, random.Random(1)
+    run_well([digitocr(), "scan", SAMPLES, "-o", out, "-q", "--min-confidence", "1"])
     answered: list[str] = []
     ends = [*sorted(chance.sample(range(10, TYPED - 10), KILLS)), TYPED]
     for end in ends:
-        with reviewing(out) as server:
+        with review_server(out) as server:
             chrome.get(server.address)
             until(lambda: chrome.find_element("id", "status").text)
             while typed < end:
@@ -154,14 +150,16 @@ def kills(folder: Path, chrome: Any) -> None:
                 )
                 answered.append(text)
             chrome.get("about:blank")
-    there = {one["number"] for one in decisions(out)}
+    there = {one["number"] for one in corrections_of(out)}
     in_results = (out / "numbers.csv").read_text()
     lost = [
         text
         for text in answered
         if text not in there or f",{text},1.0000,checked," not in in_results
     ]
-    torn = [one for one in decisions(out) if f",{one['number']},1.0000,checked," not in in_results]
+    torn = [
+        one for one in corrections_of(out) if f",{one['number']},1.0000,checked," not in in_results
+    ]
     print(f"{TYPED} typed, {KILLS} kills: {len(answered)} answered, {len(lost)} of them lost; "
           f"{len(there)} written, {len(torn)} of them not in numbers.csv")  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Show the pages of a set that were read wrong, worst first.
 
-    python tests/bench/accuracy.py --only cheque_amounts --keep FOLDER
-    python tests/bench/errors.py FOLDER cheque_amounts [--sheet worst.png] [--columns 5]
+    python benchmarks/accuracy.py --only cheque_amounts --keep FOLDER
+    python benchmarks/errors.py FOLDER cheque_amounts [--sheet worst.png] [--columns 5]
 
 Prints a page a line: edits between the digits of truth and reading, confidence (of the surest
 number that is not in the truth), file, numbers missed | numbers read that are not in the truth.

@@ -1,0 +1,28 @@
+"""Plan a batch as `digitocr scan` does, read nothing, and print how many files are left to read.
+
+batches.py runs it as a process of its own, to measure its time and memory.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from digitocr.core.settings import Settings
+from digitocr.inputs.discover import find_sources
+from digitocr.recognition.model import load_model
+from digitocr.results.file_results import Output, check_folder
+from digitocr.runs.batch import Batch
+
+
+def main() -> None:
+    scans, out = sys.argv[1], Path(sys.argv[2])
+    check_folder(out)
+    found = find_sources([scans], out)
+    with Batch(found, Settings(), load_model("digits"), Output(out, ("csv", "json"))) as batch:
+        batch.plan()
+        print(batch.left)
+
+
+if __name__ == "__main__":
+    main()
