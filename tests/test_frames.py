@@ -11,12 +11,10 @@ import pytest
 from conftest import SAMPLES, Gray, Run
 
 from digitocr.core.geometry import Box
-from digitocr.imaging.deskew import (
-    deskew,
-    rectify,
-)
+from digitocr.imaging.deskew import deskew
 from digitocr.imaging.grid_frame import find_frame
 from digitocr.imaging.perspective import set_square
+from digitocr.imaging.rectify import rectify
 from digitocr.imaging.ruling_lines import (
     PageInk,
     RulingLine,

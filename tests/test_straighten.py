@@ -9,11 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.imaging.deskew import (
-    deskew,
-    rectify,
-    straighten,
-)
+from digitocr.imaging.deskew import deskew, straighten
+from digitocr.imaging.rectify import rectify
 
 
 def turned(gray: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:

@@ -28,11 +28,12 @@ from digitocr.core.source import (
 from digitocr.inputs.discover import find_sources
 from digitocr.pipeline.scan import Scanner
 from digitocr.results.combined import write_combined
-from digitocr.results.file_results import check_folder
+from digitocr.results.file_results import print_text, text_header
 from digitocr.runs.batch import Batch
-from digitocr.runs.job import header, read_with, show
+from digitocr.runs.job import run_info
 from digitocr.runs.process_pool import cores
 from digitocr.runs.signals import interruptible
+from digitocr.storage.places import check_folder
 
 if TYPE_CHECKING:
     from digitocr.cli.options import ScanOptions
@@ -104,8 +105,8 @@ def scan_all(
     start = time.perf_counter()
     if target.folder:
         check_folder(target.folder)
-    elif target.formats == ("csv",):
-        show(header(scanner.field_names, target.excel))
+    else:
+        print_text(text_header(target, scanner.field_names))
     workers = manner.workers or cores()
     with (
         Batch(found, scanner, target, restart=manner.restart, option_names=OPTION_NAMES) as run,
@@ -121,7 +122,7 @@ def scan_all(
         run.finish()
         report = run.report
         report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
-        left_out = write_combined(report, inputs, read_with(scanner), target)
+        left_out = write_combined(report, run_info(inputs, scanner, target), target.folder)
     for sentence in left_out:
         warn(sentence)
     if not manner.quiet:

@@ -13,10 +13,8 @@ from digitocr.core.document import (
 from digitocr.core.geometry import Box
 from digitocr.core.settings import Decimal
 from digitocr.core.source import Page
-from digitocr.imaging.deskew import (
-    UprightPage,
-    rectify,
-)
+from digitocr.imaging.deskew import UprightPage
+from digitocr.imaging.rectify import rectify
 from digitocr.layout.grid import Grid
 from digitocr.layout.ruled_tables import (
     cells_of,

@@ -27,6 +27,7 @@ from digitocr.results.corrections import (
 )
 from digitocr.results.file_results import (
     Output,
+    print_text,
     sweep,
 )
 from digitocr.results.guard import refuse_foreign_files
@@ -44,7 +45,6 @@ from digitocr.runs.job import (
     not_read,
     prepare,
     read_file,
-    show,
     stamp,
     too_much,
 )
@@ -207,7 +207,7 @@ class Batch:
             if self._journal:
                 self._journal.add(done)
             else:
-                show(text)
+                print_text(text)
             yield self._counted(done)
 
     def finish(self) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import sys
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -30,9 +29,7 @@ from digitocr.core.errors import (
 from digitocr.core.settings import Settings, list_and_column
 from digitocr.core.source import Source, Unread
 from digitocr.core.version import __version__
-from digitocr.export import csv
 from digitocr.pipeline.scan import Scanner
-from digitocr.results.combined import ReadWith
 from digitocr.results.corrections import (
     Correction,
     corrected_page,
@@ -40,15 +37,16 @@ from digitocr.results.corrections import (
     in_force,
 )
 from digitocr.results.file_results import (
+    FileResultsWriter,
     Output,
-    Results,
-    rows,
+    text_of,
 )
 from digitocr.results.journal import (
     Done,
     Stamp,
     counted,
 )
+from digitocr.results.run_info import RunInfo, new_run_info
 from digitocr.runs.executors import ExecutorBroken, go_on
 
 _NO_NAMES: Mapping[str, str] = MappingProxyType({})
@@ -143,9 +141,16 @@ def same_scanner(job: Job) -> Scanner:
     return scanner
 
 
-def read_with(scanner: Scanner) -> ReadWith:
-    """Return what a run's files are read with, as run.json says it."""
-    return ReadWith(scanner.settings, scanner.model.id, scanner.review_line, scanner.field_names)
+def run_info(inputs: Sequence[str], scanner: Scanner, output: Output) -> RunInfo:
+    """Return what run.json says of a run before it has ended; `inputs` are as typed."""
+    return new_run_info(
+        inputs,
+        scanner.settings,
+        output,
+        scanner.model.id,
+        scanner.review_line,
+        scanner.field_names,
+    )
 
 
 def prepare(job: Job) -> None:
@@ -219,7 +224,7 @@ def read_file(source: Source, job: Job, decisions: Sequence[Correction] = ()) ->
             results.write(result)
             done = replace(done, written=results.written)
         else:
-            text = _text(result, job)
+            text = text_of(result, job.output, scanner.field_names)
         done = counted(replace(done, decided=digest(held)), result)
     except (OutputUnwritable, ModelUnreadable):
         raise
@@ -258,16 +263,26 @@ def not_read(one: Unread, job: Job) -> Done:
     return Done(one.file, error=job.worded(one.error), advice=job.worded(one.advice))
 
 
-def _results(source: Source, job: Job, field_names: Sequence[str] = ()) -> Results | None:
+def _results(source: Source, job: Job, field_names: Sequence[str] = ()) -> FileResultsWriter | None:
     """Return what writes the results of a file, None where they go to stdout."""
-    output, all_pages = job.output, job.settings.pages is None
-    if output.folder is None:
+    folder = job.output.folder
+    if folder is None:
         return None
-    return Results(output.folder, source, output, field_names, all_pages, safe=job.elsewhere)
+    return FileResultsWriter(
+        folder,
+        source.name,
+        job.output,
+        field_names,
+        some_pages=job.settings.pages is not None,
+        safe=job.elsewhere,
+    )
 
 
 def _read(
-    source: Source, scanner: Scanner, results: Results | None, decisions: Sequence[Correction]
+    source: Source,
+    scanner: Scanner,
+    results: FileResultsWriter | None,
+    decisions: Sequence[Correction],
 ) -> FileResult:
     """Return what is in a file, with decisions put over it; write its pages' pictures."""
     pages = []
@@ -278,22 +293,3 @@ def _read(
             results.write_page(page, result)
         go_on()
     return scanner.result(source, pages)
-
-
-def header(field_names: Sequence[str], excel: bool) -> str:
-    """Return the header of the one CSV that is written to stdout."""
-    return csv.form_header(field_names, excel) if field_names else csv.header_row(excel)
-
-
-def show(text: str) -> None:
-    """Write results to stdout at once, so that a reader behind a pipe gets each file when done."""
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
-
-
-def _text(result: FileResult, job: Job) -> str:
-    """Return what is written of a file to stdout."""
-    (kind,) = job.output.formats
-    if job.settings.form and kind == "csv":
-        return csv.form_rows(result, job.output.excel)
-    return rows(result, kind, job.output.excel)

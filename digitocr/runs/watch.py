@@ -28,7 +28,6 @@ from digitocr.results.combined import (
 from digitocr.results.corrections import Corrections
 from digitocr.results.file_results import (
     Output,
-    check_folder,
     sweep,
 )
 from digitocr.results.guard import refuse_foreign_files
@@ -39,9 +38,10 @@ from digitocr.results.journal import (
 from digitocr.runs.archive import Archive
 from digitocr.runs.batch import TIMEOUT, Outcome, outcome
 from digitocr.runs.inbox import Inbox
-from digitocr.runs.job import job_of, not_read, prepare, read_file, read_with, stamp
+from digitocr.runs.job import job_of, not_read, prepare, read_file, run_info, stamp
 from digitocr.runs.process_pool import ProcessPool
 from digitocr.runs.resume import PresentResults, why_again
+from digitocr.storage.places import check_folder
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
 # The views of all files are written anew no sooner than after so many seconds, and after so many
@@ -236,7 +236,9 @@ class Watch:
         for done in self._ended(names):
             report.add(done, self._corrections.of(done.file))
         inputs = [str(self._inbox.folder)]
-        left_out = write_combined(report, inputs, read_with(self._scanner), self._output)
+        left_out = write_combined(
+            report, run_info(inputs, self._scanner, self._output), self._folder
+        )
         end = time.monotonic()
         self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
         return report, left_out

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -46,6 +45,7 @@ from digitocr.results.journal import (
     Stamp,
     ended,
 )
+from digitocr.results.run_info import read_run_info
 from digitocr.training.data.alignment import aligned
 from digitocr.training.data.datasets import (
     NO_DIGIT,
@@ -150,12 +150,14 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
 def _inputs(folder: Path) -> tuple[list[Source], int, Limits]:
     """Return what runs read, as far as it is still there, and how."""
     try:
-        settings = json.loads((folder / "run.json").read_bytes())["settings"]
-        dpi, limits = settings["dpi"], Limits(**settings["limits"])
+        settings = read_run_info(folder).settings
+        if settings.dpi is None or settings.limits is None:
+            raise ValueError("lacks dpi, or limits")
         places = [(done.file, Path(done.path)) for done in ended(folder) if done.path]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise DataMissing(f"{folder}: holds no results of a run: {error}") from error
-    return [Source(name, path) for name, path in places if path.is_file()], dpi, limits
+    sources = [Source(name, path) for name, path in places if path.is_file()]
+    return sources, settings.dpi, settings.limits
 
 
 def _stamp(source: Source) -> Stamp | None:
