@@ -41,6 +41,11 @@ class Box:
         """The middle of the box, (x, y)."""
         return self.x + self.width / 2, self.y + self.height / 2
 
+    def contains(self, point: tuple[float, float]) -> bool:
+        """Tell whether a point, (x, y), is in the box; its right and bottom edges are outside."""
+        x, y = point
+        return self.x <= x < self.right and self.y <= y < self.bottom
+
 
 def around(boxes: list[Box]) -> Box:
     """Return the smallest box that holds all boxes; `boxes` may not be empty."""

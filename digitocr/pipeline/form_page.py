@@ -32,7 +32,6 @@ from digitocr.forms.fields import (
     comb_hypotheses,
     groups_in,
     ink_in_fields,
-    is_middle_in,
     number_in_field,
     scaled_box,
 )
@@ -51,9 +50,7 @@ from digitocr.imaging.binarize import (
     binarize,
     find_dark,
 )
-from digitocr.imaging.deskew import (
-    rectify,
-)
+from digitocr.imaging.rectify import rectify
 from digitocr.numbers.constraints import rule_of
 from digitocr.numbers.rerank import reranked_numbers
 from digitocr.pipeline.finish import boxes_on_page, judged, on_page
@@ -143,7 +140,7 @@ def _in_field(
         hypotheses, gaps = comb_hypotheses(hypotheses, box, field.cells)
         doubtful = doubtful or gaps
     signs = [
-        [one for one in marks if is_middle_in(one, box) and not field.cells]
+        [one for one in marks if box.contains(one.middle) and not field.cells]
         for marks in (reading.low, reading.slashes, reading.percents)
     ]
     number, sure = number_in_field(hypotheses, *signs)

@@ -17,11 +17,8 @@ from digitocr.imaging.binarize import (
     binarize,
     find_dark,
 )
-from digitocr.imaging.deskew import (
-    RectifiedPage,
-    UprightPage,
-    deskew,
-)
+from digitocr.imaging.deskew import UprightPage, deskew
+from digitocr.imaging.rectify import RectifiedPage
 from digitocr.imaging.ruling_lines import PageInk, take_out_ruling_lines
 from digitocr.layout.faint_lines import find_lines
 from digitocr.layout.grid import Grid

@@ -23,10 +23,8 @@ from digitocr.core.source import (
 from digitocr.forms.template import (
     load_form,
 )
-from digitocr.imaging.deskew import (
-    UprightPage,
-    rectify,
-)
+from digitocr.imaging.deskew import UprightPage
+from digitocr.imaging.rectify import rectify
 from digitocr.layout.grid import Grid
 from digitocr.layout.ruled_tables import (
     cells_of,

@@ -15,9 +15,9 @@ from digitocr.core.geometry import (
     Transform,
     around,
 )
-from digitocr.core.statistics import median
+from digitocr.core.statistics import median, usual_size
+from digitocr.imaging.stroke_width import stroke_width
 from digitocr.recognition.hypotheses import Candidate
-from digitocr.recognition.normalize import stroke_width
 from digitocr.recognition.percent import find_percents
 from digitocr.recognition.splitting import (
     LEAST_SIZE,
@@ -130,7 +130,7 @@ def find_components(mask: BinaryImage, tables: Sequence[Box] = ()) -> Components
     contours, boxes = _outlines(mask)
     edges = [_at_edge(box, mask) and _is_solid(box, contours[i]) for i, box in enumerate(boxes)]
     inner = [box for box, edge in zip(boxes, edges, strict=True) if not edge]
-    in_tables = [box for box in inner if any(_is_inside(box, table) for table in tables)]
+    in_tables = [box for box in inner if any(table.contains(box.middle) for table in tables)]
     height = digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
     percents = find_percents(contours, boxes, mask, height)
     signs = {i for percent in percents for i in percent}
@@ -215,11 +215,6 @@ def _is_frame(box: Box, mask: BinaryImage) -> bool:
     return bool(large and box.width > _FRAME * width and box.height > _FRAME * height)
 
 
-def _is_inside(box: Box, table: Box) -> bool:
-    x, y = box.middle
-    return table.x <= x < table.right and table.y <= y < table.bottom
-
-
 def _is_tall(box: Box, height: float) -> bool:
     """Tell whether a mark is as high as digits are."""
     low, high = LEAST_SIZE * height, MOST_HEIGHT * height
@@ -250,8 +245,8 @@ def digit_height(boxes: Sequence[Box]) -> float:
     components = [box for box in boxes if box.height >= _LEAST_MARK_PX]
     usual = [box for box in components if _LEAST_ASPECT < box.width / box.height < _MOST_ASPECT]
     if not usual:
-        return _weighted_median([box.height for box in components])
-    alone = _weighted_median([box.height for box in usual])
+        return usual_size([box.height for box in components])
+    alone = usual_size([box.height for box in usual])
     highest = np.inf if len(usual) < _MANY else _MOST_TOUCHING * alone
     wide = [
         box for box in components if box.width >= _MOST_ASPECT * box.height > _MOST_ASPECT * alone
@@ -261,14 +256,7 @@ def digit_height(boxes: Sequence[Box]) -> float:
         for box in wide
         if box.height <= highest
     ]
-    return _weighted_median([box.height for box in usual] + [h for row in each for h in row])
-
-
-def _weighted_median(heights: Sequence[int]) -> float:
-    """Return the median by height of heights; 0 for none."""
-    ordered = np.sort(heights)
-    share = np.cumsum(ordered) / max(1, ordered.sum())
-    return float(ordered[np.searchsorted(share, 0.5)]) if len(ordered) else 0.0
+    return usual_size([box.height for box in usual] + [h for row in each for h in row])
 
 
 def _may_be_ink_of_digits(box: Box, mask: BinaryImage, height: float) -> bool:

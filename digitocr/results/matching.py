@@ -47,11 +47,7 @@ def in_one_another(boxes: Sequence[Box], others: Sequence[Box]) -> list[bool]:
 
 def holding_box(box: Box, others: Sequence[Box]) -> int | None:
     """Return which of M boxes the middle of a box is in, from 0, the first; None where in none."""
-    x, y = box.middle
-    for i, other in enumerate(others):
-        if other.x <= x < other.right and other.y <= y < other.bottom:
-            return i
-    return None
+    return next((i for i, other in enumerate(others) if other.contains(box.middle)), None)
 
 
 def _shares_in_common(one: Sequence[Box], other: Sequence[Box]) -> NDArray[np.float64]:
