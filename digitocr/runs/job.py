@@ -30,11 +30,11 @@ from digitocr.core.settings import Settings, list_and_column
 from digitocr.core.source import Source, Unread
 from digitocr.core.version import __version__
 from digitocr.pipeline.scan import Scanner
+from digitocr.results.apply_corrections import corrected_page
 from digitocr.results.corrections import (
     Correction,
-    corrected_page,
-    digest,
-    in_force,
+    decisions_digest,
+    valid_corrections,
 )
 from digitocr.results.file_results import (
     FileResultsWriter,
@@ -44,7 +44,7 @@ from digitocr.results.file_results import (
 from digitocr.results.journal import (
     Done,
     Stamp,
-    counted,
+    with_counts,
 )
 from digitocr.results.run_info import RunInfo, new_run_info
 from digitocr.runs.executors import ExecutorBroken, go_on
@@ -218,14 +218,14 @@ def read_file(source: Source, job: Job, decisions: Sequence[Correction] = ()) ->
     done = Done(source.name, stamp(source, job), place(source))
     results = _results(source, job, scanner.field_names)
     try:
-        held = in_force(decisions, done.stamp)
+        held = valid_corrections(decisions, done.stamp)
         result = _read(source, scanner, results, held)
         if results:
             results.write(result)
             done = replace(done, written=results.written)
         else:
             text = text_of(result, job.output, scanner.field_names)
-        done = counted(replace(done, decided=digest(held)), result)
+        done = with_counts(replace(done, decided=decisions_digest(held)), result)
     except (OutputUnwritable, ModelUnreadable):
         raise
     except DigitocrError as error:

@@ -13,8 +13,8 @@ from digitocr.core.errors import InputUnreadable, counted
 from digitocr.core.source import Source
 from digitocr.results.corrections import (
     Correction,
-    digest,
-    in_force,
+    decisions_digest,
+    valid_corrections,
 )
 from digitocr.results.journal import (
     Done,
@@ -57,7 +57,9 @@ def left_to_do(
         reason: str | None = ""
         if done is not None:
             now = stamp_of(source)
-            reason = why_again(present, done, now, in_force(decisions_of(source.name), now))
+            reason = why_again(
+                present, done, now, valid_corrections(decisions_of(source.name), now)
+            )
         if reason is not None:
             journal.forget(source.name)
             left.append(source)
@@ -91,7 +93,7 @@ def why_again(
         return "the model has changed"
     if done.stamp != now:
         return "inputs have changed"
-    if done.decided != digest(decisions):
+    if done.decided != decisions_digest(decisions):
         return "corrections are not in their results"
     if not all(present.has(name, size) for name, size in done.written.items()):
         return "results are gone"

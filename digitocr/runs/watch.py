@@ -194,7 +194,7 @@ class Watch:
         now = stamp(source, self._job)
         if done is None or done.error is not None:
             return done is not None and done.stamp == now
-        decisions = self._corrections.in_force(source.name, now)
+        decisions = self._corrections.valid(source.name, now)
         return why_again(present, done, now, decisions) is None and self._fits(done)
 
     def _end(self) -> Iterator[Done]:
