@@ -1,4 +1,4 @@
-"""Numbers that no ruled table holds → tables without ruling lines: columns of numbers that align."""
+"""Numbers outside of ruled tables → tables without ruling lines: columns that align."""
 
 from __future__ import annotations
 

@@ -9,11 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.geometry import (
-    Box,
-    around,
-    corners_of,
-)
+from digitocr.core.geometry import Box, Corners, around, corners_of
 from digitocr.core.statistics import median
 from digitocr.imaging.ruling_lines import RulingLine
 from digitocr.layout.grid import Grid
@@ -40,7 +36,6 @@ _MOST_ASTRIDE, _NEAR = 0.15, 0.12
 _MOST_CROSSED, _CROSSED = 0.15, 0.25
 # A single row of boxes no wider than this, with a digit in each, is one number: a comb.
 _COMB = 1.8
-_Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 _Values = NDArray[np.float64]  # (N,)
 Meets = NDArray[np.bool_]  # (N, N)
 
@@ -203,7 +198,7 @@ def _inner(lines: list[float]) -> list[float]:
     return lines[int(odd[0]) : len(lines) - int(odd[-1])]
 
 
-def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
+def _is_table(grid: Grid, marks: Corners, height: float) -> bool:
     """Tell a table from squared paper, on whose lines digits stand, and from a comb."""
     left, top, right, bottom = marks.T
     middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
@@ -220,7 +215,7 @@ def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
     return not (single and np.median(widths) <= _COMB * height)
 
 
-def _completed(grid: Grid, marks: _Corners, height: float) -> Grid:
+def _completed(grid: Grid, marks: Corners, height: float) -> Grid:
     """Return a grid of even cells with the lines that were not found: worn, or lost in the scan."""
     middles = (marks[:, :2] + marks[:, 2:]) / 2
     inside = np.array([grid.cell(x, y) is not None for x, y in middles.tolist()])
