@@ -37,7 +37,7 @@ _COARSE = 8000  # points of edges are enough to find the skew to half a degree
 _AT_ONCE = 16_000  # points that are turned at once: their arrays fit into a core's own cache
 _LEAST_SKEW = 0.15  # degrees; less does not disturb lines or rules and isn't worth resampling
 # Level lines make the row profile this much sharper than the given ones, or nothing is turned.
-# Set by hand; tests/test_straighten.py holds what it must do.
+# Set by hand; tests/imaging/test_deskew.py holds what it must do.
 _SHARPER = 1.1
 _RULED = 2.0  # and this much where little is written: only rules do that, no noise of the paper
 _FEW_MARKS = 16  # as many or fewer are levelled by the lines that they stand in

@@ -32,8 +32,8 @@ from digitocr.results.combined import Report
 from digitocr.results.corrections import (
     Correction,
     Corrections,
-    digest,
-    in_force,
+    decisions_digest,
+    valid_corrections,
 )
 from digitocr.results.file_results import (
     Output,
@@ -193,7 +193,7 @@ class Batch:
 
     def _why_again(self, present: Present, done: Done, source: Source) -> str | None:
         now = work.stamp(source, self._job)
-        return why_again(present, done, now, in_force(self._decisions(source.name), now))
+        return why_again(present, done, now, valid_corrections(self._decisions(source.name), now))
 
     def _decisions(self, name: str) -> list[Correction]:
         """Return what a person decided about a file's numbers, also before it changed."""
@@ -339,7 +339,7 @@ def why_again(
         return "the model has changed"
     if done.stamp != now:
         return "inputs have changed"
-    if done.decided != digest(decisions):
+    if done.decided != decisions_digest(decisions):
         return "corrections are not in their results"
     if not all(present.has(name, size) for name, size in done.written.items()):
         return "results are gone"

@@ -34,11 +34,11 @@ from digitocr.recognition.model import (
     Model,
     load_model,
 )
+from digitocr.results.apply_corrections import corrected_page
 from digitocr.results.corrections import (
     Correction,
-    corrected_page,
-    digest,
-    in_force,
+    decisions_digest,
+    valid_corrections,
 )
 from digitocr.results.file_results import (
     FileResultsWriter,
@@ -48,7 +48,7 @@ from digitocr.results.file_results import (
 from digitocr.results.journal import (
     Done,
     Stamp,
-    counted,
+    with_counts,
 )
 from digitocr.runs import executors as executors
 
@@ -168,14 +168,14 @@ def read(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tupl
     done = Done(source.name, stamp(source, job), place(source))
     results = _results(source, job)
     try:
-        held = in_force(decisions, done.stamp)
+        held = valid_corrections(decisions, done.stamp)
         result = _read(source, job, results, held)
         if results:
             results.write(result)
             done = replace(done, written=results.written)
         else:
             text = text_of(result, job.output, field_names(job.settings))
-        done = counted(replace(done, decided=digest(held)), result)
+        done = with_counts(replace(done, decided=decisions_digest(held)), result)
     except (OutputUnwritable, ModelUnreadable):
         raise
     except DigitocrError as error:

@@ -195,7 +195,7 @@ class Watch:
         now = work.stamp(source, self._job)
         if done is None or done.error is not None:
             return done is not None and done.stamp == now
-        decisions = self._corrections.in_force(source.name, now)
+        decisions = self._corrections.valid(source.name, now)
         return batch.why_again(present, done, now, decisions) is None and self._fits(done)
 
     def _end(self) -> Iterator[Done]:

@@ -128,7 +128,7 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
     corrections, samples, left_out, known = Corrections(folder), [], 0, 0
     sources, dpi, limits = _inputs(folder)
     for source in sources:
-        decisions = corrections.in_force(source.name, _stamp(source))
+        decisions = corrections.valid(source.name, _stamp(source))
         known += len(decisions)
         try:
             for found in _of_file(source, decisions, model, dpi, limits) if decisions else ():
