@@ -27,10 +27,7 @@ from digitocr.layout.grid_lines import (
     with_strokes,
     without_lines,
 )
-from digitocr.layout.ruled_tables import (
-    find_grids,
-    with_spans,
-)
+from digitocr.layout.ruled_tables import find_grids, with_spans
 from digitocr.recognition.model import (
     Model,
 )

@@ -15,14 +15,10 @@ from digitocr.core.settings import Decimal
 from digitocr.core.source import Page
 from digitocr.imaging.deskew import UprightPage
 from digitocr.imaging.rectify import rectify
+from digitocr.layout.borderless_tables import with_aligned
 from digitocr.layout.grid import Grid
-from digitocr.layout.ruled_tables import (
-    cells_of,
-    grids_of,
-    into_tables,
-    tables_among,
-    with_aligned,
-)
+from digitocr.layout.ruled_tables import tables_among
+from digitocr.layout.table_cells import cells_of, grids_of, into_tables
 from digitocr.numbers.assemble import (
     assembled_numbers,
     digit_lines,
