@@ -13,17 +13,9 @@ from digitocr.core.document import (
     Digit,
     Number,
 )
-from digitocr.core.geometry import (
-    Box,
-    around,
-    corners_of,
-)
+from digitocr.core.geometry import Box, Corners, around, corners_of
 from digitocr.core.settings import Decimal
-from digitocr.layout.text_lines import (
-    Corners,
-    Lines,
-    in_lines,
-)
+from digitocr.layout.text_lines import Lines, in_lines
 from digitocr.numbers.notation import number_text
 from digitocr.numbers.signs import Signs, find_signs
 from digitocr.numbers.spacing import (

@@ -48,7 +48,7 @@ class _Spelling:
 
 
 def reranked_numbers(
-    numbers: Sequence[Number], hypotheses: _Guesses, holds: Constraint
+    numbers: Sequence[Number], hypotheses: _Guesses, constraint: Constraint
 ) -> list[Number]:
     """Return numbers with the likeliest of their readings that a rule allows.
 
@@ -58,7 +58,7 @@ def reranked_numbers(
     Args:
         numbers: as read, confidences not yet chances.
         hypotheses: of all runs of ink.
-        holds: the rule.
+        constraint: on every number.
     """
     taken = {digit.group for number in numbers for digit in number.digits}
     refused = {group: found for group, found in hypotheses.items() if group not in taken}
@@ -69,7 +69,7 @@ def reranked_numbers(
         for i in range(len(numbers))
     ]
     return [
-        _narrowed(number, hypotheses, beside, holds)
+        _narrowed(number, hypotheses, beside, constraint)
         for number, beside in zip(numbers, own, strict=True)
     ]
 
@@ -91,14 +91,14 @@ def _place(hypotheses: Sequence[Hypothesis]) -> Box | None:
 
 
 def _narrowed(
-    number: Number, hypotheses: _Guesses, beside: dict[int, Box], holds: Constraint
+    number: Number, hypotheses: _Guesses, beside: dict[int, Box], constraint: Constraint
 ) -> Number:
     places = {digit.group: digit.box for digit in reversed(number.digits)} | beside
     order = sorted(places, key=lambda group: places[group].x)
     spelled = _spelled(number)
     options = [hypotheses[group] for group in order]
     ways = list(_ways(options, [spelled.get(group) for group in order], number))
-    found = [way for way in ways if way.text and holds(way.text)]
+    found = [way for way in ways if way.text and constraint(way.text)]
     if not found:
         return replace(number, confidence=0.0, status="review")
     excluded = sum(way.weight for way in ways) - sum(way.weight for way in found)

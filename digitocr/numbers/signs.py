@@ -9,6 +9,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.core.geometry import Corners
+
 # All lengths are parts of the height of the digits beside a mark; heights are counted upwards from
 # their feet. Looked up on cheques, printed tables, forms and invoices.
 _LEAST, _MOST_POINT, _MOST_COMMA = 0.07, 0.34, 0.5
@@ -34,9 +36,6 @@ _PERCENT_OFF, _PERCENT_HEIGHT = 0.35, (0.45, 1.5)
 _ROOM = 0.1
 # Where there are so many times more specks, nearly as large as a point, than points, it is a speck.
 _SPECKS, _AS_LARGE = 3.0, 0.7
-
-
-Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.layout.text_lines import (
-    Corners,
-    Lines,
-)
+from digitocr.core.geometry import Corners
+from digitocr.layout.text_lines import Lines
 from digitocr.numbers.signs import Signs
 
 _Values = NDArray[np.float64]  # (N,)

@@ -10,11 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import BinaryImage
-from digitocr.core.geometry import (
-    Box,
-    Transform,
-    around,
-)
+from digitocr.core.geometry import Box, PixelCorners, Transform, around
 from digitocr.core.statistics import median, usual_size
 from digitocr.imaging.stroke_width import stroke_width
 from digitocr.recognition.hypotheses import Candidate
@@ -65,8 +61,6 @@ _OPEN, _OPEN_WIDTH = 0.1, 0.75
 _POINT, _CLEAR = 0.34, 0.03
 _AT_ONCE = 64  # marks that are looked at together: a compromise of time and memory
 _MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for itself
-
-Corners = NDArray[np.int64]  # (..., 4): left, top, right and bottom of each box
 
 
 @dataclass(frozen=True, slots=True)
@@ -348,7 +342,7 @@ def _root(home: NDArray[np.intp], i: int) -> int:
     return i
 
 
-def _linked(some: Corners, others: Corners, height: float) -> NDArray[np.bool_]:
+def _linked(some: PixelCorners, others: PixelCorners, height: float) -> NDArray[np.bool_]:
     """Tell of marks, (..., 4) against (..., 4), which two may be pieces of one digit."""
     size, sizes = some[..., 2:] - some[..., :2], others[..., 2:] - others[..., :2]
     starts, ends = (some[..., :2], others[..., :2]), (some[..., 2:], others[..., 2:])

@@ -21,12 +21,12 @@ from digitocr.core.document import (
 )
 from digitocr.core.errors import OutputUnwritable
 from digitocr.core.geometry import Box
+from digitocr.results.apply_corrections import corrected_result
 from digitocr.results.corrections import (
     NAME,
     Correction,
     Corrections,
-    corrected,
-    in_force,
+    valid_corrections,
 )
 from digitocr.results.journal import (
     Journal,
@@ -48,7 +48,7 @@ def page(*numbers: Number, **more: object) -> PageResult:
 
 def decided(was: PageResult, *decisions: Correction) -> PageResult:
     """Return a page with decisions put over it."""
-    (now,) = corrected(FileResult("a.png", ModelId("m", "0"), (was,)), decisions).pages
+    (now,) = corrected_result(FileResult("a.png", ModelId("m", "0"), (was,)), decisions).pages
     return now
 
 
@@ -188,11 +188,13 @@ def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
 
 
 def test_decisions_hold_while_the_input_is_the_same() -> None:
-    assert in_force([FIX], replace(STAMP, settings="others", model="another")) == [FIX]
-    assert in_force([FIX], replace(STAMP, size=121)) == []
-    assert in_force([FIX], replace(STAMP, mtime_ns=3)) == []
-    assert in_force([FIX], replace(STAMP, version="etag")) == []
-    assert in_force([FIX], None) == in_force([replace(FIX, stamp=None)], STAMP) == []
+    assert valid_corrections([FIX], replace(STAMP, settings="others", model="another")) == [FIX]
+    assert valid_corrections([FIX], replace(STAMP, size=121)) == []
+    assert valid_corrections([FIX], replace(STAMP, mtime_ns=3)) == []
+    assert valid_corrections([FIX], replace(STAMP, version="etag")) == []
+    assert (
+        valid_corrections([FIX], None) == valid_corrections([replace(FIX, stamp=None)], STAMP) == []
+    )
 
 
 def test_a_number_is_retyped_accepted_or_none() -> None:
@@ -273,7 +275,7 @@ def test_a_joined_number_is_parted_by_three_decisions(order: tuple[int, ...]) ->
         Correction("a.png", 1, Box(100, 50, 60, 40), None, "1", STAMP),
         Correction("a.png", 1, Box(160, 50, 40, 40), None, "2", STAMP),
     ]
-    now = decided(joined, *in_force([decisions[i] for i in order], STAMP))
+    now = decided(joined, *valid_corrections([decisions[i] for i in order], STAMP))
     assert [text for text, _, _ in shown(now)] == ["1", "2"]
 
 
@@ -281,23 +283,25 @@ def test_a_joined_number_is_parted_by_three_decisions(order: tuple[int, ...]) ->
 def test_of_decisions_about_boxes_that_moved_the_last_holds(later: str | None) -> None:
     moved = Box(95, 52, 85, 40)
     again = Correction("a.png", 1, moved, "1", later, STAMP)
-    now = decided(page(number("1", 1, 1, moved), TWO.numbers[1]), *in_force([FIX, again], STAMP))
+    now = decided(
+        page(number("1", 1, 1, moved), TWO.numbers[1]), *valid_corrections([FIX, again], STAMP)
+    )
     assert [text for text, _, _ in shown(now)] == [*([later] if later else []), "9"]
 
 
 def test_a_number_that_was_missed_and_is_read_later_is_decided_once() -> None:
     drawn = Correction("a.png", 1, Box(598, 48, 84, 44), None, "5", STAMP)
     redrawn = replace(drawn, box=Box(596, 46, 90, 50))
-    assert in_force([drawn, redrawn], STAMP) == [redrawn]
+    assert valid_corrections([drawn, redrawn], STAMP) == [redrawn]
     read = page(*TWO.numbers, number("3", 1, 3, Box(600, 50, 80, 40)))
     again = Correction("a.png", 1, Box(600, 50, 80, 40), "3", "6", STAMP)
-    now = decided(read, *in_force([drawn, again], STAMP))
+    now = decided(read, *valid_corrections([drawn, again], STAMP))
     assert [text for text, _, _ in shown(now)] == ["7", "9", "6"]
 
 
 def test_neighbours_are_decided_each_by_itself() -> None:
     both = [FIX, replace(FIX, box=NINE), replace(FIX, page=2)]
-    assert in_force(reversed(both), STAMP) == both
+    assert valid_corrections(reversed(both), STAMP) == both
 
 
 def test_neighbours_whose_boxes_overlap_on_a_slanting_page_stay() -> None:

@@ -20,11 +20,11 @@ from digitocr.core.document import (
 from digitocr.core.errors import ExitCode
 from digitocr.core.geometry import Box
 from digitocr.export.json import json_text
+from digitocr.results.apply_corrections import corrected_result
 from digitocr.results.combined import INPUTS
 from digitocr.results.corrections import (
     Correction,
     Corrections,
-    corrected,
 )
 from digitocr.results.journal import (
     Journal,
@@ -155,9 +155,9 @@ def test_checked_numbers_say_which_reading_is_right(run: RunCommand, tmp_path: P
     decided = zip(("1", "7", "3", None), ("1", "4", None, "9"), BOXES, strict=True)
     decisions = [Correction("x.png", 1, box, read, number, STAMP) for read, number, box in decided]
     now = result("x.png", line("2", "4", "3", "9"))
-    write(tmp_path / "a", corrected(was, decisions))
+    write(tmp_path / "a", corrected_result(was, decisions))
     write(tmp_path / "b", now)
-    write(tmp_path / "c", corrected(now, decisions))
+    write(tmp_path / "c", corrected_result(now, decisions))
     done = run("diff", "a", "b")
     assert changed(rows(done.stdout)) == [("x.png", "1", "1", "2"), ("x.png", "1", "", "3")]
     assert {row["old_status"] for row in rows(done.stdout)} == {"checked"}
