@@ -195,13 +195,13 @@ def test_ctrl_c_leaves_a_workbook_of_what_is_finished(clear: Clear, tmp_path: Pa
 
 
 def test_a_missing_extra_is_told_before_anything_is_read(
-    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_apart: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = "raise ModuleNotFoundError(\"No module named 'xlsxwriter'\", name='xlsxwriter')\n"
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "xlsxwriter.py").write_text(missing)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"), prepend=":")
-    done = run("scan", SAMPLES / "digit.png", "-o", "out", "--format", "xlsx")
+    done = run_apart("scan", SAMPLES / "digit.png", "-o", "out", "--format", "xlsx")
     assert done.returncode == ExitCode.EXTRA_MISSING
     assert done.stderr == (
         "error: xlsxwriter is not installed. Install it with: pip install 'digitocr[xlsx]'\n"
