@@ -23,6 +23,13 @@ hypothesis.settings.register_profile("nightly", max_examples=1000, deadline=None
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no core waits for the other in the end."""
+    kinds = ("cluster", "faults", "train", "browser")
+    long = {item.path for item in items if any(map(item.get_closest_marker, kinds))}
+    items.sort(key=lambda item: item.path not in long)
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> RunCommand:
     """The command, run in an empty folder: `run("scan", "a.png").returncode`."""
