@@ -25,14 +25,14 @@ from digitocr.recognition.model import (
     load_model,
 )
 from digitocr.training.data.augment import (
-    distorted,
+    distorted_crops,
     distorted_epochs,
 )
 from digitocr.training.data.datasets import (
     Digits,
     load_mnist,
     read_truth,
-    split,
+    train_and_held_out,
 )
 
 pytest.importorskip("torch")
@@ -322,17 +322,17 @@ def test_a_damaged_mnist_is_named(tmp_path: Path) -> None:
 
 def test_splitting_loses_and_doubles_nothing() -> None:
     digits = Digits(np.arange(100).reshape(100, 1, 1).astype(np.uint8), np.arange(100))
-    first, second = split(digits, 0.2, seed=3)
+    first, second = train_and_held_out(digits, 0.2, seed=3)
     assert (len(first), len(second)) == (80, 20)
     assert sorted([*first.labels, *second.labels]) == list(range(100))
-    again, _ = split(digits, 0.2, seed=3)
+    again, _ = train_and_held_out(digits, 0.2, seed=3)
     np.testing.assert_array_equal(first.labels, again.labels)
 
 
 def test_distortion_changes_digits_but_not_beyond_recognition() -> None:
     images, labels = drawn(200, 5)
-    crops = distorted(images, np.random.default_rng(0))
-    other = distorted(images, np.random.default_rng(1))
+    crops = distorted_crops(images, np.random.default_rng(0))
+    other = distorted_crops(images, np.random.default_rng(1))
     assert np.abs(crops - other).mean() > 0.02
     assert all(crop.max() > 0.5 for crop in crops)
     means = np.stack([crops[labels == label].mean(axis=0) for label in range(10)])
