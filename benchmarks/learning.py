@@ -39,7 +39,7 @@ from decisions import decisions
 
 from digitocr.recognition.classifier import logits
 from digitocr.recognition.model import load_model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 from digitocr.results.corrections import (
     Correction,
     Corrections,
@@ -150,7 +150,7 @@ def sure_and_wrong(pages: Half, results: Path) -> str:
 def of_mnist(model: str) -> float:
     """Return the share of MNIST's test digits that a model's first network reads, 0..100."""
     test, network = load_mnist_test(MNIST), load_model(model)
-    crops = normalise(list(test.images))
+    crops = normalized_crops(list(test.images))
     return 100 * float((logits(network, crops).argmax(axis=1) == test.labels).mean())
 
 

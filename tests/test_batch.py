@@ -25,12 +25,11 @@ from digitocr.recognition.model import (
 )
 from digitocr.results.file_results import (
     Output,
-    check_folder,
-    unwritable,
 )
 from digitocr.results.journal import Done
 from digitocr.runs import job as work
 from digitocr.runs.batch import outcome
+from digitocr.storage.places import check_folder, unwritable
 
 
 @pytest.fixture

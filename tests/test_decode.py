@@ -17,7 +17,7 @@ from digitocr.recognition.hypotheses import (
     GroupTexts,
     PageReading,
 )
-from digitocr.recognition.lattice import Lattices
+from digitocr.recognition.lattice import PageLattices
 
 
 def decide(
@@ -26,7 +26,7 @@ def decide(
     seen: dict[int, GroupTexts] | None = None,
 ) -> PageReading:
     """Return how candidates are read."""
-    return Lattices(candidates, scores).read(seen)
+    return PageLattices(candidates, scores).reading(seen)
 
 
 Mark = tuple[Candidate, int, float]  # what it is read as, and how sure the network is
@@ -38,13 +38,13 @@ def mark(
     group: int = 0,
     span: tuple[int, int] = (0, 1),
     size: float = 1.0,
-    severed: float = 0.0,
+    seam: float = 0.0,
 ) -> Mark:
     """Return a candidate of some pieces of a run, and how it is read."""
     start, end = span
     box = Box(100 * group + 20 * start, 0, 20 * (end - start), round(40 * size))
     ink = np.full((box.height, box.width), 255, np.uint8)
-    return Candidate(box, ink, group, start, end, size, severed), digit, sure
+    return Candidate(box, ink, group, start, end, size, seam), digit, sure
 
 
 def scored(marks: Sequence[Mark]) -> tuple[list[Candidate], NDArray[np.float32]]:
@@ -69,8 +69,8 @@ def test_each_mark_alone_is_its_likeliest_digit() -> None:
 def test_no_candidates_give_no_digits() -> None:
     candidates, scores = scored([])
     reading = decide(candidates, scores)
-    assert (reading.digits, reading.others) == ((), ())
-    assert Lattices(candidates, scores).doubtful() == set()
+    assert (reading.digits, reading.non_digits) == ((), ())
+    assert PageLattices(candidates, scores).doubtful_groups() == set()
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_a_low_piece_that_fits_nowhere_is_left_unread() -> None:
     dot, seven = mark(1, 0.6, 0, (1, 2), size=0.2), mark(7, 0.98, 0, (0, 1))
     reading = decide(*scored([seven, mark(4, 0.12, 0, (0, 2)), dot]))
     assert [digit.digit for digit in reading.digits] == ["7"]
-    assert reading.others == ()
+    assert reading.non_digits == ()
 
 
 def test_a_mark_that_looks_like_nothing_is_refused_and_kept_aside() -> None:
@@ -108,13 +108,13 @@ def test_a_mark_that_looks_like_nothing_is_refused_and_kept_aside() -> None:
     blot = mark(8, 0.12, 5)
     reading = decide(*scored([*digits, blot]))
     assert len(reading.digits) == 5
-    assert reading.others == (blot[0].box,)
+    assert reading.non_digits == (blot[0].box,)
 
 
 @pytest.mark.parametrize("size", [0.2, 0.4])
 def test_low_marks_are_neither_digits_nor_others(size: float) -> None:
     reading = decide(*scored([mark(1, 0.99, 0, size=size)]))
-    assert (reading.digits, reading.others) == ((), ())
+    assert (reading.digits, reading.non_digits) == ((), ())
 
 
 def test_a_page_of_many_non_digits_refuses_more() -> None:
@@ -122,7 +122,7 @@ def test_a_page_of_many_non_digits_refuses_more() -> None:
     among_digits = [unclear, *(mark(3, 0.99, group) for group in range(1, 40))]
     among_letters = [unclear, *(mark(3, 0.12, group) for group in range(1, 40))]
     assert unclear[0].box in [digit.box for digit in decide(*scored(among_digits)).digits]
-    assert unclear[0].box in decide(*scored(among_letters)).others
+    assert unclear[0].box in decide(*scored(among_letters)).non_digits
 
 
 @pytest.mark.parametrize("sure", [0.7, 0.8, 0.9])
@@ -135,11 +135,11 @@ def test_ways_of_different_length_are_weighed_alike(sure: float) -> None:
 
 
 def test_the_more_ink_a_cut_goes_through_the_surer_its_digits_have_to_be() -> None:
-    def cut(severed: float) -> str:
+    def cut(seam: float) -> str:
         return read(
-            mark(1, 0.95, 0, (0, 1), severed=severed),
+            mark(1, 0.95, 0, (0, 1), seam=seam),
             mark(8, 0.4, 0, (0, 2)),
-            mark(3, 0.95, 0, (1, 2), severed=severed),
+            mark(3, 0.95, 0, (1, 2), seam=seam),
         )
 
     assert cut(0.0) == "13"
@@ -169,7 +169,7 @@ def test_only_runs_whose_reading_is_unsure_are_in_doubt() -> None:
     torn = [mark(1, 0.9, 1, (0, 1)), mark(8, 0.8, 1, (0, 2)), mark(3, 0.9, 1, (1, 2))]
     unclear = [mark(2, 0.6, 2)]
     low = [mark(1, 0.3, 3, size=0.2)]
-    assert Lattices(*scored([*sure, *torn, *unclear, *low])).doubtful() == {1, 2}
+    assert PageLattices(*scored([*sure, *torn, *unclear, *low])).doubtful_groups() == {1, 2}
 
 
 def test_ways_that_give_the_same_digits_speak_together() -> None:
@@ -227,7 +227,7 @@ def test_leaning_strokes_are_slashes_where_all_ones_have_flags(
     reading = decide([*ones, slash], scores)
     assert reading.slashes == (slash.box,) * slashes
     assert len(reading.digits) == len(ones) + 1 - slashes
-    assert not reading.others
+    assert not reading.non_digits
 
 
 @pytest.mark.parametrize(
@@ -248,7 +248,7 @@ def test_plain_uprights_are_rests_of_rules_where_ones_have_feet(
     _, scores = scored([mark(1, 0.99, group) for group in range(flagged + 1)])
     reading = decide([*ones, upright], scores)
     assert len(reading.digits) == flagged + 1 - left_out
-    assert len(reading.others) == left_out
+    assert len(reading.non_digits) == left_out
 
 
 def test_confidences_are_chances() -> None:
@@ -263,7 +263,7 @@ def test_confidences_are_chances() -> None:
     reading = decide(*scored(marks))
     assert reading.digits
     assert all(0 < digit.confidence <= 1 for digit in reading.digits)
-    boxes = [digit.box for digit in reading.digits] + list(reading.others)
+    boxes = [digit.box for digit in reading.digits] + list(reading.non_digits)
     assert len(set(boxes)) == len(boxes)
     for group in range(200):  # every piece is read once, or left once
         spans = sorted((b.x, b.right) for b in boxes if 100 * group <= b.x < 100 * group + 100)
@@ -291,7 +291,7 @@ def test_a_strip_may_refuse_what_looks_like_a_digit() -> None:
     candidates, scores = scored([mark(4, 0.6)])
     assert decide(candidates, scores).digits
     reading = decide(candidates, scores, seen={0: seen(_=0.99, _4=0.01)})
-    assert (reading.digits, reading.others) == ((), (candidates[0].box,))
+    assert (reading.digits, reading.non_digits) == ((), (candidates[0].box,))
 
 
 def test_digits_that_only_a_strip_tells_apart_share_the_run_between_them() -> None:

@@ -24,7 +24,7 @@ from digitocr.core.geometry import (
 from digitocr.core.settings import Known
 from digitocr.numbers.constraints import rule_of
 from digitocr.numbers.notation import value_of
-from digitocr.numbers.rerank import narrowed
+from digitocr.numbers.rerank import reranked_numbers
 from digitocr.recognition.hypotheses import Hypothesis
 
 H = 40  # digit height, pixels
@@ -162,7 +162,7 @@ def read_as(*runs: dict[str, float], text: str = "") -> tuple[Number, dict[int, 
 
 def test_the_likeliest_reading_that_is_allowed_is_taken() -> None:
     number, hypotheses = read_as({"4": 0.7, "9": 0.3}, {"1": 0.9, "7": 0.1}, {"0": 1.0})
-    (found,) = narrowed([number], hypotheses, {"910", "470", "970"}.__contains__)
+    (found,) = reranked_numbers([number], hypotheses, {"910", "470", "970"}.__contains__)
     assert found.text == "910"
     assert [digit.digit for digit in found.digits] == ["9", "1", "0"]
     # 0.27 of 0.27 + 0.07 + 0.03, and a little for something else
@@ -172,31 +172,31 @@ def test_the_likeliest_reading_that_is_allowed_is_taken() -> None:
 
 def test_two_readings_that_are_nearly_as_likely_are_for_review() -> None:
     number, hypotheses = read_as({"4": 0.5, "9": 0.3, "7": 0.2}, {"1": 1.0})
-    (found,) = narrowed([number], hypotheses, {"91", "71"}.__contains__)
+    (found,) = reranked_numbers([number], hypotheses, {"91", "71"}.__contains__)
     assert (found.text, found.status) == ("91", "review")
 
 
 def test_a_digit_that_was_refused_is_found_again() -> None:
     number, hypotheses = read_as({"4": 1.0}, {"": 0.8, "7": 0.2}, {"1": 1.0})
     assert number.text == "41"
-    (found,) = narrowed([number], hypotheses, rule_of(Known(digits="3")))
+    (found,) = reranked_numbers([number], hypotheses, rule_of(Known(digits="3")))
     assert found.text == "471"
-    (same,) = narrowed([number], hypotheses, rule_of(Known(digits="2")))
+    (same,) = reranked_numbers([number], hypotheses, rule_of(Known(digits="2")))
     assert same.text == "41"
 
 
 def test_digits_that_touch_may_be_fewer_or_more() -> None:
     number, hypotheses = read_as({"10": 0.6, "0": 0.4}, {"5": 1.0})
-    (found,) = narrowed([number], hypotheses, rule_of(Known(digits="2")))
+    (found,) = reranked_numbers([number], hypotheses, rule_of(Known(digits="2")))
     assert found.text == "05"
     assert found.box == Box(0, 0, 125, H)
 
 
 def test_signs_stay_and_may_be_specks() -> None:
     number, hypotheses = read_as({"4": 0.7, "9": 0.3}, {"1": 1.0}, {"5": 1.0}, text="-4.15")
-    (found,) = narrowed([number], hypotheses, rule_of(Known(within="-10..-9")))
+    (found,) = reranked_numbers([number], hypotheses, rule_of(Known(within="-10..-9")))
     assert found.text == "-9.15"
-    (plain,) = narrowed([number], hypotheses, rule_of(Known(pattern="[0-9]+")))
+    (plain,) = reranked_numbers([number], hypotheses, rule_of(Known(pattern="[0-9]+")))
     assert plain.text == "415"
 
 
@@ -206,14 +206,14 @@ def test_marks_far_off_and_other_numbers_are_no_part() -> None:
     above = Digit("7", 0.2, Box(50, -2 * H, 25, H), 6)
     for digit in (far, above):
         hypotheses[digit.group] = [Hypothesis(0.8, ()), Hypothesis(0.2, (digit,))]
-    (found,) = narrowed([number], hypotheses, rule_of(Known(digits="3")))
+    (found,) = reranked_numbers([number], hypotheses, rule_of(Known(digits="3")))
     assert (found.text, found.confidence, found.status) == ("41", 0.0, "review")
 
 
 def test_a_number_of_many_doubtful_digits_takes_no_longer_than_others() -> None:
     alike = {str(digit): 0.1 for digit in range(10)}
     number, hypotheses = read_as(*[alike] * 20)
-    (found,) = narrowed([number], hypotheses, rule_of(Known(digits="3")))
+    (found,) = reranked_numbers([number], hypotheses, rule_of(Known(digits="3")))
     assert found.status == "review"
 
 
@@ -225,7 +225,7 @@ def test_a_refused_mark_goes_to_one_number_alone() -> None:
     between = Digit("5", 0.2, Box(140, 0, 25, H), 5)
     hypotheses[5] = [Hypothesis(0.8, ()), Hypothesis(0.2, (between,))]
     near = replace(right, digits=tuple(moved(d, -340) for d in digits), box=Box(160, 0, 125, H))
-    found = narrowed([left, near], hypotheses, rule_of(Known(digits="3")))
+    found = reranked_numbers([left, near], hypotheses, rule_of(Known(digits="3")))
     assert sorted(number.text for number in found) in (["12", "534"], ["125", "34"])
 
 
@@ -236,7 +236,7 @@ def moved(digit: Digit, right: int) -> Digit:
 
 def test_signs_that_make_no_sense_together_are_not_written() -> None:
     number, hypotheses = read_as({"6": 1.0}, {"543": 1.0}, {"21": 0.9, "2": 0.1}, text="6,543.21")
-    (found,) = narrowed([number], hypotheses, rule_of(Known(pattern=r"[0-9,.]{6}")))
+    (found,) = reranked_numbers([number], hypotheses, rule_of(Known(pattern=r"[0-9,.]{6}")))
     assert found.text == "654321"
 
 

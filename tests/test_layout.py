@@ -21,14 +21,14 @@ from digitocr.recognition.hypotheses import PageReading
 H = 40  # digit height, pixels
 
 
-def into_numbers(
+def assembled_numbers(
     digits: Sequence[Digit],
     others: Sequence[Box],
     low: Sequence[Box] = (),
 ) -> tuple[Number, ...]:
     """Return the numbers that digits and other marks make."""
     reading = PageReading(tuple(digits), tuple(others), tuple(low))
-    return layout.into_numbers(layout.arranged(reading))
+    return layout.assembled_numbers(layout.digit_lines(reading))
 
 
 def written(
@@ -68,7 +68,7 @@ def moved(digits: Sequence[Digit], at: int, up: float = 0, confidence: float = 0
 def lines(digits: Sequence[Digit], others: Sequence[Box] = ()) -> list[str]:
     """Return the text of each line, numbers separated by spaces."""
     found: dict[int, list[str]] = {}
-    for number in into_numbers(digits, others):
+    for number in assembled_numbers(digits, others):
         found.setdefault(number.line, []).append(number.text)
     return [" ".join(texts) for texts in found.values()]
 
@@ -107,13 +107,13 @@ def test_digits_of_different_heights_stand_on_one_line() -> None:
 
 
 def test_items_and_lines_count_from_one() -> None:
-    found = into_numbers(written("1 2") + written("3", y=3 * H), [])
+    found = assembled_numbers(written("1 2") + written("3", y=3 * H), [])
     assert [(n.line, n.item) for n in found] == [(1, 1), (1, 2), (2, 1)]
 
 
 def test_a_numbers_confidence_is_that_all_its_digits_are_right() -> None:
     digits = [Digit("1", 0.9, Box(0, 0, 20, H)), Digit("2", 0.8, Box(25, 0, 20, H))]
-    (found,) = into_numbers(digits, [])
+    (found,) = assembled_numbers(digits, [])
     assert 0.71 < found.confidence <= 0.72  # and that they are one number
     assert found.box == Box(0, 0, 45, H)
 
@@ -125,23 +125,23 @@ def spaced(before: str, after: str, y: float = 0) -> list[Digit]:
 
 
 def test_thousands_a_little_apart_are_part_of_a_doubtful_number() -> None:
-    (number,) = into_numbers(spaced("23", "418"), [])
+    (number,) = assembled_numbers(spaced("23", "418"), [])
     assert number.text == "23418"
     assert number.confidence < 0.5
-    assert [one.text for one in into_numbers(spaced("23", "41"), [])] == ["23", "41"]
-    assert [one.text for one in into_numbers(spaced("2318", "418"), [])] == ["2318", "418"]
+    assert [one.text for one in assembled_numbers(spaced("23", "41"), [])] == ["23", "41"]
+    assert [one.text for one in assembled_numbers(spaced("2318", "418"), [])] == ["2318", "418"]
 
 
 def test_on_a_page_with_more_gaps_thousands_are_told_by_them() -> None:
     lines = [digit for i in range(3) for digit in spaced("23", "418", y=3 * H * i)]
-    assert [one.text for one in into_numbers(lines, [])] == ["23", "418"] * 3
+    assert [one.text for one in assembled_numbers(lines, [])] == ["23", "418"] * 3
 
 
 def test_many_gaps_on_a_page_leave_less_doubt_in_each() -> None:
     few = spaced("23", "41")
     many = [digit for i in range(9) for digit in spaced("23", "41", y=3 * H * i)]
-    sure = {one.confidence for one in into_numbers(many, [])}
-    assert min(sure) > max(one.confidence for one in into_numbers(few, []))
+    sure = {one.confidence for one in assembled_numbers(many, [])}
+    assert min(sure) > max(one.confidence for one in assembled_numbers(few, []))
 
 
 def test_a_number_that_may_go_on_is_less_sure() -> None:
@@ -151,14 +151,14 @@ def test_a_number_that_may_go_on_is_less_sure() -> None:
             Digit("6", 0.99, Box(95 + gap, 0, 20, H)),
             Digit("7", 0.99, Box(120 + gap, 0, 20, H)),
         ]
-        return into_numbers(first + then, others)[0].confidence
+        return assembled_numbers(first + then, others)[0].confidence
 
     assert confidence(40, []) < confidence(200, [])
     assert confidence(200, [Box(100, 0, 20, H)]) < confidence(200, [])
 
 
 def test_no_digits_give_no_numbers() -> None:
-    assert into_numbers([], []) == ()
+    assert assembled_numbers([], []) == ()
 
 
 def with_letters(text: str) -> list[str]:
@@ -332,7 +332,7 @@ def split(page: tuple[list[Box], list[bool]]) -> tuple[list[Digit], list[Box]]:
 @given(pages)
 def test_every_digit_is_in_one_number_at_most(page: tuple[list[Box], list[bool]]) -> None:
     digits, others = split(page)
-    found = [digit for number in into_numbers(digits, others) for digit in number.digits]
+    found = [digit for number in assembled_numbers(digits, others) for digit in number.digits]
     assert len(set(found)) == len(found)
     assert set(found) <= set(digits)
 
@@ -340,7 +340,7 @@ def test_every_digit_is_in_one_number_at_most(page: tuple[list[Box], list[bool]]
 @given(pages)
 def test_lines_and_items_are_numbered_without_gaps(page: tuple[list[Box], list[bool]]) -> None:
     before = (0, 0)
-    for number in into_numbers(*split(page)):
+    for number in assembled_numbers(*split(page)):
         line, item = before
         assert (number.line, number.item) in [(line + 1, 1), (line, item + 1)]
         assert number.line > 0
@@ -352,10 +352,10 @@ def test_the_order_in_which_marks_come_changes_nothing(
     page: tuple[list[Box], list[bool]], random: Random
 ) -> None:
     digits, others = split(page)
-    found = into_numbers(digits, others)
+    found = assembled_numbers(digits, others)
     random.shuffle(digits)
     random.shuffle(others)
-    assert into_numbers(digits, others) == found
+    assert assembled_numbers(digits, others) == found
 
 
 @given(pages, st.sampled_from([2, 4, 8]))  # in floats these scale without rounding
@@ -367,9 +367,9 @@ def test_the_size_of_a_page_in_pixels_changes_nothing(
 
     digits, others = split(page)
     larger = [Digit(d.digit, d.confidence, scaled(d.box)) for d in digits]
-    found = into_numbers(larger, [scaled(box) for box in others])
+    found = assembled_numbers(larger, [scaled(box) for box in others])
     assert [(n.text, n.line, n.item) for n in found] == [
-        (n.text, n.line, n.item) for n in into_numbers(digits, others)
+        (n.text, n.line, n.item) for n in assembled_numbers(digits, others)
     ]
 
 
@@ -386,7 +386,7 @@ def test_a_number_beside_a_digit_that_is_a_letter_is_doubtful() -> None:
     others = [digit.box for digit in written("8888")]
     letter = moved(written("0", x=others[-1].right + 4), 0, confidence=0.6)
     for gap, least, most in ((0.8, 0, 0.6), (1.5, 0.9, 1)):
-        (number,) = into_numbers(
+        (number,) = assembled_numbers(
             [*letter, *written("234", x=letter[0].box.right + gap * H)], others
         )
         assert number.text == "234"

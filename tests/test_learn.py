@@ -229,7 +229,7 @@ def says(n: int, known: dict[int, int]) -> Scores:
 def test_marks_apart_are_the_digits_whatever_the_network_says() -> None:
     mask = 255 - written(["7147"], 0)
     candidates = find_candidates(np.where(mask > 100, 255, 0).astype(np.uint8))
-    whole = [i for i, one in enumerate(candidates) if not one.severed]
+    whole = [i for i, one in enumerate(candidates) if not one.seam]
     found = forced_alignment(candidates, says(len(candidates), {}), "7147")
     assert found is not None
     assert not found.none
@@ -247,7 +247,7 @@ def test_a_number_with_another_count_of_digits_is_not_aligned() -> None:
 def test_a_mark_apart_is_left_over_where_the_network_knows_the_digits() -> None:
     mask = 255 - written(["7147"], 0)
     candidates = find_candidates(np.where(mask > 100, 255, 0).astype(np.uint8))
-    whole = [i for i, one in enumerate(candidates) if one.start == 0 and not one.severed]
+    whole = [i for i, one in enumerate(candidates) if one.start == 0 and not one.seam]
     first, second, third, last = whole
     known = says(len(candidates), {first: 7, second: 1, third: 4})
     found = forced_alignment(candidates, known, "714")

@@ -13,7 +13,7 @@ from conftest import InkGroup, numbers_of, results_in
 from digitocr.core.arrays import Gray
 from digitocr.export.csv import excel_cell
 from digitocr.export.xlsx import number_format
-from digitocr.numbers.notation import spelled, value_of
+from digitocr.numbers.notation import number_text, value_of
 from digitocr.pipeline.scan import scan_file
 from digitocr.recognition.components import find_components
 
@@ -116,11 +116,11 @@ def test_digits_and_letters_are_no_percent_signs(text: str, pen: int, size: int)
 
 
 def test_a_percent_sign_follows_values_alone() -> None:
-    assert spelled(False, ["1", "5"], [".", ""], percent=True) == "1.5%"
-    assert spelled(True, ["5"], [""], percent=True) == "-5%"
-    assert spelled(False, list("1020"), ["", "-", "", ""], percent=True) == "10-20%"
-    assert spelled(False, list("1205"), ["", ":", "", ""], percent=True) == "12:05"
-    assert spelled(False, list("15"), [",", ""], "point", percent=True) == "1.5%"
+    assert number_text(False, ["1", "5"], [".", ""], percent=True) == "1.5%"
+    assert number_text(True, ["5"], [""], percent=True) == "-5%"
+    assert number_text(False, list("1020"), ["", "-", "", ""], percent=True) == "10-20%"
+    assert number_text(False, list("1205"), ["", ":", "", ""], percent=True) == "12:05"
+    assert number_text(False, list("15"), [",", ""], "point", percent=True) == "1.5%"
 
 
 def test_what_is_known_is_for_the_value_and_the_digits(tmp_path: Path, group: InkGroup) -> None:

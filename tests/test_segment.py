@@ -14,7 +14,7 @@ from digitocr.core.geometry import (
 from digitocr.recognition.components import (
     find_candidates,
     find_components,
-    whole_marks,
+    unclipped_components,
 )
 from digitocr.recognition.hypotheses import Candidate
 
@@ -239,4 +239,4 @@ def test_marks_that_the_edge_of_a_turned_page_cuts_off_are_left_out(right: int, 
     to_page = np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
     marks = find_components(level)
     assert len(marks.groups) == 2
-    assert len(whole_marks(marks, to_page, page.shape).groups) == kept
+    assert len(unclipped_components(marks, to_page, page.shape).groups) == kept

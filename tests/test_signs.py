@@ -16,10 +16,10 @@ from digitocr.core.document import Digit
 from digitocr.core.geometry import Box
 from digitocr.core.settings import Decimal
 from digitocr.numbers.assemble import (
-    arranged,
-    into_numbers,
+    assembled_numbers,
+    digit_lines,
 )
-from digitocr.numbers.notation import spelled
+from digitocr.numbers.notation import number_text
 from digitocr.recognition.hypotheses import Reading
 
 H = 100  # digit height, pixels
@@ -56,7 +56,7 @@ def written(text: str) -> list[str]:
             ]
             x += WIDE.get(letter, 0.25) * H
     reading = Reading(tuple(digits), (), tuple(low))
-    return [number.text for number in into_numbers(arranged(reading))]
+    return [number.text for number in assembled_numbers(digit_lines(reading))]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +91,8 @@ def test_where_specks_are_everywhere_there_are_no_points() -> None:
     digits = tuple(Digit("1", 0.99, Box(75 * i, 0, 60, H)) for i in range(4))
     point = Box(136, 88, 12, 12)
     dust = tuple(Box(40 * i, 300 + 20 * i, 12, 12) for i in range(20))
-    (clean,) = into_numbers(arranged(Reading(digits, (), (point,))))
-    (dusty,) = into_numbers(arranged(Reading(digits, (), (point, *dust))))
+    (clean,) = assembled_numbers(digit_lines(Reading(digits, (), (point,))))
+    (dusty,) = assembled_numbers(digit_lines(Reading(digits, (), (point, *dust))))
     assert (clean.text, dusty.text) == ("11.11", "1111")
 
 
@@ -106,7 +106,7 @@ def test_where_specks_are_everywhere_there_are_no_points() -> None:
     ],
 )
 def test_signs_that_make_no_sense_together_are_left_out(after: Sequence[str], text: str) -> None:
-    assert spelled(False, list("1234"), after) == text
+    assert number_text(False, list("1234"), after) == text
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_known_decimal_mark_settles_which_of_two_that_look_alike_is_meant(
     minus, text = text.startswith("-"), text.removeprefix("-")
     digits = [letter for letter in text if letter.isdigit()]
     after = re.split(r"\d", text)[1:]
-    assert spelled(minus, digits, after, decimal) == number
+    assert number_text(minus, digits, after, decimal) == number
 
 
 def test_points_stand_where_most_of_the_page_have_them() -> None:
@@ -143,7 +143,7 @@ def test_points_stand_where_most_of_the_page_have_them() -> None:
     digits = tuple(Digit("1", 0.99, Box(x, y, 60, H)) for y in lines for x in (0, 100))
     speck, *raised = lines
     low = [Box(72, speck + 88, 12, 12), *(Box(72, y + 40, 12, 12) for y in raised)]
-    numbers = into_numbers(arranged(Reading(digits, (), tuple(low))))
+    numbers = assembled_numbers(digit_lines(Reading(digits, (), tuple(low))))
     assert [number.text for number in numbers] == ["11", *["1.1"] * 11]
 
 

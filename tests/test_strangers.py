@@ -11,7 +11,7 @@ from digitocr.core.errors import (
     ExitCode,
     OutputUnwritable,
 )
-from digitocr.inputs.discover import VIEWS
+from digitocr.inputs.discover import COMBINED_FILES
 from digitocr.results.file_results import Output
 from digitocr.results.guard import refuse_foreign_files
 from digitocr.results.journal import NAME
@@ -51,7 +51,9 @@ def test_a_stranger_s_file_ends_a_watch(run: Run, tmp_path: Path) -> None:
     assert "error: out: run.json: no journal says that digitocr wrote this." in done.stderr
 
 
-@pytest.mark.parametrize("name", [*VIEWS, "a.png.csv", "b.png.json", "in/c.png.form.csv", NAME])
+@pytest.mark.parametrize(
+    "name", [*COMBINED_FILES, "a.png.csv", "b.png.json", "in/c.png.form.csv", NAME]
+)
 def test_each_file_that_a_run_would_replace_is_named(name: str, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     (tmp_path / name).write_text("mine")
@@ -61,9 +63,9 @@ def test_each_file_that_a_run_would_replace_is_named(name: str, tmp_path: Path) 
 
 
 def test_the_first_few_are_named(tmp_path: Path) -> None:
-    for name in VIEWS:
+    for name in COMBINED_FILES:
         (tmp_path / name).touch()
-    assert ", ".join(VIEWS[:3]) + ":" in refused(tmp_path)
+    assert ", ".join(COMBINED_FILES[:3]) + ":" in refused(tmp_path)
 
 
 @pytest.mark.parametrize("journal", [b"", b'{"file":"a', b'\0\0\n{"file":"a.png"}\n'])

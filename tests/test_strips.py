@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digitocr.core.geometry import Box
-from digitocr.recognition.ctc import _likeliest, texts_of
+from digitocr.recognition.ctc import _likeliest, group_texts
 from digitocr.recognition.hypotheses import Candidate
 from digitocr.recognition.line_images import find_line_images
 
@@ -78,7 +78,7 @@ def test_each_run_gets_the_digits_that_stand_in_it() -> None:
     text = ["-"] * width
     middles = [int(np.median(np.flatnonzero(ink == ink.max()))) for ink in strip.ink]
     text[middles[0]], text[middles[1]], text[middles[1] + 2] = "3", "4", "4"
-    found = texts_of(strip, columns("".join(text)))
+    found = group_texts(strip, columns("".join(text)))
     assert max(found[5].chances, key=found[5].chances.__getitem__) == "3"
     assert max(found[8].chances, key=found[8].chances.__getitem__) == "44"
     assert sum(found[8].chances.values()) == pytest.approx(1)
@@ -88,7 +88,7 @@ def test_each_run_gets_the_digits_that_stand_in_it() -> None:
 
 def test_a_strip_without_digits_says_so() -> None:
     (strip,) = find_line_images([solid(0, 5)], {5})
-    found = texts_of(strip, columns("-" * strip.ink.shape[1]))
+    found = group_texts(strip, columns("-" * strip.ink.shape[1]))
     assert found[5].chances[""] > 0.9
 
 

@@ -14,7 +14,7 @@ from digitocr.training.data.datasets import (
     Digits,
 )
 from digitocr.training.data.touching import (
-    Written,
+    TouchingNumber,
     _label_of,
     touching_digits,
     touching_number,
@@ -41,12 +41,12 @@ def digits() -> Digits:
 
 
 @pytest.fixture
-def pair() -> Written:
+def pair() -> TouchingNumber:
     """A 3 and an 8 that touch: their ink side by side, two columns shared."""
     inks = np.zeros((2, 80, 120), np.uint8)
     for ink, (text, x) in zip(inks, (("3", 20), ("8", 56)), strict=True):
         cv2.putText(ink, text, (x, 65), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 5)
-    return Written(inks.max(axis=0), inks > 0, np.array([3, 8]))
+    return TouchingNumber(inks.max(axis=0), inks > 0, np.array([3, 8]))
 
 
 def candidate(ink: NDArray[np.bool_]) -> Candidate:
@@ -57,30 +57,30 @@ def candidate(ink: NDArray[np.bool_]) -> Candidate:
     return Candidate(box, part, 0, 0, 1, 1.0, 0.0)
 
 
-def test_a_cut_that_holds_one_digit_is_labelled_with_it(pair: Written) -> None:
+def test_a_cut_that_holds_one_digit_is_labelled_with_it(pair: TouchingNumber) -> None:
     assert [_label_of(candidate(ink), pair) for ink in pair.digits] == [3, 8]
 
 
-def test_both_digits_together_are_none(pair: Written) -> None:
+def test_both_digits_together_are_none(pair: TouchingNumber) -> None:
     assert _label_of(candidate(pair.mask > 0), pair) == NON_DIGIT
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_half_a_digit_is_none(which: int, pair: Written) -> None:
+def test_half_a_digit_is_none(which: int, pair: TouchingNumber) -> None:
     half = pair.digits[which].copy()
     columns = np.flatnonzero(half.any(axis=0))
     half[:, columns[len(columns) // 2] :] = False
     assert _label_of(candidate(half), pair) == NON_DIGIT
 
 
-def test_a_digit_and_half_its_neighbour_is_none(pair: Written) -> None:
+def test_a_digit_and_half_its_neighbour_is_none(pair: TouchingNumber) -> None:
     first, second = pair.digits
     columns = np.flatnonzero(second.any(axis=0))
     half = second & (np.arange(second.shape[1]) <= columns[3 * len(columns) // 4])
     assert _label_of(candidate(first | half), pair) == NON_DIGIT
 
 
-def test_what_is_neither_whole_nor_far_from_it_teaches_nothing(pair: Written) -> None:
+def test_what_is_neither_whole_nor_far_from_it_teaches_nothing(pair: TouchingNumber) -> None:
     first = pair.digits[0].copy()
     rows = np.flatnonzero(first.any(axis=1))
     held = np.cumsum(first.sum(axis=1)) / first.sum()

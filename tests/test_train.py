@@ -97,7 +97,7 @@ def test_the_scan_recipe_learns_to_read(run: Run, mnist: Path, tmp_path: Path) -
     assert done.stderr.count("first network, epoch ") == 12
     assert done.stderr.count("specialist, epoch ") == 1
     assert done.stderr.count("polish, epoch ") == 1
-    assert done.stderr.count("strip reader, epoch ") == 1
+    assert done.stderr.count("line reader, epoch ") == 1
     model = load_model(tmp_path / "m.safetensors")
     assert model.w1.shape == (784, 512)
     assert model.line_reader is not None
@@ -134,7 +134,7 @@ def test_the_seed_recipe_pools_and_splits_as_the_seed_project_did(
 
 
 def weights_of(model: Model) -> tuple[NDArray[np.float32], ...]:
-    """Return all weights of a model's strip reader."""
+    """Return all weights of a model's line reader."""
     assert model.line_reader is not None
     return model.line_reader.kernels + model.line_reader.biases
 
@@ -170,7 +170,7 @@ def test_trainings_of_few_steps_work(steps: int) -> None:
     size = -(-len(found.training) // steps)
     recipe = replace(SCAN, epochs=1, batch_size=size)
     assert [epoch.network for epoch in Training(recipe, found).epochs()] == [
-        "teacher", "first network", "specialist", "polish", "strip reader",
+        "teacher", "first network", "specialist", "polish", "line reader",
     ]  # fmt: skip
 
 

@@ -250,8 +250,8 @@ def diff(
             Tally,
             compared,
         )
-        from digitocr.results.file_results import write_file
-        from digitocr.runs.job import show
+        from digitocr.results.file_results import print_text
+        from digitocr.storage.places import write_file
 
         if output == STDOUT and sys.stdout is None:
             raise OutputUnwritable("stdout is closed")
@@ -259,7 +259,7 @@ def diff(
         texts = compared(old, new, tally, warn)
         if output == STDOUT:
             for text in texts:
-                show(text)
+                print_text(text)
         else:
             write_file(Path(output), (text.encode() for text in texts))
         compared_summary(tally)

@@ -25,10 +25,12 @@ from digitocr.core.source import (
 )
 from digitocr.inputs.discover import find_sources
 from digitocr.recognition.model import load_model
-from digitocr.results import combined as views
-from digitocr.results import file_results as results
+from digitocr.results.combined import write_combined
+from digitocr.results.file_results import print_text, text_header
+from digitocr.results.run_info import new_run_info
 from digitocr.runs import batch
-from digitocr.runs import job as work
+from digitocr.runs.job import field_names
+from digitocr.storage.places import check_folder
 
 if TYPE_CHECKING:
     from digitocr.results.combined import Report
@@ -85,9 +87,9 @@ def scan_all(
     """Read all inputs, write all results, show how it went."""
     start, model = time.perf_counter(), load_model(settings.model)
     if target.folder:
-        results.check_folder(target.folder)
-    elif target.formats == ("csv",):
-        work.show(work.header(settings, target.excel))
+        check_folder(target.folder)
+    else:
+        print_text(text_header(target, field_names(settings)))
     workers = manner.workers or batch.cores()
     with (
         batch.Batch(found, settings, model, target, manner.restart) as run,
@@ -103,7 +105,9 @@ def scan_all(
         run.finish()
         report = run.report
         report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
-        left_out = views.write_combined(report, inputs, settings, model, target)
+        threshold, names = model.review_line(settings), field_names(settings)
+        run_info = new_run_info(inputs, settings, target, model.id, threshold, names)
+        left_out = write_combined(report, run_info, target.folder)
     for sentence in left_out:
         warn(sentence)
     if not manner.quiet:

@@ -21,8 +21,8 @@ from digitocr.recognition.model import (
     load_model,
     model_file,
 )
-from digitocr.results import file_results as results
 from digitocr.storage import atomic as disk
+from digitocr.storage.places import check_folder
 from digitocr.training import evaluate, train
 from digitocr.training import finetune as learn
 from digitocr.training.data import replay
@@ -59,7 +59,7 @@ def train_network(
     """Train, print a line an epoch, save the weights with their card."""
     _check_file(output)  # before minutes of training
     if report:
-        results.check_folder(report)
+        check_folder(report)
     shown, test = _material(recipe, data)
     run, history = train.Training(recipe, shown, device), []
     with suppress(KeyboardInterrupt):
@@ -111,7 +111,7 @@ def _material(recipe: Recipe, data: Data) -> tuple[Material, Digits | None]:
 
 def _check_file(output: Path) -> None:
     """Raise OutputUnwritable unless a weights file can be written."""
-    results.check_folder(output.parent)
+    check_folder(output.parent)
     if output.is_dir():
         raise OutputUnwritable(f"{output}: is a folder, not a file", "Name a file with -o.")
 
@@ -125,7 +125,7 @@ def evaluate_model(name: str, data: Path | None, pictures: Path | None, as_json:
     """Measure and print."""
     model, folder = load_model(name), data or mnist_folder()
     report: evaluate.DigitReport | evaluate.PageReport
-    if evaluate.holds_digits(folder):
+    if evaluate.is_digit_folder(folder):
         report, answered = evaluate.evaluate_digits(model, folder)
         if pictures:
             evaluate.write_digit_report(answered, pictures)

@@ -18,7 +18,7 @@ from digitocr.core.geometry import (
     around,
     corners_of,
 )
-from digitocr.numbers.notation import spelled
+from digitocr.numbers.notation import number_text
 from digitocr.numbers.signs import find_signs
 from digitocr.recognition.hypotheses import Hypothesis
 
@@ -31,7 +31,7 @@ _CROSSING, _EDGE = 0.4, 0.3
 Hypotheses = Mapping[int, Sequence[Hypothesis]]  # of each run of ink, likeliest first
 
 
-def inside_fields(ink: BinaryImage, boxes: Sequence[Box]) -> tuple[BinaryImage, list[bool]]:
+def ink_in_fields(ink: BinaryImage, boxes: Sequence[Box]) -> tuple[BinaryImage, list[bool]]:
     """Return the marks that are in a field, whole, and which fields others cross.
 
     What crosses a field runs through the middle of its height: a line that strikes it out, say.
@@ -53,13 +53,13 @@ def inside_fields(ink: BinaryImage, boxes: Sequence[Box]) -> tuple[BinaryImage, 
     return np.asarray(np.where(kept[marks], 255, 0), np.uint8), crossed
 
 
-def scaled(box: Box, scale: float) -> Box:
+def scaled_box(box: Box, scale: float) -> Box:
     """Return a box of a form's picture on one that is so many times as large."""
     x, y = round(box.x * scale), round(box.y * scale)
     return Box(x, y, round(box.right * scale) - x, round(box.bottom * scale) - y)
 
 
-def is_in(one: Box, box: Box) -> bool:
+def is_middle_in(one: Box, box: Box) -> bool:
     """Tell whether the middle of a mark is in a box."""
     x, y = one.middle
     return box.x <= x < box.right and box.y <= y < box.bottom
@@ -87,7 +87,7 @@ def _shared(one: Box, other: Box) -> int:
     return max(0, width) * max(0, height)
 
 
-def one_a_cell(hypotheses: Hypotheses, box: Box, cells: int) -> tuple[Hypotheses, bool]:
+def comb_hypotheses(hypotheses: Hypotheses, box: Box, cells: int) -> tuple[Hypotheses, bool]:
     """Return what runs may be where each cell of a comb holds one digit at most.
 
     Besides, whether that leaves doubt: a cell holds two marks that are digits, of which the surer
@@ -130,7 +130,7 @@ def _allowed(hypotheses: Sequence[Hypothesis], box: Box, cells: int) -> tuple[Hy
     return tuple(Hypothesis(guess.chance / total, guess.digits) for guess in kept)
 
 
-def as_written(
+def number_in_field(
     hypotheses: Hypotheses, low: Sequence[Box], slashes: Sequence[Box], percents: Sequence[Box]
 ) -> tuple[Number | None, float]:
     """Return the number that the likeliest guesses in a field make, and how sure its blanks are.
@@ -165,4 +165,4 @@ def _text(
     signs = find_signs([range(len(digits))], boxes, *marks)
     after = [signs.after.get(i, "") for i in range(len(digits))]
     percent = len(digits) - 1 in signs.percent
-    return spelled(0 in signs.minus, [digit.digit for digit in digits], after, percent=percent)
+    return number_text(0 in signs.minus, [digit.digit for digit in digits], after, percent=percent)

@@ -22,7 +22,7 @@ _AROUND, _ASIDE, _FARTHER, _PIECE = 0.3, 0.25, 0.2, 2.0
 _THICKER = 1.6
 
 
-def without_print(ink: BinaryImage, printed: BinaryImage, scale: float) -> BinaryImage:
+def ink_without_print(ink: BinaryImage, printed: BinaryImage, scale: float) -> BinaryImage:
     """Return the ink on a page that is not the form's own.
 
     Strokes that cross a rule stay whole, and so does what is drawn along it with a thicker pen.
@@ -44,7 +44,7 @@ def without_print(ink: BinaryImage, printed: BinaryImage, scale: float) -> Binar
     return np.asarray(cv2.bitwise_or(free, cv2.bitwise_and(ink, kept)), np.uint8)
 
 
-def settled(
+def print_and_field_boxes(
     ink: BinaryImage, printed: BinaryImage, boxes: Sequence[Box]
 ) -> tuple[BinaryImage, list[Box]]:
     """Return a form's print around its fields where it is on the page, and the fields there.
@@ -116,7 +116,7 @@ def _square(side: int) -> NDArray[np.uint8]:
     return np.ones((side, side), np.uint8)
 
 
-def enlarged(printed: BinaryImage, ink: BinaryImage) -> BinaryImage:
+def enlarged_print(printed: BinaryImage, ink: BinaryImage) -> BinaryImage:
     """Return the print of a form's picture as large as a page brought onto that."""
     large = cv2.resize(printed, ink.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.threshold(large, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)

@@ -59,7 +59,7 @@ class Reference:
     descriptors: NDArray[np.float32]  # (N, 128)
 
 
-def as_reference(gray: Gray) -> Reference:
+def reference_of(gray: Gray) -> Reference:
     """Return a form's picture with its features (SIFT: Lowe 2004)."""
     return Reference(gray, *_features(_shrunk(gray)[0]))
 
@@ -92,7 +92,7 @@ def find_form(gray: Gray, reference: Reference) -> Transform | None:
     return np.asarray(to_page @ onto @ np.linalg.inv(to_reference), np.float64)
 
 
-def from_edge_to_edge(
+def edge_to_edge_map(
     size: tuple[int, int], sheet: tuple[int, int], aslant: bool, level: UprightPage
 ) -> Transform | None:
     """Return the map from pixels of a form to those of a page that is the form from edge to edge.
@@ -116,7 +116,7 @@ def from_edge_to_edge(
     return np.asarray(level.to_page @ to_level, np.float64)
 
 
-def brought_onto(
+def registered_page(
     gray: Gray, to_page: Transform, size: tuple[int, int]
 ) -> tuple[UprightPage, float]:
     """Return a page as the form's picture shows it, and its pixels for one of that.
@@ -148,7 +148,7 @@ def brought_onto(
     return straight, scale
 
 
-def shows(box: Box, straight: UprightPage, gray: Gray) -> bool:
+def is_visible(box: Box, straight: UprightPage, gray: Gray) -> bool:
     """Tell whether a page shows all of a box, but for a rim.
 
     Args:

@@ -41,7 +41,7 @@ from digitocr.core.source import Source
 from digitocr.export.csv import form_columns
 from digitocr.forms.registration import (
     Reference,
-    as_reference,
+    reference_of,
 )
 from digitocr.imaging.binarize import (
     binarize,
@@ -176,7 +176,7 @@ def _reference(name: Any, folder: Path) -> Reference:
         raise _Wrong(f"picture {name} {error}") from error
     except ExtraMissing as error:
         raise ExtraMissing(f"{folder / name}: {error}") from error
-    return as_reference(page.gray)
+    return reference_of(page.gray)
 
 
 def _size(value: Any) -> tuple[int, int]:

@@ -44,11 +44,10 @@ _LEADS_OUT = (
     "is a link that leads out of the folder; to read it add --follow-symlinks",
     "Add --follow-symlinks where links out of folders are to be followed.",
 )
-# What runs and reviews write themselves, in lower case: the views (views.py), the journal
-# (journal.py), decisions (corrections.py) and audits (audit.py). No folder of results may be called
-# so.
-VIEWS = ("numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json")
-_TAKEN = {*VIEWS, "journal.jsonl", "corrections.jsonl", "audit.json"}
+# What runs and reviews write themselves, in lower case: the combined files, the journal,
+# decisions and audits (packages `results` and `review`). No folder of results may be called so.
+COMBINED_FILES = ("numbers.csv", "numbers.xlsx", "forms.csv", "errors.csv", "run.json")
+_TAKEN = {*COMBINED_FILES, "journal.jsonl", "corrections.jsonl", "audit.json"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,16 +24,16 @@ from digitocr.layout.text_lines import (
     Lines,
     in_lines,
 )
-from digitocr.numbers.notation import spelled
+from digitocr.numbers.notation import number_text
 from digitocr.numbers.signs import Signs, find_signs
 from digitocr.numbers.spacing import (
     FEW_GAPS,
     NEIGHBOURS,
-    Group,
-    in_groups,
-    usual,
+    NumberSpan,
+    local_medians,
+    number_spans,
 )
-from digitocr.numbers.word_filter import in_numbers
+from digitocr.numbers.word_filter import number_membership
 from digitocr.recognition.hypotheses import PageReading
 
 _Values = NDArray[np.float64]  # (N,)
@@ -57,7 +57,7 @@ _FREE, _ASIDE = 0.1, 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Arranged:
+class DigitLines:
     """The digits of a page in lines, and what stands among them."""
 
     digits: tuple[Digit, ...]
@@ -68,7 +68,7 @@ class Arranged:
     sure: float  # the chance that numbers of these are all there is of them
 
 
-def arranged(reading: PageReading) -> Arranged:
+def digit_lines(reading: PageReading) -> DigitLines:
     """Return digits in reading order, letters and strays left out.
 
     Columns whose lines do not align are read one after the other, everything else line by line.
@@ -80,7 +80,7 @@ def arranged(reading: PageReading) -> Arranged:
     own = corners_of([digit.box for digit in digits])
     refused = [
         box
-        for box in reading.others
+        for box in reading.non_digits
         if least <= box.width / box.height and not _is_operator(box, own)
     ]
     letters = [box for box in refused if box.width / box.height <= most]
@@ -98,11 +98,11 @@ def arranged(reading: PageReading) -> Arranged:
     lines = [left for line in lines if (left := [i for i in line if i not in stray])]
     low = np.concatenate([corners_of(reading.low), boxes[sorted(stray)]])
     signs = find_signs(lines, boxes, low, *map(corners_of, (reading.slashes, reading.percents)))
-    return Arranged(digits, boxes, lines, signs, frozenset(beside), _REFUSED_BESIDE[few])
+    return DigitLines(digits, boxes, lines, signs, frozenset(beside), _REFUSED_BESIDE[few])
 
 
-def into_numbers(
-    found: Arranged, cells: Sequence[int] | None = None, decimal: Decimal | None = None
+def assembled_numbers(
+    found: DigitLines, cells: Sequence[int] | None = None, decimal: Decimal | None = None
 ) -> tuple[Number, ...]:
     """Return the numbers that digits make, in reading order; none where there are no digits.
 
@@ -110,7 +110,7 @@ def into_numbers(
     it. Its status is "ok".
 
     Args:
-        found: from `arranged`.
+        found: from `digit_lines`.
         cells: of a table, in which each digit is; digits in different cells are apart. Without it
             there are no tables.
         decimal: which mark stands before decimals; None for the one that is on the page.
@@ -118,7 +118,7 @@ def into_numbers(
     if not found.lines:
         return ()
     places = np.asarray([0] * len(found.boxes) if cells is None else cells)
-    rows = in_groups(found.lines, found.boxes, found.signs, places)
+    rows = number_spans(found.lines, found.boxes, found.signs, places)
     return tuple(
         _number(found, group, decimal, line, item)
         for line, row in enumerate(rows, 1)
@@ -144,7 +144,7 @@ def _in_numbers(
     lines: Lines, boxes: Corners, read: NDArray[np.int64], confidence: _Values
 ) -> Lines:
     """Return the lines without refused marks, which are read as -1, and without letters."""
-    kept = (in_numbers(lines, boxes, read, confidence) > 0.5) & (read >= 0)
+    kept = (number_membership(lines, boxes, read, confidence) > 0.5) & (read >= 0)
     return [found for line in lines if (found := [i for i in line if kept[i]])]
 
 
@@ -156,7 +156,7 @@ def _strays(lines: Lines, boxes: Corners, confidence: _Values) -> set[int]:
     found = set()
     heights, bottoms = boxes[:, 3] - boxes[:, 1], boxes[:, 3]
     for line in lines:
-        tall = usual(heights[line], np.zeros(len(line), np.intp))
+        tall = local_medians(heights[line], np.zeros(len(line), np.intp))
         low = heights[line] < _LOW * tall
         for at in np.flatnonzero(low & (confidence[line] < _SURE)).tolist():
             near = line[max(0, at - NEIGHBOURS) : at + NEIGHBOURS + 1]
@@ -184,18 +184,20 @@ def _beside(boxes: Corners, digits: Sequence[int], others: Corners, reach: float
     return found
 
 
-def _number(found: Arranged, group: Group, decimal: Decimal | None, line: int, item: int) -> Number:
+def _number(
+    found: DigitLines, group: NumberSpan, decimal: Decimal | None, line: int, item: int
+) -> Number:
     """Return neighbouring digits as one number.
 
     Args:
         found: where the digits are.
         group: those of the number.
-        decimal: as for `into_numbers`.
+        decimal: as for `assembled_numbers`.
         line: where it stands, from 1.
         item: the same in its line.
     """
     digits, signs = tuple(found.digits[i] for i in group.marks), found.signs
-    text = spelled(
+    text = number_text(
         group.marks[0] in signs.minus,
         [digit.digit for digit in digits],
         [signs.after.get(i, "") for i in group.marks],

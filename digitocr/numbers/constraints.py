@@ -18,7 +18,7 @@ from digitocr.core.settings import (
 )
 from digitocr.numbers.notation import PLAIN_VALUE, value_of
 
-Holds: TypeAlias = Callable[[str], bool]  # tells whether a number as written is as it should be
+Constraint: TypeAlias = Callable[[str], bool]  # tells whether a number as written may be so
 
 _DIGITS = re.compile(r"(\d{1,3})(?:-(\d{1,3}))?")
 _RANGE = re.compile(rf"({PLAIN_VALUE})\.\.({PLAIN_VALUE})")
@@ -27,7 +27,7 @@ _MOST_LISTED = 10_000_000  # bytes: a list of half a million numbers
 
 
 @lru_cache(maxsize=64)
-def rule_of(known: Known, decimal: Decimal | None = None) -> Holds:
+def rule_of(known: Known, decimal: Decimal | None = None) -> Constraint:
     """Return what tells whether a number, as written with its signs, is as it is known to be.
 
     Each part that is given has to hold: `digits` ("8", "4-6") counts digits alone; `pattern` is a
@@ -54,7 +54,7 @@ def rule_of(known: Known, decimal: Decimal | None = None) -> Holds:
     return lambda number: all(holds(number) for holds in rules)
 
 
-def _counted(text: str) -> Holds:
+def _counted(text: str) -> Constraint:
     found = _DIGITS.fullmatch(text)
     least, most = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
     if not 1 <= least <= most:
@@ -62,7 +62,7 @@ def _counted(text: str) -> Holds:
     return lambda number: least <= sum(map(str.isdigit, number)) <= most
 
 
-def _patterned(text: str) -> Holds:
+def _patterned(text: str) -> Constraint:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of what may mean something else one day
@@ -72,7 +72,7 @@ def _patterned(text: str) -> Holds:
     return lambda number: pattern.fullmatch(number) is not None
 
 
-def _ranged(decimal: Decimal | None, text: str) -> Holds:
+def _ranged(decimal: Decimal | None, text: str) -> Constraint:
     found = _RANGE.fullmatch(text)
     least, most = (float(found[1]), float(found[2])) if found else (1.0, 0.0)
     if least > most:
@@ -85,7 +85,7 @@ def _ranged(decimal: Decimal | None, text: str) -> Holds:
     return holds
 
 
-def _checked(text: str) -> Holds:
+def _checked(text: str) -> Constraint:
     name = text.lower()
     try:
         if not _CHECK.fullmatch(name):
@@ -98,7 +98,7 @@ def _checked(text: str) -> Holds:
     return lambda number: is_valid("".join(filter(str.isdigit, number)))
 
 
-def _listed(text: str) -> Holds:
+def _listed(text: str) -> Constraint:
     name, _, column = text.rpartition(":")
     if not name:
         raise WrongUsage(f"--list {text}: names no column; write FILE.csv:COLUMN")

@@ -18,7 +18,7 @@ _NO_SHARE = re.compile("[:/]|-.*-")  # times, dates and fractions: no percent si
 _THOUSANDS = re.compile(r"-?[1-9]\d{0,2}([.,])\d{3}(\1\d{3})*")
 
 
-def spelled(
+def number_text(
     minus: bool,
     digits: Sequence[str],
     after: Sequence[str],

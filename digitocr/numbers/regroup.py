@@ -13,7 +13,7 @@ from digitocr.core.document import (
     Number,
 )
 from digitocr.core.geometry import around
-from digitocr.numbers.constraints import Holds
+from digitocr.numbers.constraints import Constraint
 
 # Parts of one number are no farther apart than this, in the height of its digits, and no more.
 _MOST_GAP, _MOST_PARTS = 1.0, 4
@@ -21,7 +21,9 @@ _MOST_GAP, _MOST_PARTS = 1.0, 4
 _WIDER = 0.15
 
 
-def regrouped(numbers: Sequence[Number], cells: Sequence[int], holds: Holds) -> list[Number]:
+def regrouped_numbers(
+    numbers: Sequence[Number], cells: Sequence[int], holds: Constraint
+) -> list[Number]:
     """Return numbers, those joined or split that a rule holds for only so, to be reviewed.
 
     Neighbours on a line are joined where it holds for none of them but for all together, and a
@@ -40,7 +42,7 @@ def regrouped(numbers: Sequence[Number], cells: Sequence[int], holds: Holds) -> 
     return found
 
 
-def _on_line(line: Sequence[tuple[Number, int]], holds: Holds) -> Iterator[Number]:
+def _on_line(line: Sequence[tuple[Number, int]], holds: Constraint) -> Iterator[Number]:
     """Yield the numbers of a line, regrouped; each comes with its cell."""
     at = 0
     while at < len(line):
@@ -52,7 +54,7 @@ def _on_line(line: Sequence[tuple[Number, int]], holds: Holds) -> Iterator[Numbe
         at += n
 
 
-def _n_joined(parts: Sequence[tuple[Number, int]], holds: Holds) -> int:
+def _n_joined(parts: Sequence[tuple[Number, int]], holds: Constraint) -> int:
     """Return how many numbers from the first on are one."""
     text = ""
     for n, (one, cell) in enumerate(parts, 1):
@@ -77,7 +79,7 @@ def _joined(parts: Sequence[Number]) -> Number:
     )
 
 
-def _split(number: Number, holds: Holds) -> list[Number]:
+def _split(number: Number, holds: Constraint) -> list[Number]:
     """Return the fewest parts of a number that a rule holds for; the number where there are none.
 
     It is split at its widest gaps, between marks that do not touch.

@@ -16,7 +16,7 @@ from digitocr.core.geometry import (
     Box,
     around,
 )
-from digitocr.numbers.constraints import Holds
+from digitocr.numbers.constraints import Constraint
 from digitocr.numbers.notation import is_sensible
 from digitocr.recognition.hypotheses import Hypothesis
 
@@ -47,7 +47,9 @@ class _Spelling:
     hypotheses: tuple[Hypothesis, ...]  # one of each run, left to right
 
 
-def narrowed(numbers: Sequence[Number], hypotheses: _Guesses, holds: Holds) -> list[Number]:
+def reranked_numbers(
+    numbers: Sequence[Number], hypotheses: _Guesses, holds: Constraint
+) -> list[Number]:
     """Return numbers with the likeliest of their readings that a rule allows.
 
     Their confidence is that of the best among those that are allowed. Where none is, a number
@@ -88,7 +90,9 @@ def _place(hypotheses: Sequence[Hypothesis]) -> Box | None:
     return next((around([d.box for d in one.digits]) for one in hypotheses if one.digits), None)
 
 
-def _narrowed(number: Number, hypotheses: _Guesses, beside: dict[int, Box], holds: Holds) -> Number:
+def _narrowed(
+    number: Number, hypotheses: _Guesses, beside: dict[int, Box], holds: Constraint
+) -> Number:
     places = {digit.group: digit.box for digit in reversed(number.digits)} | beside
     order = sorted(places, key=lambda group: places[group].x)
     spelled = _spelled(number)

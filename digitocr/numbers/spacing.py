@@ -51,16 +51,16 @@ _THOUSANDS_GAP = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class NumberSpan:
     """Marks of one number."""
 
     marks: list[int]  # left to right
     sure: float  # 0..1, the chance that they are all of it, by the gaps
 
 
-def in_groups(
+def number_spans(
     lines: Lines, boxes: Corners, signs: Signs, cells: NDArray[np.int64]
-) -> list[list[Group]]:
+) -> list[list[NumberSpan]]:
     """Return for each line its marks in groups, parted where gaps are wide and hold no sign.
 
     Between the cells of a table they are always parted, and after a percent sign.
@@ -70,9 +70,9 @@ def in_groups(
     number = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
     inside = number[1:] == number[:-1]
     heights = boxes[order, 3] - boxes[order, 1]
-    room = np.maximum(0, _DIGIT_WIDTH * usual(heights, number) - (right - left)) / 2
-    before = usual(heights, number, (-NEIGHBOURS, 0))[:-1]
-    after = usual(heights, number, (0, NEIGHBOURS))[1:]
+    room = np.maximum(0, _DIGIT_WIDTH * local_medians(heights, number) - (right - left)) / 2
+    before = local_medians(heights, number, (-NEIGHBOURS, 0))[:-1]
+    after = local_medians(heights, number, (0, NEIGHBOURS))[1:]
     beside = (before + after) / 2
     gaps = (left[1:] - right[:-1] - room[1:] - room[:-1]) / beside
     pitches = np.diff(left + right) / 2 / beside
@@ -86,10 +86,10 @@ def in_groups(
     thousands = _thousands(gaps, parted)
     parted[thousands], known[thousands] = False, 0.5
     sure = np.array([1.0, *known, 1.0])  # before each mark, and after the last
-    found: list[list[Group]] = [[] for _ in lines]
+    found: list[list[NumberSpan]] = [[] for _ in lines]
     for group in np.split(np.arange(len(order)), np.flatnonzero(parted) + 1):
         ends = float(np.prod(sure[group[0] : group[-1] + 2]))
-        found[number[group[0]]].append(Group(order[group].tolist(), ends))
+        found[number[group[0]]].append(NumberSpan(order[group].tolist(), ends))
     return found
 
 
@@ -116,7 +116,7 @@ def _thousands(gaps: _Values, parted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return found
 
 
-def usual(
+def local_medians(
     values: _Values,
     line: NDArray[np.intp],
     reach: tuple[int, int] = (-NEIGHBOURS, NEIGHBOURS),

@@ -37,7 +37,7 @@ _IN_NUMBERS, _EXPECTED = 0.95, 12.0
 _ROUNDS = 4
 
 
-def in_numbers(
+def number_membership(
     lines: Sequence[Sequence[int]],
     boxes: NDArray[np.float64],
     read: NDArray[np.int64],

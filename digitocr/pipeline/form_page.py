@@ -29,19 +29,19 @@ from digitocr.core.source import (
 )
 from digitocr.forms.fields import (
     Hypotheses,
-    as_written,
+    comb_hypotheses,
     groups_in,
-    inside_fields,
-    is_in,
-    one_a_cell,
-    scaled,
+    ink_in_fields,
+    is_middle_in,
+    number_in_field,
+    scaled_box,
 )
-from digitocr.forms.print_removal import enlarged, settled, without_print
+from digitocr.forms.print_removal import enlarged_print, ink_without_print, print_and_field_boxes
 from digitocr.forms.registration import (
-    brought_onto,
+    edge_to_edge_map,
     find_form,
-    from_edge_to_edge,
-    shows,
+    is_visible,
+    registered_page,
 )
 from digitocr.forms.template import (
     Field,
@@ -55,7 +55,7 @@ from digitocr.imaging.deskew import (
     rectify,
 )
 from digitocr.numbers.constraints import rule_of
-from digitocr.numbers.rerank import narrowed
+from digitocr.numbers.rerank import reranked_numbers
 from digitocr.pipeline.finish import boxes_on_page, judged, on_page
 from digitocr.pipeline.ink import level_ink
 from digitocr.recognition.components import (
@@ -77,9 +77,9 @@ def read_form(page: Page, form: Form, settings: Settings, model: Model) -> PageR
     to_page = _map_of_form(page.gray, form, model)
     if to_page is None:
         return replace(result, error=f"page {page.number} doesn't show the form {settings.form}")
-    straight, scale = brought_onto(page.gray, to_page, form.size)
+    straight, scale = registered_page(page.gray, to_page, form.size)
     ink, boxes = _written(straight.gray, form, scale)
-    inside, crossed = inside_fields(ink, boxes)
+    inside, crossed = ink_in_fields(ink, boxes)
     marks = find_components(inside)
     reading = read_components(
         marks, model, second_opinion=settings.second_opinion, keep_hypotheses=True
@@ -88,7 +88,7 @@ def read_form(page: Page, form: Form, settings: Settings, model: Model) -> PageR
     numbers, fields = [], []
     groups = groups_in(boxes, {group.number: group.box for group in marks.groups})
     for i, (field, box, own) in enumerate(zip(form.fields, boxes, groups, strict=True), 1):
-        whole = shows(box, straight, page.gray) and not crossed[i - 1]
+        whole = is_visible(box, straight, page.gray) and not crossed[i - 1]
         number, found = _in_field(field, box, own, reading, whole)
         if number is not None:
             number = judged(replace(number, line=i, item=1, field=field.name), model, line)
@@ -112,17 +112,17 @@ def _map_of_form(gray: Gray, form: Form, model: Model) -> Transform | None:
         return find_form(gray, form.reference)
     flat = rectify(gray, by_grid=False)  # that would move the page's edges
     aslant = not np.allclose(flat.to_page[2, :2], 0)
-    return from_edge_to_edge(form.size, flat.gray.shape, aslant, level_ink(flat, model)[0])
+    return edge_to_edge_map(form.size, flat.gray.shape, aslant, level_ink(flat, model)[0])
 
 
 def _written(gray: Gray, form: Form, scale: float) -> tuple[BinaryImage, list[Box]]:
     """Return what is written on a page brought onto a form, without print, and where fields are."""
-    boxes = [scaled(field.box, scale) for field in form.fields]
+    boxes = [scaled_box(field.box, scale) for field in form.fields]
     if form.printed is None:
         return binarize(gray).mask, boxes
     ink = find_dark(gray)
-    printed, boxes = settled(ink, enlarged(form.printed, ink), boxes)
-    return without_print(ink, printed, scale), boxes
+    printed, boxes = print_and_field_boxes(ink, enlarged_print(form.printed, ink), boxes)
+    return ink_without_print(ink, printed, scale), boxes
 
 
 def _in_field(
@@ -140,17 +140,17 @@ def _in_field(
     hypotheses: Hypotheses = {group: (reading.hypotheses or {})[group] for group in groups}
     doubtful = not whole
     if field.cells:
-        hypotheses, gaps = one_a_cell(hypotheses, box, field.cells)
+        hypotheses, gaps = comb_hypotheses(hypotheses, box, field.cells)
         doubtful = doubtful or gaps
     signs = [
-        [one for one in marks if is_in(one, box) and not field.cells]
+        [one for one in marks if is_middle_in(one, box) and not field.cells]
         for marks in (reading.low, reading.slashes, reading.percents)
     ]
-    number, sure = as_written(hypotheses, *signs)
+    number, sure = number_in_field(hypotheses, *signs)
     status = "review" if doubtful or (number is None and groups) else "ok"
     blank = FieldResult(field.name, "", sure if whole else 0.0, status, box)
     if number is None:
         return None, blank
     if field.known != Known():
-        (number,) = narrowed([number], hypotheses, rule_of(field.known))
+        (number,) = reranked_numbers([number], hypotheses, rule_of(field.known))
     return replace(number, status="review" if doubtful else number.status), blank

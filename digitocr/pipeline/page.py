@@ -36,12 +36,12 @@ from digitocr.layout.ruled_tables import (
     with_aligned,
 )
 from digitocr.numbers.assemble import (
-    arranged,
-    into_numbers,
+    assembled_numbers,
+    digit_lines,
 )
 from digitocr.numbers.constraints import rule_of
-from digitocr.numbers.regroup import regrouped
-from digitocr.numbers.rerank import narrowed
+from digitocr.numbers.regroup import regrouped_numbers
+from digitocr.numbers.rerank import reranked_numbers
 from digitocr.pipeline.finish import boxes_on_page, judged, on_page
 from digitocr.pipeline.form_page import read_form
 from digitocr.pipeline.ink import level_ink
@@ -49,7 +49,7 @@ from digitocr.recognition.components import (
     Components,
     InkGroup,
     find_components,
-    whole_marks,
+    unclipped_components,
 )
 from digitocr.recognition.hypotheses import (
     PageReading,
@@ -95,7 +95,7 @@ def _marks_on(page: Page, model: Model) -> tuple[UprightPage, Components, list[G
     """Return a page upright and level, what is written on it, and what may be its tables."""
     straight, ink, grids = level_ink(rectify(page.gray), model)
     marks = find_components(ink.mask, [grid.box for grid in grids])
-    return straight, whole_marks(marks, straight.to_page, page.gray.shape), grids
+    return straight, unclipped_components(marks, straight.to_page, page.gray.shape), grids
 
 
 def ink_groups_on(page: Page, model: Model) -> tuple[list[InkGroup], list[Box]]:
@@ -112,13 +112,15 @@ def _in_places(
     """Return the numbers that digits make, those in tables with their cells, and the tables."""
     boxes = [digit.box for digit in found.digits]
     ruled = tables_among(grids, boxes)
-    lines = arranged(found)
-    numbers = into_numbers(lines, cells_of(boxes, ruled), settings.decimal)
+    lines = digit_lines(found)
+    numbers = assembled_numbers(lines, cells_of(boxes, ruled), settings.decimal)
     tables = with_aligned(numbers, ruled)
     if tables != ruled:  # columns part numbers too
-        numbers = into_numbers(lines, cells_of(boxes, tables), settings.decimal)
+        numbers = assembled_numbers(lines, cells_of(boxes, tables), settings.decimal)
     if found.hypotheses is not None:
         holds = rule_of(settings.known, settings.decimal)
         within = cells_of([one.box for one in numbers], tables)
-        numbers = tuple(narrowed(regrouped(numbers, within, holds), found.hypotheses, holds))
+        numbers = tuple(
+            reranked_numbers(regrouped_numbers(numbers, within, holds), found.hypotheses, holds)
+        )
     return into_tables(numbers, tables)

@@ -26,7 +26,7 @@ from digitocr.recognition.splitting import (
     WHOLE,
     WIDE,
     WIDEST,
-    cut_apart,
+    split_candidates,
 )
 
 # All sizes are parts of the page's digit height, the usual height of its marks.
@@ -75,16 +75,16 @@ class InkGroup:
 
     number: int  # from 0
     box: Box
-    marks: tuple[BinaryImage, ...]  # (box.height, box.width) each
+    components: tuple[BinaryImage, ...]  # (box.height, box.width) each
     height: float  # the page's digit height
 
     @property
     def whole(self) -> Candidate | None:
         """The run as one digit, where it is one mark that is no wider than the widest digits."""
-        if len(self.marks) > 1 or self.box.width >= WIDEST * self.height:
+        if len(self.components) > 1 or self.box.width >= WIDEST * self.height:
             return None
         size = self.box.height / self.height
-        return Candidate(self.box, self.marks[0], self.number, 0, 1, size, 0.0)
+        return Candidate(self.box, self.components[0], self.number, 0, 1, size, 0.0)
 
     @property
     def is_wide(self) -> bool:
@@ -97,7 +97,7 @@ class InkGroup:
 
         Every piece alone is one too.
         """
-        return cut_apart(self.marks, self.box, self.number, self.height)
+        return split_candidates(self.components, self.box, self.number, self.height)
 
 
 def find_candidates(mask: BinaryImage) -> list[Candidate]:
@@ -150,23 +150,27 @@ def find_components(mask: BinaryImage, tables: Sequence[Box] = ()) -> Components
     for group in _groups([boxes[i] for i in kept], height):
         box = around([boxes[kept[i]] for i in group])
         if len(group) > 1 or box.height >= LEAST_SIZE * height:
-            marks = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
-            groups.append(InkGroup(len(groups), box, marks, height))
+            components = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
+            groups.append(InkGroup(len(groups), box, components, height))
             taken.update(kept[i] for i in group)
     low = [box for i, box in enumerate(boxes) if i not in taken and _is_low(box, height, pen)]
     return Components(groups, low, [around([boxes[i] for i in percent]) for percent in percents])
 
 
-def whole_marks(marks: Components, to_page: Transform, page: tuple[int, ...]) -> Components:
-    """Return marks without the runs that the edge of the page cuts off, as far as turning hid it.
+def unclipped_components(
+    components: Components, to_page: Transform, page: tuple[int, ...]
+) -> Components:
+    """Return components without the ink groups that the page's edge cuts off.
+
+    Those are meant that turning the page level has moved away from its edge.
 
     Args:
-        marks: of the level page.
-        to_page: level pixels → pixels of the page as given.
+        components: of the deskewed page.
+        to_page: its pixels → pixels of the page as given.
         page: height and width of that.
     """
-    kept = [group for group in marks.groups if not _is_cut_off(group, to_page, page)]
-    return replace(marks, groups=kept)
+    kept = [group for group in components.groups if not _is_cut_off(group, to_page, page)]
+    return replace(components, groups=kept)
 
 
 def _is_cut_off(group: InkGroup, to_page: Transform, page: tuple[int, ...]) -> bool:
@@ -176,7 +180,7 @@ def _is_cut_off(group: InkGroup, to_page: Transform, page: tuple[int, ...]) -> b
     corners = np.array([[box.x, box.right] * 2, [box.y, box.y, box.bottom, box.bottom], [1] * 4])
     if not _touches_edge(to_page @ corners, page):
         return False
-    y, x = np.nonzero(np.maximum.reduce(group.marks))
+    y, x = np.nonzero(np.maximum.reduce(group.components))
     return _touches_edge(to_page @ np.stack([x + box.x, y + box.y, np.ones_like(x)]), page)
 
 
@@ -222,9 +226,9 @@ def _is_tall(box: Box, height: float) -> bool:
     return low <= box.height <= high and box.width <= _MOST_WIDTH * height
 
 
-def _pen(mask: BinaryImage, marks: Sequence[tuple[np.ndarray, Box]]) -> float:
+def _pen(mask: BinaryImage, components: Sequence[tuple[np.ndarray, Box]]) -> float:
     """Return the usual width of marks' strokes in pixels, 0 where there are none."""
-    some = marks[:: max(1, len(marks) // _PENS)]
+    some = components[:: max(1, len(components) // _PENS)]
     pens = [stroke_width(ink_inside(mask, contour, box)) for contour, box in some]
     return median(pens)
 
@@ -243,13 +247,15 @@ def digit_height(boxes: Sequence[Box]) -> float:
     that are as wide as digits are, where there are any: a bracket is not. Higher marks that are
     wider count for as many digits as may touch in them.
     """
-    marks = [box for box in boxes if box.height >= _LEAST_MARK_PX]
-    usual = [box for box in marks if _LEAST_ASPECT < box.width / box.height < _MOST_ASPECT]
+    components = [box for box in boxes if box.height >= _LEAST_MARK_PX]
+    usual = [box for box in components if _LEAST_ASPECT < box.width / box.height < _MOST_ASPECT]
     if not usual:
-        return _weighted_median([box.height for box in marks])
+        return _weighted_median([box.height for box in components])
     alone = _weighted_median([box.height for box in usual])
     highest = np.inf if len(usual) < _MANY else _MOST_TOUCHING * alone
-    wide = [box for box in marks if box.width >= _MOST_ASPECT * box.height > _MOST_ASPECT * alone]
+    wide = [
+        box for box in components if box.width >= _MOST_ASPECT * box.height > _MOST_ASPECT * alone
+    ]
     each = [
         [box.height] * round(box.width / (_DIGIT_WIDTH * box.height))
         for box in wide

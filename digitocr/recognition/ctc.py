@@ -17,7 +17,7 @@ _BEAM, _LEAST_CHANCE = 12, 1e-3
 _NONE = 10  # the answer for "no digit begins here"
 
 
-def texts_of(strip: LineImage, scores: NDArray[np.float32]) -> dict[int, GroupTexts]:
+def group_texts(strip: LineImage, scores: NDArray[np.float32]) -> dict[int, GroupTexts]:
     """Return what each run of a strip may be, as its columns say.
 
     Args:

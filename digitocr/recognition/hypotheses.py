@@ -22,7 +22,7 @@ class Candidate:
     start: int  # from 0
     end: int  # the piece after its last
     size: float  # its height, as a part of the page's digit height
-    severed: float  # where it was cut off the rest of the run, as parts of the digit height
+    seam: float  # where it was cut off the rest of the run, as parts of the digit height
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class PageReading:
     """What the marks on a page were read as."""
 
     digits: tuple[Digit, ...]
-    others: tuple[Box, ...]  # marks as high as digits that are none
+    non_digits: tuple[Box, ...]  # marks as high as digits that are none
     low: tuple[Box, ...] = ()  # marks too low for digits, and no part of one: points, dashes, dust
     slashes: tuple[Box, ...] = ()  # marks as high as digits that are slashes
     percents: tuple[Box, ...] = ()  # percent signs

@@ -78,17 +78,17 @@ class _Hypothesis:
     best: float  # of the best of them
     digits: tuple[tuple[int, int], ...]  # on that way: places of candidates and what they are
     unread: tuple[int, ...]  # candidates left unread on it
-    severed: bool = False  # a digit among these is cut off from other ink
+    seam: bool = False  # a digit among these is cut off from other ink
     middles: tuple[float, ...] = ()  # x of the digits, where no candidates give them
 
     @property
     def is_cut(self) -> bool:
         """Whether it takes a mark for several digits that touch."""
-        return (self.severed and len(self.digits) > 1) or len(self.middles) > 1
+        return (self.seam and len(self.digits) > 1) or len(self.middles) > 1
 
     def weighing(self, weight: float) -> _Hypothesis:
         """Return it with another weight."""
-        return _Hypothesis(weight, self.best, self.digits, self.unread, self.severed, self.middles)
+        return _Hypothesis(weight, self.best, self.digits, self.unread, self.seam, self.middles)
 
 
 class _GroupHypotheses:
@@ -156,7 +156,7 @@ def _answered(scores: Scores) -> Chances:
     return np.asarray(likely * (1 - nothing) / np.maximum(likely.sum(1, keepdims=True), 1e-9))
 
 
-class Lattices:
+class PageLattices:
     """The lattices of a page's runs, to be read by pieces alone and with what strips say too."""
 
     def __init__(
@@ -185,7 +185,7 @@ class Lattices:
             self._by_pieces(group, first, 1.0) for group, first in zip(groups, firsts, strict=False)
         ]
 
-    def doubtful(self) -> set[int]:
+    def doubtful_groups(self) -> set[int]:
         """Return the numbers of the runs that may be read wrong, by pieces alone."""
         return {
             group.number
@@ -194,7 +194,7 @@ class Lattices:
             and max(_chance(group, others), 1 - _share_of_digits(group, others)) < _SURE
         }
 
-    def read(self, seen: Mapping[int, GroupTexts] | None = None) -> PageReading:
+    def reading(self, seen: Mapping[int, GroupTexts] | None = None) -> PageReading:
         """Return the digits on the page, and what is none.
 
         Args:
@@ -294,7 +294,7 @@ def _with_seen(group: _GroupHypotheses, texts: GroupTexts | None) -> _GroupHypot
 
 def _is_low_mark(one: Candidate) -> bool:
     """Tell whether a candidate is a mark of its own that is too low for a digit."""
-    return one.size < _LEAST_SIZE and one.end == one.start + 1 and not one.severed
+    return one.size < _LEAST_SIZE and one.end == one.start + 1 and not one.seam
 
 
 def _readings(
@@ -318,7 +318,7 @@ def _readings(
         for i, one in enumerate(group):
             if one.start == at:
                 for text, weight in _steps(one, chances[i], odds):
-                    cut = text != "" and one.severed > 0
+                    cut = text != "" and one.seam > 0
                     _go_on(ahead[at], ahead[one.end], first + i, text, weight, cut)
     found = {text: reading for text, reading in ahead[n].items() if text}
     return dict(sorted(found.items(), key=lambda kept: -kept[1].weight))
@@ -329,10 +329,10 @@ def _steps(one: Candidate, chances: Chances, odds: float) -> Iterator[tuple[str,
     tall = one.size >= _LEAST_SIZE
     if one.end == one.start + 1:
         left = _TALL_UNREAD if tall else _LOW_UNREAD
-        apart = not tall and not one.severed  # says nothing, whatever it looks like
+        apart = not tall and not one.seam  # says nothing, whatever it looks like
         yield "", left if apart else left * (1 - float(chances.sum()))
     if tall:
-        cut = odds * float(np.exp(-_SEVERED * one.severed)) if one.severed else 1.0
+        cut = odds * float(np.exp(-_SEVERED * one.seam)) if one.seam else 1.0
         for digit, chance in enumerate(chances.tolist()):
             if chance >= _LEAST_SHARE:
                 yield str(digit), chance * cut
@@ -358,7 +358,7 @@ def _go_on(
             old.weight = total
         else:
             digits, unread = way.digits + digit, way.unread + left
-            then[after] = _Hypothesis(total, best, digits, unread, way.severed or cut)
+            then[after] = _Hypothesis(total, best, digits, unread, way.seam or cut)
 
 
 def _share_of_digits(group: _GroupHypotheses, others: float) -> float:

@@ -21,7 +21,7 @@ from digitocr.core.geometry import (
 from digitocr.recognition.hypotheses import (
     Candidate,
 )
-from digitocr.recognition.normalize import thickened
+from digitocr.recognition.normalize import thickened_ink
 
 ROWS = 32
 _FILLED = 25  # rows of them that the ink is high
@@ -57,12 +57,14 @@ class _Ink:
     digit_height: float
 
 
-def find_line_images(candidates: Sequence[Candidate], doubtful: Collection[int]) -> list[LineImage]:
-    """Return the strips that doubtful runs of ink are in, with what stands beside them.
+def find_line_images(
+    candidates: Sequence[Candidate], doubtful_groups: Collection[int]
+) -> list[LineImage]:
+    """Return the line images of doubtful ink groups, with what stands beside them.
 
     Args:
-        candidates: of all runs; the pieces of a run are among them, each alone.
-        doubtful: numbers of runs.
+        candidates: of all ink groups; a group's pieces are among them, each alone.
+        doubtful_groups: numbers of ink groups.
     """
     by_run: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -74,7 +76,7 @@ def find_line_images(candidates: Sequence[Candidate], doubtful: Collection[int])
     height = first.box.height / first.size if first else 0.0
     found, done = [], set[int]()
     for i, number in enumerate(numbers):
-        if number in doubtful and i not in done:
+        if number in doubtful_groups and i not in done:
             row = _row(i, corners, height, done)
             done.update(row)
             inks = [_ink(numbers[j], boxes[j], by_run[numbers[j]], height) for j in row]
@@ -136,7 +138,7 @@ def _drawn(inks: Sequence[_Ink]) -> LineImage:
         inked = np.bincount(columns.astype(int), pixels, minlength=width // 2)
         of_run[:] = np.convolve(inked, np.ones(_NEAR), "same")[: len(of_run)]
     if scale < 1:
-        mask = thickened(mask, _FILLED / scale)
+        mask = thickened_ink(mask, _FILLED / scale)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = np.zeros((1, ROWS, width), np.float32)
     top = (ROWS - tall) // 2

@@ -26,7 +26,7 @@ _FAINT = 0.25
 _MOST_SLANT = 0.8
 
 
-def normalise(patches: Sequence[Gray], shifts: NDArray[np.float64] | None = None) -> Crops:
+def normalized_crops(patches: Sequence[Gray], shifts: NDArray[np.float64] | None = None) -> Crops:
     """Return each patch of ink upright, in a 20×20 box, centred by its mass in 28×28.
 
     The slant is taken out by the second moments (LeCun et al. 1998, section III-A "deslanted"),
@@ -68,12 +68,12 @@ def _shrunk(patch: Gray) -> Gray:
     if longer <= CANVAS:
         return patch
     if longer > 2 * CANVAS:
-        patch = thickened(patch, longer)
+        patch = thickened_ink(patch, longer)
     size = (max(1, round(width * CANVAS / longer)), max(1, round(height * CANVAS / longer)))
     return np.asarray(cv2.resize(patch, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def thickened(patch: Gray, size: float) -> Gray:
+def thickened_ink(patch: Gray, size: float) -> Gray:
     """Return ink with strokes as wide, at the least, as the thinnest that networks are shown.
 
     Args:

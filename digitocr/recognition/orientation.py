@@ -13,7 +13,7 @@ from digitocr.core.geometry import Box
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.components import ink_inside
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 
 TURNS = (0, 90, 180, 270)  # clockwise, degrees
 
@@ -88,5 +88,5 @@ def _marks(mask: BinaryImage) -> tuple[list[Box], list[BinaryImage]]:
 def _surest(marks: Sequence[BinaryImage], turn: int, model: Model) -> NDArray[np.float64]:
     """Return how likely the best reading of each mark is when it is turned, at least `_FLOOR`."""
     turned = [np.ascontiguousarray(np.rot90(mark, -turn // 90)) for mark in marks]
-    top = scores(model, normalise(turned)).max(axis=1)
+    top = scores(model, normalized_crops(turned)).max(axis=1)
     return np.asarray(np.maximum(top, _FLOOR), np.float64)

@@ -13,17 +13,17 @@ from digitocr.recognition.components import (
     Components,
     InkGroup,
 )
-from digitocr.recognition.ctc import texts_of
+from digitocr.recognition.ctc import group_texts
 from digitocr.recognition.hypotheses import (
     Candidate,
     GroupTexts,
     PageReading,
 )
-from digitocr.recognition.lattice import Lattices
+from digitocr.recognition.lattice import PageLattices
 from digitocr.recognition.line_images import find_line_images
 from digitocr.recognition.line_reader import line_scores
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 
 # A wide mark that the first network reads as sure as this is one digit.
 _SURE = 0.95
@@ -52,12 +52,12 @@ def read_components(
     numbers = [group.number for group in components.groups]
     places_by_group = dict(zip(numbers, places or [0] * len(numbers), strict=True))
     where = [places_by_group[one.group] for one in candidates]
-    lattices = Lattices(candidates, _scored(candidates, model), model.digits_shown, where)
+    lattices = PageLattices(candidates, _scored(candidates, model), model.digits_shown, where)
     seen: dict[int, GroupTexts] = {}
     if second_opinion and model.line_reader:
-        for image in find_line_images(candidates, lattices.doubtful()):
-            seen |= texts_of(image, line_scores(model.line_reader, image.image)[0])
-    reading = lattices.read(seen)
+        for image in find_line_images(candidates, lattices.doubtful_groups()):
+            seen |= group_texts(image, line_scores(model.line_reader, image.image)[0])
+    reading = lattices.reading(seen)
     if keep_hypotheses:
         reading = replace(reading, hypotheses=lattices.hypotheses(seen))
     low = (*reading.low, *components.low)
@@ -82,4 +82,4 @@ def _proposed(groups: Sequence[InkGroup], model: Model) -> list[Candidate]:
 
 def _scored(candidates: Sequence[Candidate], model: Model) -> Scores:
     """Return what the first network says of N candidates, (N, 10)."""
-    return scores(model, normalise([one.ink for one in candidates]))
+    return scores(model, normalized_crops([one.ink for one in candidates]))

@@ -40,7 +40,9 @@ _FRAGMENT = 0.5  # of a piece's ink: less that hangs on the next piece alone bel
 Pieces = NDArray[np.int16]  # (H, W), 0 paper, 1..n the pieces of a run of ink from the left
 
 
-def cut_apart(marks: Sequence[BinaryImage], box: Box, group: int, height: float) -> list[Candidate]:
+def split_candidates(
+    marks: Sequence[BinaryImage], box: Box, group: int, height: float
+) -> list[Candidate]:
     """Return a candidate for each way to take neighbouring pieces of a run, for one digit.
 
     Every piece alone is one too.
@@ -194,24 +196,24 @@ def _spans(pieces: Pieces, box: Box, group: int, height: float) -> Iterator[Cand
     for start in range(n):
         for end in range(start + 1, min(n, start + _MOST_PIECES) + 1):
             ink = (pieces > start) & (pieces <= end)
-            severed = _contact(ink, pieces)
+            seam = _contact(ink, pieces)
             alone = end == start + 1
-            if alone or _is_of_digit_size(ink, height, severed == 0):
+            if alone or _is_of_digit_size(ink, height, seam == 0):
                 place = group, start, end
-                yield _candidate(ink, box, place, height, severed)
+                yield _candidate(ink, box, place, height, seam)
                 closed = _closed(ink, loops)
                 if closed is not None and _is_of_digit_size(closed, height, False):
-                    yield _candidate(closed, box, place, height, severed)
+                    yield _candidate(closed, box, place, height, seam)
 
 
 def _candidate(
-    ink: NDArray[np.bool_], box: Box, place: tuple[int, int, int], height: float, severed: int
+    ink: NDArray[np.bool_], box: Box, place: tuple[int, int, int], height: float, seam: int
 ) -> Candidate:
     """Return some of a run's ink as a candidate; its place is run, start and end."""
     x, y, width, tall = cv2.boundingRect(ink.astype(np.uint8))
     part = np.multiply(ink[y : y + tall, x : x + width], 255, dtype=np.uint8)
     inside = Box(box.x + x, box.y + y, width, tall)
-    return Candidate(inside, part, *place, tall / height, severed / height)
+    return Candidate(inside, part, *place, tall / height, seam / height)
 
 
 def _is_of_digit_size(ink: NDArray[np.bool_], height: float, whole: bool) -> bool:

@@ -11,7 +11,7 @@ from digitocr.core.geometry import Box
 from digitocr.imaging.binarize import binarize
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 
 
 def second_guesses(
@@ -34,7 +34,7 @@ def second_guesses(
     ink = binarize(gray).mask
     patches = [ink[max(0, box.y) : box.bottom, max(0, box.x) : box.right] for box in boxes]
     patches = [patch if patch.size else np.zeros((1, 1), np.uint8) for patch in patches]
-    chances = scores(model, normalise(patches))
+    chances = scores(model, normalized_crops(patches))
     chances[np.arange(len(digits)), [int(digit) for digit in digits]] = -1
     best = chances.argmax(axis=1)
     return [(str(i), round(float(row[i]), 4)) for i, row in zip(best, chances, strict=True)]

@@ -5,7 +5,6 @@ What the reader read stays in each file's JSON, so that no picture is read again
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +16,6 @@ from digitocr.core.errors import (
     InputUnreadable,
     NothingToRead,
 )
-from digitocr.core.settings import Limits
 from digitocr.core.source import Page
 from digitocr.results.combined import (
     INPUTS,
@@ -30,8 +28,8 @@ from digitocr.results.corrections import (
     corrected,
     digest,
 )
+from digitocr.results.file_names import page_picture_names
 from digitocr.results.file_results import (
-    pictures_of_page,
     read_result,
     rewrite,
     rewrite_pictures,
@@ -41,6 +39,8 @@ from digitocr.results.journal import (
     Journal,
     counted,
 )
+from digitocr.results.run_info import NAME as RUN_INFO
+from digitocr.results.run_info import read_run_info
 from digitocr.review.origins import finder
 from digitocr.review.page_images import Pictures
 
@@ -98,13 +98,14 @@ class Checking:
 
     def _of_inputs(self, inputs: Path | None) -> Pictures:
         """Return the pictures of the inputs; raise InputUnreadable where run.json is damaged."""
-        path = self._folder / "run.json"
         try:
-            settings = json.loads(path.read_bytes())["settings"]
-            dpi, limits = int(settings["dpi"]), Limits(**settings["limits"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputUnreadable(f"{path}: is damaged: {error}", "Scan into it again.") from error
-        return Pictures(finder(self.files(), inputs), dpi, limits)
+            settings = read_run_info(self._folder).settings
+            if settings.dpi is None or settings.limits is None:
+                raise ValueError("lacks dpi, or limits")
+        except (OSError, ValueError) as error:
+            sentence = f"{self._folder / RUN_INFO}: is damaged: {error}"
+            raise InputUnreadable(sentence, "Scan into it again.") from error
+        return Pictures(finder(self.files(), inputs), settings.dpi, settings.limits)
 
     def decisions(self, done: Done) -> list[Correction]:
         """Return the decisions about a file that hold for it as it was read."""
@@ -151,7 +152,9 @@ class Checking:
         """Write the pictures of pages that have changed, those that there are; return sizes."""
         written = dict[str, int]()
         for was, now in zip(before.pages, result.pages, strict=True):
-            if was == now or done.written.keys().isdisjoint(pictures_of_page(done.file, now.page)):
+            if was == now or done.written.keys().isdisjoint(
+                page_picture_names(done.file, now.page)
+            ):
                 continue
             with suppress(InputUnreadable, ExtraMissing):
                 gray = self.pictures.page(done.file, now.page, (now.height, now.width))

@@ -37,6 +37,7 @@ from digitocr.results.corrections import (
 )
 from digitocr.results.file_results import (
     Output,
+    print_text,
     sweep,
 )
 from digitocr.results.guard import refuse_foreign_files
@@ -215,7 +216,7 @@ class Batch:
             if self._journal:
                 self._journal.add(done)
             else:
-                work.show(text)
+                print_text(text)
             yield self._counted(done)
 
     def finish(self) -> None:

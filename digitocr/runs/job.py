@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import platform
-import sys
 import time
 import traceback
 from collections.abc import Sequence
@@ -29,7 +28,6 @@ from digitocr.core.errors import (
 from digitocr.core.settings import Settings
 from digitocr.core.source import Source
 from digitocr.core.version import __version__
-from digitocr.export import csv as writers
 from digitocr.forms.template import load_form
 from digitocr.pipeline.scan import file_result, scan_pages
 from digitocr.recognition.model import (
@@ -43,10 +41,9 @@ from digitocr.results.corrections import (
     in_force,
 )
 from digitocr.results.file_results import (
+    FileResultsWriter,
     Output,
-    Results,
-    form_header,
-    rows,
+    text_of,
 )
 from digitocr.results.journal import (
     Done,
@@ -177,7 +174,7 @@ def read(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tupl
             results.write(result)
             done = replace(done, written=results.written)
         else:
-            text = _text(result, job)
+            text = text_of(result, job.output, field_names(job.settings))
         done = counted(replace(done, decided=digest(held)), result)
     except (OutputUnwritable, ModelUnreadable):
         raise
@@ -209,15 +206,28 @@ def too_much(job: Job) -> str:
     return f"takes more memory than there is, or than {most} MB"
 
 
-def _results(source: Source, job: Job) -> Results | None:
+def _results(source: Source, job: Job) -> FileResultsWriter | None:
     folder = job.output.folder
     if folder is None:
         return None
-    return Results(folder, source, job.settings, job.output, safe=job.elsewhere)
+    return FileResultsWriter(
+        folder,
+        source.name,
+        job.output,
+        field_names(job.settings),
+        some_pages=job.settings.pages is not None,
+        safe=job.elsewhere,
+    )
+
+
+def field_names(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the form's fields; () where no form is read."""
+    form = load_form(settings.form) if settings.form else None
+    return tuple(field.name for field in form.fields) if form else ()
 
 
 def _read(
-    source: Source, job: Job, results: Results | None, decisions: Sequence[Correction]
+    source: Source, job: Job, results: FileResultsWriter | None, decisions: Sequence[Correction]
 ) -> FileResult:
     """Return what is in a file, with decisions put over it; write its pages' pictures."""
     model = load_model(job.settings.model)
@@ -231,22 +241,3 @@ def _read(
             results.write_page(page, result)
         executors.go_on()
     return file_result(source, model, pages)
-
-
-def header(settings: Settings, excel: bool) -> str:
-    """Return the header of the one CSV that is written to stdout."""
-    return form_header(settings.form, excel) if settings.form else writers.header_row(excel)
-
-
-def show(text: str) -> None:
-    """Write results to stdout at once, so that a reader behind a pipe gets each file when done."""
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
-
-
-def _text(result: FileResult, job: Job) -> str:
-    """Return what is written of a file to stdout."""
-    (kind,) = job.output.formats
-    if job.settings.form and kind == "csv":
-        return writers.form_rows(result, job.output.excel)
-    return rows(result, kind, job.output.excel)

@@ -20,7 +20,7 @@ from digitocr.core.errors import (
 )
 from digitocr.core.settings import Settings
 from digitocr.core.source import Source
-from digitocr.export import csv as writers
+from digitocr.export.csv import form_header, header_row
 from digitocr.inputs.discover import natural_key
 from digitocr.recognition.model import Model
 from digitocr.results.combined import (
@@ -30,8 +30,6 @@ from digitocr.results.combined import (
 from digitocr.results.corrections import Corrections
 from digitocr.results.file_results import (
     Output,
-    check_folder,
-    form_header,
     sweep,
 )
 from digitocr.results.guard import refuse_foreign_files
@@ -39,11 +37,13 @@ from digitocr.results.journal import (
     Done,
     Journal,
 )
+from digitocr.results.run_info import new_run_info
 from digitocr.runs import batch
 from digitocr.runs import job as work
 from digitocr.runs.archive import Archive
 from digitocr.runs.inbox import Inbox
 from digitocr.runs.process_pool import ProcessPool
+from digitocr.storage.places import check_folder
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
 # The views of all files are written anew no sooner than after so many seconds, and after so many
@@ -237,7 +237,16 @@ class Watch:
         for done in self._ended(names):
             report.add(done, self._corrections.of(done.file))
         inputs = [str(self._inbox.folder)]
-        left_out = write_combined(report, inputs, self._settings, self._model, self._output)
+        threshold = self._model.review_line(self._settings)
+        run_info = new_run_info(
+            inputs,
+            self._settings,
+            self._output,
+            self._model.id,
+            threshold,
+            work.field_names(self._settings),
+        )
+        left_out = write_combined(report, run_info, self._folder)
         end = time.monotonic()
         self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
         return report, left_out
@@ -283,9 +292,9 @@ def _heads(settings: Settings, output: Output) -> list[tuple[str, bytes]]:
     """Return the endings of what the views are made of, and what each such file begins with."""
     heads = []
     if "csv" in output.formats:
-        heads.append(("csv", writers.header_row(output.excel)))
+        heads.append(("csv", header_row(output.excel)))
     if settings.form:
-        heads.append(("form.csv", form_header(settings.form, output.excel)))
+        heads.append(("form.csv", form_header(work.field_names(settings), output.excel)))
     if "xlsx" in output.formats:
         heads.append(("json", "{"))
     return [(ending, head.encode()) for ending, head in heads]

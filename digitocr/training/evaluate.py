@@ -33,7 +33,7 @@ from digitocr.inputs.reader import read_pages
 from digitocr.pipeline.scan import scan_pages
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 from digitocr.storage import atomic as disk
 from digitocr.training import plots
 from digitocr.training.calibration import (
@@ -97,7 +97,7 @@ def evaluate_digits(model: Model, folder: Path) -> tuple[DigitReport, Answered]:
     unreadable: list[str] = []
     if is_mnist(folder):
         test = load_mnist_test(folder)
-        crops, labels = normalise(list(test.images)), test.labels
+        crops, labels = normalized_crops(list(test.images)), test.labels
     else:
         crops, labels, unreadable = _pictured_digits(folder, read_truth(folder))
     answered = Answered(crops, labels, scores(model, crops))
@@ -124,7 +124,7 @@ def _pictured_digits(folder: Path, truth: Sequence[Truth]) -> tuple[Crops, Label
         labels.append(int(row.numbers[0]))
     if not inks:
         raise DataMissing(f"{folder}: none of its {len(truth)} pictures can be read")
-    return normalise([_ink_of(ink) for ink in inks]), np.array(labels), unreadable
+    return normalized_crops([_ink_of(ink) for ink in inks]), np.array(labels), unreadable
 
 
 def _ink_of(mask: BinaryImage) -> BinaryImage:

@@ -25,7 +25,7 @@ from digitocr.recognition.classifier import logits
 from digitocr.recognition.components import Components
 from digitocr.recognition.line_reader import LineReader, Weights
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 from digitocr.recognition.reader import read_components
 from digitocr.training.data.augment import distorted_crops
 from digitocr.training.data.corrected_samples import (
@@ -159,7 +159,7 @@ def _finetuned_classifier(
 @torch.no_grad()
 def _uncertainty(network: Network, digits: Digits) -> Values:
     """Return how far off what is wanted a network's answers to N digits are, (N,), 0..1."""
-    crops = torch.from_numpy(normalise(list(digits.images)).reshape(len(digits), -1))
+    crops = torch.from_numpy(normalized_crops(list(digits.images)).reshape(len(digits), -1))
     answers = F.softmax(network(crops), 1)
     off = answers - answers_wanted(torch.from_numpy(digits.labels))
     return off.abs().sum(1).numpy().astype(np.float64) / 2
@@ -260,7 +260,7 @@ def measure(model: Model, samples: Sequence[CorrectedSample], test: Digits | Non
     right = sum(_digits_read(model, one) == one.text for one in samples)
     mnist = None
     if test is not None:
-        mnist = accuracy(logits(model, normalise(list(test.images))), test.labels)
+        mnist = accuracy(logits(model, normalized_crops(list(test.images))), test.labels)
     return Measure(right, len(samples), mnist)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from digitocr.numbers.assemble import (
-    arranged,
-    into_numbers,
+    assembled_numbers,
+    digit_lines,
 )
 from digitocr.recognition.classifier import logits
 from digitocr.recognition.components import find_components
@@ -86,7 +86,7 @@ def confidences_on_written_lines(
         line = write_line(given, rng, plain=i % _HARD_ONE_IN != 0)
         reading = read_components(find_components(line.mask), model)
         text = "".join(map(str, line.digits))
-        for number in into_numbers(arranged(reading)):
+        for number in assembled_numbers(digit_lines(reading)):
             read = "".join(digit.digit for digit in number.digits)
             of_numbers.append((number.confidence, read == text))
             if len(read) == len(text):

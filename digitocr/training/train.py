@@ -26,7 +26,7 @@ from digitocr.core.version import __version__
 from digitocr.recognition.classifier import logits
 from digitocr.recognition.line_reader import Weights, line_reader_from
 from digitocr.recognition.model import Model
-from digitocr.recognition.normalize import normalise
+from digitocr.recognition.normalize import normalized_crops
 from digitocr.training import plots
 from digitocr.training.calibration import confusion_matrix
 from digitocr.training.data.augment import distorted_epochs
@@ -235,7 +235,9 @@ class Training:
         """Return digits as the network is shown them when it is measured, (N, 28, 28)."""
         if self.recipe.distort:
             parts = range(0, len(digits), CHUNK)
-            return np.concatenate([normalise(list(digits.images[i : i + CHUNK])) for i in parts])
+            return np.concatenate(
+                [normalized_crops(list(digits.images[i : i + CHUNK])) for i in parts]
+            )
         return digits.images.astype(np.float32) / np.float32(255)
 
     def _shown_epochs(

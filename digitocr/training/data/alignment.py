@@ -17,7 +17,7 @@ _LEAST_CHANCE = 1e-3
 # A piece may be no part of a digit: low ones are points and dust, tall ones hardly ever. The size
 # is in digit heights; a split is the less likely the longer it is (as in `recognition/lattice.py`).
 _LOW_LEFT, _TALL_LEFT, _TALL = 0.3, 1e-4, 0.45
-_SPLIT, _SEVERED = 0.15, 0.5
+_SPLIT, _SPLIT_LENGTH = 0.15, 0.5
 # Split off from other ink, or beside components that are left over, a digit is only taken for one
 # where the network is surer of it than of wrong splits, of which it says 1/10 for each digit.
 _KNOWN = 0.2
@@ -69,7 +69,7 @@ def forced_alignment(
     if partial.spilled and not (apart and all(known)):
         return None
     digits = [
-        None if candidates[place].severed and not sure else place
+        None if candidates[place].seam and not sure else place
         for place, sure in zip(partial.digits, known, strict=True)
     ]
     return Alignment(tuple(digits), partial.spilled)
@@ -125,7 +125,7 @@ def _with_digit(
     partial: _PartialAlignment, place: int, one: Candidate, chance: float
 ) -> _PartialAlignment:
     """Return a partial alignment in which a candidate is the next digit."""
-    split = _SPLIT * float(np.exp(-_SEVERED * one.severed)) if one.severed else 1.0
+    split = _SPLIT * float(np.exp(-_SPLIT_LENGTH * one.seam)) if one.seam else 1.0
     weight = partial.weight * max(chance, _LEAST_CHANCE) * split
     return _PartialAlignment(weight, (*partial.digits, place), partial.spilled)
 

@@ -16,7 +16,7 @@ from digitocr.core.arrays import (
 )
 from digitocr.recognition.normalize import (
     CANVAS,
-    normalise,
+    normalized_crops,
 )
 from digitocr.training.data.datasets import Digits
 
@@ -72,7 +72,7 @@ def _distorted_chunk(images: Gray, rng: np.random.Generator) -> Crops:
     shifts[:, 0, 0] = shifts[:, 1, 1] = np.exp(rng.normal(0, _SIZE, n))
     shifts[:, 0, 1] = rng.normal(0, _SLANT, n)
     shifts[:, :, 2] = rng.normal(0, _SHIFT, (n, 2))
-    return normalise(list(_scanned_digits(_rewritten_digits(images, rng), rng)), shifts)
+    return normalized_crops(list(_scanned_digits(_rewritten_digits(images, rng), rng)), shifts)
 
 
 def _rewritten_digits(images: Gray, rng: np.random.Generator) -> Gray:

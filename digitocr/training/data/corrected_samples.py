@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +34,7 @@ from digitocr.recognition.hypotheses import Candidate
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import (
     SIDE,
-    normalise,
+    normalized_crops,
 )
 from digitocr.results.corrections import (
     NAME,
@@ -46,6 +45,7 @@ from digitocr.results.journal import (
     Stamp,
     ended,
 )
+from digitocr.results.run_info import read_run_info
 from digitocr.training.data.alignment import forced_alignment
 from digitocr.training.data.datasets import (
     NON_DIGIT,
@@ -75,7 +75,7 @@ class CorrectedSample:
         for group in self.groups:
             x, y = group.box.x - box.x, group.box.y - box.y
             here = mask[y : y + group.box.height, x : x + group.box.width]
-            np.maximum(here, np.maximum.reduce(group.marks), out=here)
+            np.maximum(here, np.maximum.reduce(group.components), out=here)
         scale = _HEIGHT / max(box.height, 0.8 * self.groups[0].height)
         size = max(2, round(scale * box.width)), max(2, round(scale * box.height))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -152,12 +152,14 @@ def corrected_samples(folder: Path, model: Model) -> CheckedFolder:
 def _inputs(folder: Path) -> tuple[list[Source], int, Limits]:
     """Return what the runs read, as far as it is still there, and how."""
     try:
-        settings = json.loads((folder / "run.json").read_bytes())["settings"]
-        dpi, limits = settings["dpi"], Limits(**settings["limits"])
+        settings = read_run_info(folder).settings
+        if settings.dpi is None or settings.limits is None:
+            raise ValueError("lacks dpi, or limits")
         places = [(done.file, Path(done.path)) for done in ended(folder) if done.path]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise DataMissing(f"{folder}: holds no results of a run: {error}") from error
-    return [Source(name, path) for name, path in places if path.is_file()], dpi, limits
+    sources = [Source(name, path) for name, path in places if path.is_file()]
+    return sources, settings.dpi, settings.limits
 
 
 def _stamp(source: Source) -> Stamp | None:
@@ -211,7 +213,7 @@ def _belongs_to(place: Box, box: Box) -> bool:
 def _number_sample(groups: Sequence[InkGroup], text: str, model: Model) -> CorrectedSample | None:
     """Return a number's digits, each with the ink that it is; None where they are not found."""
     candidates = [one for group in groups for one in group.candidates]
-    says = scores(model, normalise([one.ink for one in candidates]))
+    says = scores(model, normalized_crops([one.ink for one in candidates]))
     found = forced_alignment(candidates, says, text) if candidates else None
     if found is None:
         return None
