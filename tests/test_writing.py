@@ -18,14 +18,20 @@ from digitocr.training.data.line_batches import (
     batches,
     written_chunks,
 )
-from digitocr.training.data.written_lines import (
+from digitocr.training.data.line_canvas import (
+    LineCanvas,
+)
+from digitocr.training.data.line_scan import (
     LINE_HEIGHT_PX,
+)
+from digitocr.training.data.written_lines import (
+    _some_hand,
+    write_line,
+)
+from digitocr.training.data.written_symbols import (
     Font,
     Symbols,
-    _Sheet,
-    _some_hand,
     symbols,
-    write_line,
 )
 
 
@@ -85,9 +91,9 @@ def test_in_some_hands_ones_lean_more_than_other_digits(given: Symbols) -> None:
     hand = replace(_some_hand(given, rng), font=None, slant=0.0, aspect=1.0, own_slant=0.0)
     widths = []
     for lean in (0.0, 0.5):
-        sheet = _Sheet(hand, 1, rng)
-        sheet.put(given.digits.images[1], 1.0, 0.0, 0.0, False, lean)
-        widths.append(np.count_nonzero(sheet.canvas.max(axis=0)))
+        canvas = LineCanvas(hand, 1, rng)
+        canvas.put(given.digits.images[1], 1.0, 0.0, 0.0, False, lean)
+        widths.append(np.count_nonzero(canvas.pixels.max(axis=0)))
     assert widths[1] > widths[0] + 10
 
 
@@ -95,12 +101,12 @@ def test_a_symbol_is_set_beside_the_last_at_the_gap_asked_for(given: Symbols) ->
     rng = np.random.default_rng(3)
     for gap in (0.3, 0.6):
         hand = replace(_some_hand(given, rng), slant=0.0, drift=0.0)
-        sheet = _Sheet(hand, 2, rng)
+        canvas = LineCanvas(hand, 2, rng)
         bar = np.zeros((28, 28), np.uint8)
         bar[4:24, 12:16] = 255
         for _ in range(2):
-            sheet.put(bar, 1.0, 0.0, gap, False)
-        columns = np.flatnonzero((sheet.canvas > 100).any(axis=0))
+            canvas.put(bar, 1.0, 0.0, gap, False)
+        columns = np.flatnonzero((canvas.pixels > 100).any(axis=0))
         (between,) = (step for step in np.diff(columns) if step > 1)
         assert between - 1 == pytest.approx(gap * 44, abs=6)
 

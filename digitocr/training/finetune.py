@@ -41,10 +41,12 @@ from digitocr.training.data.line_batches import (
     shown_line,
     written_lines,
 )
-from digitocr.training.data.replay import Replay
-from digitocr.training.data.written_lines import (
-    Symbols,
+from digitocr.training.data.line_scan import (
     scanned_ink,
+)
+from digitocr.training.data.replay import Replay
+from digitocr.training.data.written_symbols import (
+    Symbols,
     symbols,
 )
 from digitocr.training.loop import (

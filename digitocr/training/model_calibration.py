@@ -30,8 +30,10 @@ from digitocr.training.data.datasets import (
 )
 from digitocr.training.data.touching import touching_digits
 from digitocr.training.data.written_lines import (
-    Symbols,
     write_line,
+)
+from digitocr.training.data.written_symbols import (
+    Symbols,
 )
 from digitocr.training.recipes import (
     Material,

@@ -52,10 +52,10 @@ from digitocr.training.data.datasets import (
     Digits,
     joined_digits,
 )
+from digitocr.training.data.line_canvas import HEIGHT_PX
 from digitocr.training.data.symbols import mnist_image
 
 _INSIDE = 0.5  # of a component: so much of it is in a number's box, or it is none of the number's
-_HEIGHT = 44  # px, of digits as in `line_canvas.py`
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class CorrectedSample:
             x, y = group.box.x - box.x, group.box.y - box.y
             here = mask[y : y + group.box.height, x : x + group.box.width]
             np.maximum(here, np.maximum.reduce(group.components), out=here)
-        scale = _HEIGHT / max(box.height, 0.8 * self.groups[0].height)
+        scale = HEIGHT_PX / max(box.height, 0.8 * self.groups[0].height)
         size = max(2, round(scale * box.width)), max(2, round(scale * box.height))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(mask, size, interpolation=how), np.uint8)

@@ -19,8 +19,10 @@ from digitocr.core.arrays import (
     Labels,
 )
 from digitocr.training.data.written_lines import (
-    Symbols,
     write_line,
+)
+from digitocr.training.data.written_symbols import (
+    Symbols,
 )
 
 _TASK = 256  # lines that the other process makes at a time

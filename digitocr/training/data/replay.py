@@ -21,7 +21,7 @@ from digitocr.training.data.datasets import (
 from digitocr.training.data.strokes import draw_forms
 from digitocr.training.data.symbols import mnist_image
 from digitocr.training.data.touching import touching_digits
-from digitocr.training.data.written_lines import (
+from digitocr.training.data.written_symbols import (
     Font,
     Symbols,
     symbols,

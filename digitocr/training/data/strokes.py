@@ -17,7 +17,7 @@ from digitocr.core.arrays import Gray
 from digitocr.training.data.datasets import Digits
 from digitocr.training.data.symbols import mnist_image
 
-Points = NDArray[np.float64]  # (N, 2), x to the right and y down, 0..1 in the digit's box
+Points = NDArray[np.float64]  # (N, 2), x to the right and y down; of forms 0..1 in their box
 
 _HEIGHT = 80  # px, drawn large and shrunk by area
 _ASPECT = (0.4, 0.85)  # width / height
@@ -111,3 +111,9 @@ def _curve(points: Points) -> Points:
         2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
     )
     return np.asarray(curve.reshape(-1, 2) / 2)
+
+
+def bezier_curve(start: Points, middle: Points, end: Points, n: int) -> Points:
+    """Return n points, (n, 2), of the quadratic curve from start to end that `middle` draws out."""
+    t = np.linspace(0, 1, n)[:, None]
+    return np.asarray((1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end)

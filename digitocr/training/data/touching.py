@@ -20,6 +20,7 @@ from digitocr.training.data.datasets import (
     NON_DIGIT,
     Digits,
 )
+from digitocr.training.data.strokes import bezier_curve
 from digitocr.training.data.symbols import mnist_image
 
 _HEIGHT = (36, 60)  # px, of digits
@@ -164,8 +165,7 @@ def _join(mask: BinaryImage, following: BinaryImage, rng: np.random.Generator) -
     level = rng.choice([0.1, 0.3, 0.9])  # of the height, from the top
     start, end = _outermost(left, level, 1), _outermost(right, level, -1)
     middle = (start + end) / 2 + [0, rng.uniform(-0.15, 0.15) * np.ptp(left[:, 0])]
-    t = np.linspace(0, 1, 12)[:, None]
-    curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
+    curve = bezier_curve(start, middle, end, 12)
     thickness = int(rng.integers(2, 5))
     cv2.polylines(mask, [np.round(curve).astype(np.int32)], False, 255, thickness)
 
