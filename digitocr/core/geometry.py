@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Transform: TypeAlias = NDArray[np.float64]  # (3, 3), homogeneous, acts on (x, y, 1) columns
+Corners: TypeAlias = NDArray[np.float64]  # (N, 4): left, top, right and bottom of each box
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def overlap(one: Box, other: Box) -> bool:
     return across > 0 and down > 0
 
 
-def corners_of(boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Return (N, 4): left, top, right and bottom of each box."""
+def corners_of(boxes: Sequence[Box]) -> Corners:
+    """Return the left, top, right and bottom of each of N boxes."""
     corners = [(box.x, box.y, box.right, box.bottom) for box in boxes]
     return np.array(corners, np.float64).reshape(-1, 4)
