@@ -75,8 +75,8 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     console, counts = stderr(), report.counts
     checked = f", {report.checked} checked" if report.checked else ""
     console.print(
-        f"files: {counts['read']} read, {counts['failed']} failed; pages: {counts['pages']}; "
-        f"numbers: {counts['numbers']}, {counts['review']} to review "
+        f"files: {counts.read} read, {counts.failed} failed; pages: {counts.pages}; "
+        f"numbers: {counts.numbers}, {counts.review} to review "
         f"(confidence below {min_confidence:.2f}){checked}; {report.seconds:.1f} s"
     )
     if report.earlier:
@@ -113,7 +113,7 @@ def _file_table(report: Report) -> Table:
     counts = ("numbers", "to review", "least", "seconds")
     right = (Column(heading, justify="right") for heading in counts)
     table = Table("", Column("file", overflow="fold"), *right, box=box.SIMPLE)
-    for heading, files in (("least certain", report.doubtful), ("slowest", report.slowest)):
+    for heading, files in (("least certain", report.least_certain), ("slowest", report.slowest)):
         for one in files:
             table.add_row(heading, *_cells(one))
             heading = ""

@@ -17,12 +17,14 @@ from digitocr.core.errors import (
     ExitCode,
     OutputUnwritable,
 )
+from digitocr.core.settings import Settings
+from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.model import (
     load_model,
     model_file,
 )
-from digitocr.results import file_results as results
 from digitocr.storage import atomic as disk
+from digitocr.storage.places import check_folder
 from digitocr.training import evaluate, train
 from digitocr.training import finetune as learn
 from digitocr.training.data import replay
@@ -59,7 +61,7 @@ def train_network(
     """Train, print a line an epoch, save the weights with their card."""
     _check_file(output)  # before minutes of training
     if report:
-        results.check_folder(report)
+        check_folder(report)
     shown, test = _material(recipe, data)
     run, history = train.Training(recipe, shown, device), []
     with suppress(KeyboardInterrupt):
@@ -110,7 +112,7 @@ def _material(recipe: Recipe, data: Data) -> tuple[Material, Digits | None]:
 
 def _check_file(output: Path) -> None:
     """Raise OutputUnwritable unless a weights file can be written."""
-    results.check_folder(output.parent)
+    check_folder(output.parent)
     if output.is_dir():
         raise OutputUnwritable(f"{output}: is a folder, not a file", "Name a file with -o.")
 
@@ -122,14 +124,14 @@ def _command_line() -> str:
 
 def evaluate_model(name: str, data: Path | None, pictures: Path | None, as_json: bool) -> None:
     """Measure and print."""
-    model, folder = load_model(name), data or mnist_folder()
+    scanner, folder = Scanner(Settings(model=name)), data or mnist_folder()
     report: evaluate.DigitReport | evaluate.PageReport
     if evaluate.holds_digits(folder):
-        report, answered = evaluate.evaluate_digits(model, folder)
+        report, answered = evaluate.evaluate_digits(scanner.model, folder)
         if pictures:
             evaluate.write_digit_report(answered, pictures)
     else:
-        report = evaluate.evaluate_pages(model, folder, pictures)
+        report = evaluate.evaluate_pages(scanner, folder, pictures)
     if as_json:
         print(json.dumps(evaluate.as_json(report)))
     else:

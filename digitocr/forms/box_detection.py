@@ -79,7 +79,7 @@ def _is_box(box: Box, contour: _Outline, longer: int) -> bool:
 
 
 def _holds(box: Box, other: Box) -> bool:
-    """Tell whether another box is inside of a box."""
+    """Tell whether another box is inside of a larger one, its middle not on the edge."""
     x, y = other.middle
     larger = box.width * box.height > other.width * other.height
     return larger and box.x < x < box.right and box.y < y < box.bottom

@@ -57,12 +57,6 @@ def scaled_box(box: Box, scale: float) -> Box:
     return Box(x, y, round(box.right * scale) - x, round(box.bottom * scale) - y)
 
 
-def is_middle_in(one: Box, box: Box) -> bool:
-    """Tell whether the middle of a component is in a box."""
-    x, y = one.middle
-    return box.x <= x < box.right and box.y <= y < box.bottom
-
-
 def groups_in(boxes: Sequence[Box], groups: Mapping[int, Box]) -> list[list[int]]:
     """Return for each field the numbers of the ink groups in it, left to right.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import Box
+from digitocr.imaging.stroke_width import mean_stroke_width
 
 # Print is found on the page no farther off than this, pixels of the form's picture: what paper
 # bends and the map onto the page is off, and the blur around print.
@@ -34,7 +35,7 @@ def ink_without_print(ink: BinaryImage, printed: BinaryImage, scale: float) -> B
     """
     off = max(1, round(_MISFIT * scale))
     near = cv2.dilate(printed, _disc(off))
-    rule = _rule_width(printed)
+    rule = mean_stroke_width(printed)
     thick = round(_THICKER * (rule + scale))
     bold = cv2.dilate(cv2.morphologyEx(printed, cv2.MORPH_OPEN, _square(thick)), _disc(2 * off))
     free = cv2.bitwise_and(ink, cv2.bitwise_not(near))
@@ -96,16 +97,6 @@ def _add_print(own: BinaryImage, onto: BinaryImage, left: int, top: int) -> None
     own = own[y : height - top, x : width - left]
     here = onto[top + y : top + y + own.shape[0], left + x : left + x + own.shape[1]]
     np.maximum(here, own, out=here)
-
-
-def _rule_width(printed: BinaryImage) -> float:
-    """Return how wide the form's strokes are on the whole, pixels; most of them are rules.
-
-    How deep pixels are inside of a stroke is a quarter of its width in the mean.
-    """
-    depth = cv2.distanceTransform(printed, cv2.DIST_L2, 3)
-    deep = depth[depth > 0]
-    return max(1.0, 4 * float(deep.mean()) - 2) if len(deep) else 1.0
 
 
 def _disc(reach: int) -> NDArray[np.uint8]:

@@ -33,7 +33,7 @@ _LEAST_SIDE, _LEAST_SIZE = 0.4, 0.2
 # its ink more than ink would be found there by chance. Pieces of it this large may be so far off,
 # as paper bends. Set by hand: pages of the form have 0.98 or more, also where paper bulges by 2.5
 # mm; a form that has its rows in another order 0.7 at the most (benchmarks/forms.py), one that has
-# other labels beside the same boxes 0.87 (tests/test_forms.py).
+# other labels beside the same boxes 0.87 (tests/e2e/test_forms.py).
 _NEAR, _LEAST_FOUND = 2, 0.93
 _PIECE, _BENDS = 80, 8
 # Ink is this part of the darkest as dark, as rules are much lighter than a pen; and this many grey

@@ -10,14 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import BinaryImage
-from digitocr.core.geometry import (
-    Box,
-    Transform,
-    around,
-)
-from digitocr.core.statistics import median
+from digitocr.core.geometry import Box, PixelCorners, Transform, around
+from digitocr.core.statistics import median, usual_size
+from digitocr.imaging.stroke_width import stroke_width
 from digitocr.recognition.hypotheses import Candidate
-from digitocr.recognition.normalize import stroke_width
 from digitocr.recognition.percent import find_percents
 from digitocr.recognition.splitting import (
     LEAST_SIZE,
@@ -66,8 +62,6 @@ _OPEN, _OPEN_WIDTH = 0.1, 0.75
 _POINT, _CLEAR = 0.34, 0.03
 _AT_ONCE = 64  # components that are looked at together: a compromise of time and memory
 _MOST_IN_GROUP = 30  # in an ink group: more are a pattern of dots or strokes, each for itself
-
-_Corners = NDArray[np.int64]  # (..., 4): left, top, right and bottom of each box
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +127,7 @@ def find_components(binary: BinaryImage, tables: Sequence[Box] = ()) -> Componen
         _is_at_edge(box, binary) and _is_solid(box, contours[i]) for i, box in enumerate(boxes)
     ]
     inner = [box for box, edge in zip(boxes, edges, strict=True) if not edge]
-    in_tables = [box for box in inner if any(_is_inside(box, table) for table in tables)]
+    in_tables = [box for box in inner if any(table.contains(box.middle) for table in tables)]
     height = _digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
     percents = find_percents(contours, boxes, binary, height)
     signs = {i for percent in percents for i in percent}
@@ -219,11 +213,6 @@ def _is_frame(box: Box, binary: BinaryImage) -> bool:
     return bool(large and box.width > _FRAME * width and box.height > _FRAME * height)
 
 
-def _is_inside(box: Box, table: Box) -> bool:
-    x, y = box.middle
-    return table.x <= x < table.right and table.y <= y < table.bottom
-
-
 def _is_tall(box: Box, height: float) -> bool:
     """Tell whether a component is as high as digits are."""
     low, high = LEAST_SIZE * height, MOST_HEIGHT * height
@@ -254,8 +243,8 @@ def _digit_height(boxes: Sequence[Box]) -> float:
     components = [box for box in boxes if box.height >= _LEAST_COMPONENT_PX]
     usual = [box for box in components if _LEAST_ASPECT < box.width / box.height < _MOST_ASPECT]
     if not usual:
-        return _weighted_median([box.height for box in components])
-    alone = _weighted_median([box.height for box in usual])
+        return usual_size([box.height for box in components])
+    alone = usual_size([box.height for box in usual])
     highest = np.inf if len(usual) < _MANY else _MOST_TOUCHING * alone
     wide = [
         box for box in components if box.width >= _MOST_ASPECT * box.height > _MOST_ASPECT * alone
@@ -265,14 +254,7 @@ def _digit_height(boxes: Sequence[Box]) -> float:
         for box in wide
         if box.height <= highest
     ]
-    return _weighted_median([box.height for box in usual] + [h for row in each for h in row])
-
-
-def _weighted_median(heights: Sequence[int]) -> float:
-    """Return the median by height of heights; 0 for none."""
-    ordered = np.sort(heights)
-    share = np.cumsum(ordered) / max(1, ordered.sum())
-    return float(ordered[np.searchsorted(share, 0.5)]) if len(ordered) else 0.0
+    return usual_size([box.height for box in usual] + [h for row in each for h in row])
 
 
 def _may_be_ink_of_digits(box: Box, binary: BinaryImage, height: float) -> bool:
@@ -366,7 +348,7 @@ def _root(parent: NDArray[np.intp], i: int) -> int:
     return i
 
 
-def _may_join(some: _Corners, others: _Corners, height: float) -> NDArray[np.bool_]:
+def _may_join(some: PixelCorners, others: PixelCorners, height: float) -> NDArray[np.bool_]:
     """Tell which two of components, (..., 4) against (..., 4), may be pieces of one digit."""
     size, sizes = some[..., 2:] - some[..., :2], others[..., 2:] - others[..., :2]
     starts, ends = (some[..., :2], others[..., :2]), (some[..., 2:], others[..., 2:])

@@ -12,6 +12,7 @@ from digitocr.core.arrays import (
     Crops,
     Gray,
 )
+from digitocr.imaging.stroke_width import stroke_width
 
 SIDE = 28  # MNIST: LeCun et al. 1998, a 20×20 box centred by mass in 28×28
 BOX = 20
@@ -85,18 +86,6 @@ def thickened_ink(patch: Gray, size: float) -> Gray:
         return patch
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
     return np.asarray(cv2.dilate(patch, pen), np.uint8)
-
-
-def stroke_width(patch: Gray) -> float:
-    """Return the width of a component's strokes in pixels: its ink divided by its stretches.
-
-    Args:
-        patch: (H, W), 0 paper; 0 comes back where there is nothing else.
-    """
-    ink = patch > 0
-    across = int(np.count_nonzero(ink[:, 1:] > ink[:, :-1]) + np.count_nonzero(ink[:, 0]))
-    down = int(np.count_nonzero(ink[1:] > ink[:-1]) + np.count_nonzero(ink[0]))
-    return int(np.count_nonzero(ink)) / max(across, down, 1)
 
 
 _AXIS = np.arange(CANVAS, dtype=np.float64)  # x from left to right, y from top to bottom

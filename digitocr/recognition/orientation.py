@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import Box
+from digitocr.core.statistics import usual_size
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.components import ink_inside
 from digitocr.recognition.model import Model
@@ -76,10 +77,10 @@ def _components(binary: BinaryImage) -> tuple[list[Box], list[BinaryImage]]:
     contours = cv2.findContours(binary, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
     sides = np.array([max(box.width, box.height) for box in boxes])
-    large = np.sort(sides[sides >= _LEAST_COMPONENT_PX])
+    large = sides[sides >= _LEAST_COMPONENT_PX]
     if len(large) == 0:
         return [], []
-    usual = float(large[np.searchsorted(np.cumsum(large) / large.sum(), 0.5)])
+    usual = usual_size(large)
     alike = np.flatnonzero((sides >= _LIKE_OTHERS[0] * usual) & (sides <= _LIKE_OTHERS[1] * usual))
     some = alike[:: max(1, -(-len(alike) // _MOST_LOOKED_AT))]
     return [boxes[i] for i in alike], [ink_inside(binary, contours[i], boxes[i]) for i in some]

@@ -16,7 +16,7 @@ from digitocr.core.geometry import (
     around,
     corners_of,
 )
-from digitocr.recognition.normalize import stroke_width
+from digitocr.imaging.stroke_width import stroke_width
 
 # Looked up on the percent signs of 113 typefaces, digits 12 to 60 pixels high. A sign is so high,
 _HEIGHT = 0.45, 1.5  # of the page's digit height

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import Box
+from digitocr.imaging.stroke_width import stroke_width
 from digitocr.recognition.hypotheses import Candidate
-from digitocr.recognition.normalize import stroke_width
 
 # All sizes are parts of the page's digit height, the usual height of its components.
 LEAST_SIZE = 0.45  # lower: dots, commas and dashes

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 import random
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from digitocr.results.run_info import RunInfo
 
 NAME = "audit.json"  # in a results folder
 KEYS = {"summary", "run", "seed", "asked", "population", "sample", "earlier"}  # that it has
@@ -90,12 +91,12 @@ def kept(folder: Path) -> dict[str, Any] | None:
     return None
 
 
-def audited(about: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an audit says something of, out of run.json: other runs have other errors."""
+def audited(run: RunInfo) -> dict[str, Any]:
+    """Return what an audit says something of: other runs have other errors."""
     return {
-        "inputs": about["inputs"],
-        "model": about["model"]["sha256"],
-        "min_confidence": about["settings"]["min_confidence"],
+        "inputs": list(run.inputs),
+        "model": run.model and run.model.sha256,
+        "min_confidence": run.settings.min_confidence,
     }
 
 

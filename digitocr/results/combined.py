@@ -1,4 +1,4 @@
-"""The views of a run: numbers.csv, forms.csv, numbers.xlsx, errors.csv and run.json.
+"""The combined files of a run: numbers.csv, forms.csv, numbers.xlsx, errors.csv and run.json.
 
 They are made of the journal and of each file's results, in the order of the inputs, one at a time.
 """
@@ -7,66 +7,50 @@ from __future__ import annotations
 
 import heapq
 import json
-import platform
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-import cv2
-import numpy as np
 
 from digitocr.core.errors import (
     ExitCode,
     FormMisfit,
     InputUnreadable,
 )
-from digitocr.core.settings import (
-    Decimal,
-    Settings,
-)
-from digitocr.core.source import Unread, utf8_name
-from digitocr.core.version import __version__
-from digitocr.export import csv as writers
+from digitocr.core.settings import Decimal
+from digitocr.core.source import Unread
+from digitocr.export.csv import error_rows, form_header, header_row
 from digitocr.export.json import from_json
 from digitocr.export.xlsx import IllustratedResult, write_workbook
-from digitocr.forms.template import load_form
-from digitocr.recognition.model import Model
 from digitocr.results import audit
 from digitocr.results.corrections import (
     Correction,
-    in_force,
+    valid_corrections,
 )
-from digitocr.results.file_results import (
-    PICTURES,
-    Output,
-    pictures_of,
-    remove_folder,
-    unwritable,
-    write_file,
-)
+from digitocr.results.file_names import PICTURES, number_pictures_folder
 from digitocr.results.journal import (
     Done,
     Journal,
 )
-from digitocr.storage import atomic as disk
+from digitocr.results.run_info import RunCounts, RunInfo, read_run_info, write_run_info
+from digitocr.storage import atomic
 from digitocr.storage.object_store import (
     Place,
     contents,
-    without_secrets,
 )
+from digitocr.storage.places import remove_folder, unwritable, write_file
 
 SHOWN = 3  # of the slowest and of the least certain files
-INPUTS = ".inputs.jsonl"  # in the output folder: what the views are of, in order
+INPUTS = ".inputs.jsonl"  # in the output folder: what the combined files are of, in order
 _PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in the making
 
 
 @dataclass
 class Report:
-    """What a run comes to: counts, the exit code that they add up to, and what its views show."""
+    """What a run comes to: counts, the exit code they add up to, what its combined files show."""
 
     read: int = 0
     failed: int = 0
@@ -78,7 +62,7 @@ class Report:
     audit: str = ""  # what one of its numbers came to, a sentence without its full stop
     misfits: int = 0  # pages that could not be read where others of their file could
     lack_extra: int = 0  # files whose extra is not installed
-    doubtful: list[Done] = field(default_factory=list)  # the files least certain, least first
+    least_certain: list[Done] = field(default_factory=list)  # the files least certain, least first
     slowest: list[Done] = field(default_factory=list)
     earlier: int = 0  # of those read, in earlier runs
     # All inputs in order, and why they are none; that is None for what is a file, read or not.
@@ -97,7 +81,7 @@ class Report:
         errors = done.misfits if done.error is None else [done.error]
         self.unread += [Unread(done.file, error) for error in errors]
         self.decided += [done] if done.decided and done.error is None else []
-        self.outdated += len(decisions) - len(in_force(decisions, done.stamp))
+        self.outdated += len(decisions) - len(valid_corrections(decisions, done.stamp))
         self.checked += done.n_checked
         self.failed += done.error is not None
         self.read += done.error is None
@@ -110,15 +94,15 @@ class Report:
         if advice and advice not in self.advice:
             self.advice.append(advice)
         if done.n_numbers:
-            self.doubtful = _first([*self.doubtful, done], lambda one: one.least or 0.0)
+            self.least_certain = _first([*self.least_certain, done], lambda one: one.least or 0.0)
         if done.error is None:
             self.slowest = _first([*self.slowest, done], lambda one: -one.seconds)
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Totals, by the names that run.json uses."""
-        names = ("read", "failed", "pages", "numbers", "review", "checked")
-        return {name: getattr(self, name) for name in names}
+    def counts(self) -> RunCounts:
+        """Totals, as run.json has them."""
+        names = RunCounts.__slots__
+        return RunCounts(**{name: getattr(self, name) for name in names})
 
     @property
     def exit_code(self) -> ExitCode:
@@ -134,21 +118,13 @@ def _first(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
     return heapq.nsmallest(SHOWN, files, key=key)
 
 
-def write_combined(
-    report: Report,
-    inputs: Sequence[str],
-    settings: Settings,
-    model: Model,
-    output: Output,
-) -> list[str]:
+def write_combined(report: Report, run: RunInfo, folder: Place | None) -> list[str]:
     """Write what covers the whole run.
 
     Args:
         report: over all inputs, in their order.
-        inputs: as typed.
-        settings: that were read with.
-        model: the same.
-        output: where results are.
+        run: what was known of it before.
+        folder: where results are; None: they were printed, and there is nothing to write.
 
     Returns:
         A sentence, without its full stop, for each thing that one of them had no room for.
@@ -156,14 +132,15 @@ def write_combined(
     Raises:
         OutputUnwritable: one of them can't be written.
     """
-    if output.folder is None:
+    if folder is None:
         return []
-    about = _about_run(report, inputs, settings, model, output)
-    left_out = _write(output.folder, report, about)
-    if isinstance(output.folder, Path):
+    seconds = round(report.seconds, 3)
+    run = replace(run, interrupted=report.interrupted, seconds=seconds)
+    run, left_out = _write(folder, report, run)
+    if isinstance(folder, Path):
         lines = (json.dumps(one).encode() + b"\n" for one in report.inputs)
-        write_file(output.folder / INPUTS, lines)
-    report.audit = about["audit"]["sentence"] if about["audit"] else ""
+        write_file(folder / INPUTS, lines)
+    report.audit = run.audit["sentence"] if run.audit else ""
     return left_out
 
 
@@ -175,11 +152,10 @@ def rewrite_combined(folder: Path, journal: Journal) -> list[str]:
         OutputUnwritable: one of them can't be written.
     """
     try:
-        about = json.loads((folder / "run.json").read_bytes())
-        report = Report()
+        run, report = read_run_info(folder), Report()
         for done in run_inputs(folder, journal):
             report.add(done)
-        return _write(folder, report, about | report.counts)
+        return _write(folder, report, run)[1]
     except (OSError, ValueError, KeyError, TypeError) as error:
         sentence = f"{folder}: is no folder of results, or is damaged: {error}"
         raise InputUnreadable(sentence, "Scan into it again.") from error
@@ -212,55 +188,56 @@ def input_names(folder: Path) -> Iterator[tuple[str, str | None]]:
             yield file, error
 
 
-def _write(folder: Place, report: Report, about: dict[str, Any]) -> list[str]:
-    """Write the views of a run that `about`, for run.json, says all else of."""
-    settings, left_out = about["settings"], list[str]()
-    formats, excel, fields = (settings.get(key) for key in ("formats", "excel", "fields"))
-    if "csv" in formats:
-        header = writers.header_row(excel).encode()
+def _write(folder: Place, report: Report, run: RunInfo) -> tuple[RunInfo, list[str]]:
+    """Write the combined files of a run; return what run.json says, and what had no room."""
+    settings, left_out = run.settings, list[str]()
+    if "csv" in settings.formats:
+        header = header_row(settings.excel).encode()
         write_file(folder / "numbers.csv", _joined(folder, report.files, "csv", header))
     else:
         _forget(folder / "numbers.csv")
-    if fields:
-        header = writers.form_header(fields, excel).encode()
+    if settings.fields:
+        header = form_header(settings.fields, settings.excel).encode()
         write_file(folder / "forms.csv", _joined(folder, report.files, "form.csv", header))
     else:
         _forget(folder / "forms.csv")
     if isinstance(folder, Path):  # a store gets no workbook
-        if "xlsx" in formats:
-            decimal = settings["decimal"]
-            left_out = _write_workbook(folder, report, fields or (), decimal)
+        if "xlsx" in settings.formats:
+            left_out = _write_workbook(folder, report, settings.fields, settings.decimal)
         else:
             _forget(folder / "numbers.xlsx")
             remove_folder(folder / PICTURES)
-    errors = writers.error_rows(report.unread, excel)
-    write_file(folder / "errors.csv", errors.encode())
-    about["decided"] = decided(report.decided)
-    about["audit"] = _audit(folder, about)
-    write_file(folder / "run.json", json.dumps(about, indent=1, ensure_ascii=False).encode())
-    return left_out
+    write_file(folder / "errors.csv", error_rows(report.unread, settings.excel).encode())
+    run = replace(
+        run,
+        counts=report.counts,
+        decided=run_decisions_digest(report.decided),
+        audit=_audit_summary(folder, run),
+    )
+    write_run_info(folder, run)
+    return run, left_out
 
 
-def _audit(folder: Place, about: Mapping[str, Any]) -> dict[str, Any] | None:
+def _audit_summary(folder: Place, run: RunInfo) -> dict[str, Any] | None:
     """Return what an audit of this run has come to, None where there is none."""
     kept = audit.kept(folder) if isinstance(folder, Path) else None
-    if kept and kept["run"] == audit.audited(about) and kept["summary"].get("looked_at"):
+    if kept and kept["run"] == audit.audited(run) and kept["summary"].get("looked_at"):
         summary: dict[str, Any] = kept["summary"]
         return summary
     return None
 
 
-def decided(read: Iterable[Done]) -> str:
+def run_decisions_digest(read: Iterable[Done]) -> str:
     """Return what tells the decisions that are in results from others; "" where there are none.
 
-    run.json has it of the views, which a review that was killed may have left behind.
+    run.json has it of the combined files, which a review that was killed may have left behind.
     """
     shown = [f"{one.file}/{one.decided}" for one in read if one.decided]
     return sha256("\n".join(shown).encode("utf-8", "replace")).hexdigest()[:16] if shown else ""
 
 
 def _forget(path: Place) -> None:
-    """Remove a view that an earlier run left and this one does not write: it would be old."""
+    """Remove a combined file that an earlier run left and this one does not write."""
     with suppress(OSError):  # there is none
         path.unlink()
 
@@ -285,7 +262,7 @@ def _write_workbook(
             shown = _illustrated_results(folder, parts, report.files)
             left_out = write_workbook(made, shown, report.unread, fields, decimal)
             with made.open("rb") as content:
-                disk.write(path, disk.pieces(content))
+                atomic.write(path, atomic.pieces(content))
     finally:
         remove_folder(parts)
     return [f"{path}: {sentence}" for sentence in left_out]
@@ -296,46 +273,9 @@ def _illustrated_results(
 ) -> Iterator[IllustratedResult]:
     """Yield what a workbook shows of each file that was read; its pictures stay till the end."""
     for file in files:
-        kept = pictures_of(file)
+        kept = number_pictures_folder(file)
         for page in sorted((folder / kept).glob("*.zip")):
             with zipfile.ZipFile(page) as pictures:
                 pictures.extractall(parts / kept)
         content = (folder / f"{file}.json").read_bytes()
         yield IllustratedResult(from_json(content, file, with_digits=False), parts / kept)
-
-
-def _about_run(
-    report: Report, inputs: Sequence[str], settings: Settings, model: Model, output: Output
-) -> dict[str, Any]:
-    return {
-        "digitocr": __version__,
-        "model": {"name": model.id.name, "sha256": model.id.sha256},
-        "inputs": [utf8_name(without_secrets(text)) for text in inputs],
-        "settings": {
-            "max_error": settings.max_error,
-            "min_confidence": model.review_line(settings),
-            "second_opinion": settings.second_opinion,
-            "decimal": settings.decimal,
-            "known": {part: text for part, text in asdict(settings.known).items() if text},
-            "pages": settings.pages,
-            "dpi": settings.dpi,
-            "limits": asdict(settings.limits),
-            **(_about_form(settings.form) if settings.form else {}),
-            "formats": list(output.formats),
-            "annotate": output.annotate,
-            "excel": output.excel,
-        },
-        "interrupted": report.interrupted,
-        **report.counts,
-        "seconds": round(report.seconds, 3),
-        "versions": {
-            "python": platform.python_version(),
-            "numpy": np.__version__,
-            "opencv": cv2.__version__,
-        },
-    }
-
-
-def _about_form(form: Path) -> dict[str, Any]:
-    names = [field.name for field in load_form(form).fields]
-    return {"form": utf8_name(str(form)), "fields": names}

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
-import os
-import re
-import shutil
+import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
@@ -21,24 +18,35 @@ from digitocr.core.errors import (
     InputUnreadable,
     OutputUnwritable,
 )
-from digitocr.core.settings import Settings
-from digitocr.core.source import (
-    Page,
-    Source,
-)
-from digitocr.export import csv as writers
+from digitocr.core.source import Page
 from digitocr.export.annotate import annotated_jpeg
+from digitocr.export.csv import (
+    BOM,
+    form_header,
+    form_rows,
+    header_row,
+    number_rows,
+    table_rows,
+)
 from digitocr.export.json import (
     from_json,
     json_text,
 )
 from digitocr.export.number_pictures import number_pictures_zip
-from digitocr.forms.template import load_form
-from digitocr.storage import atomic as disk
+from digitocr.results.file_names import (
+    FILE_ENDINGS,
+    PAGE_ENDING,
+    PICTURES,
+    number_pictures_folder,
+    page_picture_names,
+    page_prefix,
+)
+from digitocr.storage import atomic
 from digitocr.storage.object_store import (
     Place,
     StorePath,
 )
+from digitocr.storage.places import place_inside, remove_folder, unwritable, write_file
 
 # What the name of one file can bring about; any other failure to write ends the run.
 _NAME_TROUBLE = {
@@ -49,9 +57,6 @@ _NAME_TROUBLE = {
     errno.EILSEQ,
     errno.EINVAL,
 }
-PICTURES = ".pictures"  # in the output folder: those of numbers, which a workbook is made of
-OF_FILE = ("csv", "json", "form.csv")  # after a file's name
-_OF_PAGE = re.compile(r"(?:page(\d+)\.)?(?:table\d+\.csv|annotated\.jpg)")  # the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +69,30 @@ class Output:
     excel: bool = False  # CSV that a double click in Excel does not spoil
 
 
-class Results:
-    """The results of one file in the output folder."""
+class FileResultsWriter:
+    """What writes the results of one file into the output folder."""
 
     def __init__(
         self,
         folder: Place,
-        source: Source,
-        settings: Settings,
+        file: str,
         output: Output,
+        field_names: Sequence[str] = (),
+        some_pages: bool = False,
         safe: bool = False,
     ) -> None:
         """Begin; nothing is written yet.
 
         Args:
             folder: where results go.
-            source: whose they are.
-            settings: that it is read with.
+            file: whose they are, the name of its Source.
             output: which results.
+            field_names: of the form's fields; none without a form.
+            some_pages: not all pages of a document are read.
             safe: what is written is on the disk at once; else the journal sees to it, for many.
         """
-        self._folder, self._name, self._safe = folder, source.name, safe
-        self._settings, self._output = settings, output
+        self._folder, self._name, self._output = folder, file, output
+        self._field_names, self._some_pages, self._safe = field_names, some_pages, safe
         self.written: dict[str, int] = {}  # path in the folder → bytes
 
     def write_page(self, page: Page, result: PageResult) -> None:
@@ -95,7 +102,7 @@ class Results:
             InputUnreadable: the file's name allows no results.
             OutputUnwritable: they can't be written, whatever the name.
         """
-        names = pictures_of_page(self._name, page.number)
+        names = page_picture_names(self._name, page.number)
         wanted = (self._output.annotate, "xlsx" in self._output.formats)
         for name, is_wanted, draw in zip(names, wanted, _DRAWERS, strict=True):
             if is_wanted:
@@ -108,8 +115,8 @@ class Results:
             InputUnreadable: the file's name allows no results.
             OutputUnwritable: they can't be written, whatever the name.
         """
-        excel, form = self._output.excel, self._settings.form
-        head = form_header(form, excel) if form else ""
+        excel, names = self._output.excel, self._field_names
+        head = form_header(names, excel) if names else ""
         for ending, text in _texts(result, self._output.formats, excel, head):
             self._write(ending, text.encode())
         if isinstance(self._folder, StorePath):
@@ -127,12 +134,12 @@ class Results:
             # It would be made anew, with these results alone.
             raise OutputUnwritable(f"{folder}: is not there any more")
         try:
-            write_file(_inside(folder, name), content, self._safe)
+            write_file(place_inside(folder, name), content, self._safe)
         except OutputUnwritable as error:
             cause = error.__cause__
             if isinstance(cause, OSError) and cause.errno in _NAME_TROUBLE:
                 sentence = f"its results can't be written: {cause.strerror}"
-                raise InputUnreadable(sentence, disk.OTHER_NAME) from error
+                raise InputUnreadable(sentence, atomic.OTHER_NAME) from error
             raise
         self.written[name] = len(content)
 
@@ -142,14 +149,14 @@ class Results:
             self.written.clear()
             self._forget_in_store(self._folder)
             return
-        for ending in OF_FILE:
+        for ending in FILE_ENDINGS:
             # There is none, its name is too long or that of a folder, or it is not in the folder.
             with suppress(OSError, InputUnreadable):
-                disk.inside(self._folder, f"{self._name}.{ending}").unlink()
+                atomic.inside(self._folder, f"{self._name}.{ending}").unlink()
         with suppress(InputUnreadable):
             self._forget_pages(self._folder, set())
         with suppress(InputUnreadable):
-            remove_folder(disk.inside(self._folder, pictures_of(self._name)))
+            remove_folder(atomic.inside(self._folder, number_pictures_folder(self._name)))
 
     def _forget_in_store(self, store: StorePath) -> None:
         """Remove what an earlier run left and this has not written: one request tells of all."""
@@ -157,19 +164,20 @@ class Results:
             for path in (store / f"{self._name}.").beginning():
                 name = str(path).removeprefix(f"{store}/")
                 ending = name.removeprefix(f"{self._name}.")
-                if (ending in OF_FILE or _OF_PAGE.fullmatch(ending)) and name not in self.written:
+                is_result = ending in FILE_ENDINGS or PAGE_ENDING.fullmatch(ending)
+                if is_result and name not in self.written:
                     path.unlink()
 
     def _forget_rest(self, folder: Path, result: FileResult) -> None:
         """Remove what an earlier run left and this has not written: it would be old."""
-        for ending in OF_FILE:
+        for ending in FILE_ENDINGS:
             self._forget_unwritten(folder, ending)
         for page in result.pages:
-            before, tables = _before(page.page), count(1)
+            before, tables = page_prefix(page.page), count(1)
             self._forget_unwritten(folder, f"{before}annotated.jpg")
             while self._forget_unwritten(folder, f"{before}table{next(tables)}.csv"):
                 pass
-        if self._settings.pages:
+        if self._some_pages:
             self._forget_pages(folder, {page.page for page in result.pages})
 
     def _forget_unwritten(self, folder: Path, ending: str) -> bool:
@@ -177,30 +185,20 @@ class Results:
         name = f"{self._name}.{ending}"
         if name not in self.written:
             try:
-                disk.inside(folder, name).unlink()
+                atomic.inside(folder, name).unlink()
             except OSError:  # there is none, or a folder of that name
                 return False
         return True
 
     def _forget_pages(self, folder: Path, kept: set[int]) -> None:
         """Remove tables and pictures that an earlier run left of pages but those kept."""
-        start = disk.inside(folder, f"{self._name}.")
+        start = atomic.inside(folder, f"{self._name}.")
         with suppress(OSError):  # there is no such folder, or a name is that of one
             for path in start.parent.iterdir():
                 if path.name.startswith(start.name):
-                    found = _OF_PAGE.fullmatch(path.name.removeprefix(start.name))
+                    found = PAGE_ENDING.fullmatch(path.name.removeprefix(start.name))
                     if found and int(found[1] or 1) not in kept:
                         path.unlink()
-
-
-def _inside(folder: Place, name: str) -> Place:
-    """Return where a result goes, in a folder through no link out of it; stores have no links."""
-    return disk.inside(folder, name) if isinstance(folder, Path) else folder / name
-
-
-def _before(page: int) -> str:
-    """Return what tells the pages of a longer file apart, before an ending."""
-    return "" if page == 1 else f"page{page}."
 
 
 def _texts(
@@ -215,14 +213,14 @@ def _texts(
         form_head: the header of its fields; "" without a form.
     """
     if "csv" in formats:
-        yield "csv", writers.header_row(excel) + rows(result, "csv", excel)
+        yield "csv", header_row(excel) + number_rows(result, excel)
         for page in result.pages:
             for number, table in enumerate(page.tables, 1):
-                yield f"{_before(page.page)}table{number}.csv", writers.table_rows(table, excel)
+                yield f"{page_prefix(page.page)}table{number}.csv", table_rows(table, excel)
     if "json" in formats:
-        yield "json", rows(result, "json", excel)
+        yield "json", json_text(result)
     if form_head:
-        yield "form.csv", form_head + writers.form_rows(result, excel)
+        yield "form.csv", form_head + form_rows(result, excel)
 
 
 def read_result(folder: Path, file: str) -> FileResult:
@@ -256,11 +254,11 @@ def rewrite(folder: Path, result: FileResult, names: Iterable[str]) -> dict[str,
     there, written = set(names), dict[str, int]()
     formats = [kind for kind in ("csv", "json") if f"{result.file}.{kind}" in there]
     heads = {name: _first_line(folder / f"{result.file}.{name}") for name in ("csv", "form.csv")}
-    excel = heads["csv"].startswith(writers.BOM)
+    excel = heads["csv"].startswith(BOM)
     form_head = heads["form.csv"] if f"{result.file}.form.csv" in there else ""
     for ending, text in _texts(result, formats, excel, form_head):
         name, content = f"{result.file}.{ending}", text.encode()
-        write_file(_inside(folder, name), content)
+        write_file(place_inside(folder, name), content)
         written[name] = len(content)
     return written
 
@@ -270,10 +268,10 @@ def rewrite_pictures(
 ) -> dict[str, int]:
     """Write the pictures of a page anew, those that it has; as `rewrite`."""
     there, written = set(names), dict[str, int]()
-    for name, draw in zip(pictures_of_page(file, page.number), _DRAWERS, strict=True):
+    for name, draw in zip(page_picture_names(file, page.number), _DRAWERS, strict=True):
         if name in there:
             content = draw(page.gray, result)
-            write_file(_inside(folder, name), content)
+            write_file(place_inside(folder, name), content)
             written[name] = len(content)
     return written
 
@@ -287,70 +285,33 @@ def _first_line(path: Path) -> str:
         return ""
 
 
-def rows(result: FileResult, kind: str, excel: bool) -> str:
-    """Return what is written of a file's numbers, without a header; `kind` is csv or json."""
-    return writers.number_rows(result, excel) if kind == "csv" else json_text(result)
-
-
-def form_header(form: Path, excel: bool) -> str:
-    """Return the header of forms.csv."""
-    return writers.form_header([field.name for field in load_form(form).fields], excel)
-
-
-def pictures_of(name: str) -> str:
-    """Return where the pictures of a file's numbers are, a ZIP a page; its name may be long."""
-    return f"{PICTURES}/{hashlib.sha256(os.fsencode(name)).hexdigest()[:32]}"
-
-
-def pictures_of_page(file: str, page: int) -> tuple[str, str]:
-    """Return what the pictures of a page are called: with readings drawn on, and its numbers'."""
-    return f"{file}.{_before(page)}annotated.jpg", f"{pictures_of(file)}/{page}.zip"
-
-
-# What makes the pictures of a page, in the order of `pictures_of_page`.
+# What makes the pictures of a page, in the order of `page_picture_names`.
 _DRAWERS = (annotated_jpeg, number_pictures_zip)
 
 
-def write_file(path: Place, content: bytes | Iterator[bytes], safe: bool = True) -> None:
-    """Write a file whole or not at all; on a disk `safe` as `disk.write` takes it.
+def text_header(output: Output, field_names: Sequence[str] = ()) -> str:
+    """Return what the one text for stdout begins with: the header of a CSV, "" before JSON.
 
-    Raises:
-        OutputUnwritable: it can't be written.
+    Args:
+        output: in which form it is.
+        field_names: of the form's fields; none without a form.
     """
-    with unwritable(path):
-        if isinstance(path, StorePath):
-            path.write(content)
-        else:
-            disk.write(path, content, safe)
+    if output.formats != ("csv",):
+        return ""
+    return form_header(field_names, output.excel) if field_names else header_row(output.excel)
 
 
-@contextmanager
-def unwritable(path: Place) -> Iterator[None]:
-    """Say which file it is that can't be written."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputUnwritable.because(path, error) from error
+def text_of(result: FileResult, output: Output, field_names: Sequence[str] = ()) -> str:
+    """Return what is written of a file to stdout; as `text_header`."""
+    if output.formats != ("csv",):
+        return json_text(result)
+    return form_rows(result, output.excel) if field_names else number_rows(result, output.excel)
 
 
-def check_folder(folder: Place) -> None:
-    """Make the output folder, or raise OutputUnwritable while nothing is lost yet."""
-    if isinstance(folder, StorePath):
-        return  # has no folders; its journal is written before anything is read
-    try:
-        disk.check(folder)
-    except FileExistsError as error:
-        raise OutputUnwritable(f"{folder}: is a file, not a folder") from error
-    except OSError as error:
-        raise OutputUnwritable.because(folder, error) from error
-
-
-def remove_folder(path: Path) -> None:
-    """Remove a folder with all in it, or a link in its place, if there is one."""
-    if path.is_symlink():
-        with suppress(OSError):
-            path.unlink()
-    shutil.rmtree(path, ignore_errors=True)
+def print_text(text: str) -> None:
+    """Write results to stdout at once, so that a reader behind a pipe gets each file when done."""
+    sys.stdout.buffer.write(text.encode())
+    sys.stdout.buffer.flush()
 
 
 def sweep(folder: Place, names: Iterable[str]) -> None:
@@ -360,4 +321,4 @@ def sweep(folder: Place, names: Iterable[str]) -> None:
     pictures = {f"{PICTURES}/{path.name}" for path in (folder / PICTURES).glob("*")}
     for place in {".", *pictures, *(str(PurePosixPath(name).parent) for name in names)}:
         with suppress(InputUnreadable):  # a link leads elsewhere
-            disk.sweep(disk.inside(folder, f"{place}/file").parent)
+            atomic.sweep(atomic.inside(folder, f"{place}/file").parent)

@@ -12,12 +12,9 @@ from digitocr.core.errors import (
     InputUnreadable,
     OutputUnwritable,
 )
-from digitocr.inputs.discover import VIEWS
-from digitocr.results.file_results import (
-    OF_FILE,
-    PICTURES,
-    Output,
-)
+from digitocr.inputs.discover import COMBINED_FILES
+from digitocr.results.file_names import FILE_ENDINGS, PICTURES
+from digitocr.results.file_results import Output
 from digitocr.results.journal import (
     NAME,
     is_ours,
@@ -49,7 +46,7 @@ def refuse_foreign_files(output: Output, names: Iterable[str]) -> None:
         sentence = f"{pictures}: is a link, and nothing is written through links"
         raise OutputUnwritable(sentence, "Remove it, or choose another folder with -o.")
     if not is_ours(folder):
-        refuse(folder, chain(_views_in(folder), _results_in(folder, names)))
+        refuse(folder, chain(_combined_in(folder), _results_in(folder, names)))
 
 
 def refuse(folder: object, found: Iterable[str]) -> None:
@@ -59,9 +56,9 @@ def refuse(folder: object, found: Iterable[str]) -> None:
         raise OutputUnwritable(sentence, _ADVICE)
 
 
-def _views_in(folder: Path) -> Iterator[str]:
+def _combined_in(folder: Path) -> Iterator[str]:
     files = _files_in(folder)
-    return (name for name in (NAME, *VIEWS) if name in files)
+    return (name for name in (NAME, *COMBINED_FILES) if name in files)
 
 
 def _results_in(folder: Path, names: Iterable[str]) -> Iterator[str]:
@@ -73,7 +70,7 @@ def _results_in(folder: Path, names: Iterable[str]) -> Iterator[str]:
             known[parent] = set()
             with suppress(InputUnreadable):  # a link leads elsewhere: nothing is written there
                 known[parent] = _files_in(inside(folder, name).parent)
-        for ending in OF_FILE if known[parent] else ():
+        for ending in FILE_ENDINGS if known[parent] else ():
             if f"{file}.{ending}" in known[parent]:
                 yield f"{name}.{ending}"
 

@@ -15,11 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from digitocr.core.errors import OutputUnwritable
-from digitocr.inputs.discover import VIEWS
-from digitocr.results.file_results import (
-    unwritable,
-    write_file,
-)
+from digitocr.inputs.discover import COMBINED_FILES
 from digitocr.results.guard import refuse
 from digitocr.results.journal import (
     NAME,
@@ -31,6 +27,7 @@ from digitocr.storage.object_store import (
     StorePath,
     contents,
 )
+from digitocr.storage.places import unwritable, write_file
 
 _PART = re.compile(r"journal\.(\d{9})\.jsonl")
 
@@ -64,7 +61,7 @@ class StoreJournal(Journal):
             sentence = f"{store}/{NAME}: can't be read: {error.strerror}"
             raise OutputUnwritable(sentence) from error
         if not earlier:
-            refuse(store, (name for name in VIEWS if (store / name).exists()))
+            refuse(store, (name for name in COMBINED_FILES if (store / name).exists()))
         super().__init__(Path(self._here.name), names, restart)
         self._copied = self._file.seek(0, os.SEEK_END)  # bytes
         self._last = max(map(_number, earlier), default=0)

@@ -15,11 +15,11 @@ from typing import Any
 from digitocr.core.errors import NothingToRead
 from digitocr.core.source import utf8_name
 from digitocr.results import audit
-from digitocr.results.file_results import write_file
 from digitocr.review.queue import (
     ReviewItem,
     ReviewQueue,
 )
+from digitocr.storage.places import write_file
 
 BOUNDS = (0.05, 0.03, 0.02, 0.01, 0.005, 0.002, 0.001)  # shares that users may want to show
 

@@ -7,7 +7,7 @@ import json
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -24,11 +24,12 @@ from digitocr.recognition.model import (
     Model,
     load_model,
 )
+from digitocr.results.apply_corrections import corrected_result
 from digitocr.results.audit import audited
-from digitocr.results.combined import decided
-from digitocr.results.corrections import corrected
+from digitocr.results.combined import run_decisions_digest
 from digitocr.results.file_results import read_result
 from digitocr.results.journal import Done
+from digitocr.results.run_info import RunInfo, read_run_info
 from digitocr.review.app import web_app
 from digitocr.review.audit_sample import (
     Audit,
@@ -83,16 +84,16 @@ def review(
     import starlette  # noqa: F401  (before the numbers are read: they may be many)
     import uvicorn  # noqa: F401
 
-    about = _about_run(folder)
+    run = _run_to_review(folder)
     with Checking(folder, inputs) as checking:
         read = list(checking.files())
         doubts = _doubts(folder, read, checking)
-        audit = begin(folder, audited(about), doubts, *sampling) if sampling else None
-        behind = about.get("decided", "") != decided(read)
+        audit = begin(folder, audited(run), doubts, *sampling) if sampling else None
+        behind = run.decided != run_decisions_digest(read)
         rewriting = Rewriting(checking, partial(_write_audit, folder, audit), behind, say)
         session = _session(folder, read, checking, doubts, rewriting, audit)
         with rewriting:
-            _serve(session, checking.pictures, _model(about), say)
+            _serve(session, checking.pictures, _model_of(run), say)
         if rewriting.trouble:
             raise OutputUnwritable(rewriting.trouble, _LATER)
         for sentence in sentences(audit) if audit else _counted(session, folder):
@@ -116,8 +117,8 @@ def _session(
     stamps = {done.file: done.stamp for done in read}
 
     def result(file: str) -> FileResult:  # not `checking.result`: it is another thread's
-        decisions = checking.corrections.in_force(file, stamps[file])
-        return corrected(read_result(folder, file), decisions)
+        decisions = checking.corrections.valid(file, stamps[file])
+        return corrected_result(read_result(folder, file), decisions)
 
     return Session(doubts, checking.corrections, stamps, result, rewriting, audit)
 
@@ -158,24 +159,24 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _about_run(folder: Path) -> dict[str, Any]:
+def _run_to_review(folder: Path) -> RunInfo:
     """Return what run.json says of a run whose numbers can be reviewed."""
     try:
-        about: dict[str, Any] = json.loads((folder / "run.json").read_bytes())
-        has_json = "json" in about["settings"]["formats"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        run = read_run_info(folder)
+    except (OSError, ValueError) as error:
         raise NothingToRead(f"{folder}: holds no results of a scan", _ADVICE) from error
-    if not has_json:
+    if "json" not in run.settings.formats:
         raise NothingToRead(f"{folder}: holds no JSON, which is what is reviewed", _ADVICE)
-    return about
+    return run
 
 
-def _model(about: Mapping[str, Any]) -> Model | None:
+def _model_of(run: RunInfo) -> Model | None:
     """Return the model that a run was read with, None where it is not at hand."""
-    with suppress(ModelUnreadable, KeyError, TypeError):  # its run.json may be damaged
-        name, sha256 = about["model"]["name"], about["model"]["sha256"]
-        model = load_model(name)
-        return model if model.id.sha256 == sha256 else None
+    if run.model is None:
+        return None
+    with suppress(ModelUnreadable):
+        model = load_model(run.model.name)
+        return model if model.id.sha256 == run.model.sha256 else None
     return None
 
 

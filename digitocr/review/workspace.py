@@ -5,7 +5,6 @@ What the reader read stays in each file's JSON, so that no picture is read again
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -17,8 +16,8 @@ from digitocr.core.errors import (
     InputUnreadable,
     NothingToRead,
 )
-from digitocr.core.settings import Limits
 from digitocr.core.source import Page
+from digitocr.results.apply_corrections import corrected_result
 from digitocr.results.combined import (
     INPUTS,
     rewrite_combined,
@@ -27,11 +26,10 @@ from digitocr.results.combined import (
 from digitocr.results.corrections import (
     Correction,
     Corrections,
-    corrected,
-    digest,
+    decisions_digest,
 )
+from digitocr.results.file_names import page_picture_names
 from digitocr.results.file_results import (
-    pictures_of_page,
     read_result,
     rewrite,
     rewrite_pictures,
@@ -39,8 +37,10 @@ from digitocr.results.file_results import (
 from digitocr.results.journal import (
     Done,
     Journal,
-    counted,
+    with_counts,
 )
+from digitocr.results.run_info import NAME as RUN_INFO
+from digitocr.results.run_info import read_run_info
 from digitocr.review.origins import finder
 from digitocr.review.page_images import Pictures
 
@@ -72,7 +72,7 @@ class Checking:
             self.corrections = Corrections(folder, self._journal)
             self.pictures = self._of_inputs(inputs)
             for done in self.files():
-                if done.decided != digest(self.decisions(done)):
+                if done.decided != decisions_digest(self.decisions(done)):
                     self.rewrite(done.file)
         except BaseException:
             self._journal.close()
@@ -98,17 +98,18 @@ class Checking:
 
     def _of_inputs(self, inputs: Path | None) -> Pictures:
         """Return the pictures of the inputs; raise InputUnreadable where run.json is damaged."""
-        path = self._folder / "run.json"
         try:
-            settings = json.loads(path.read_bytes())["settings"]
-            dpi, limits = int(settings["dpi"]), Limits(**settings["limits"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputUnreadable(f"{path}: is damaged: {error}", "Scan into it again.") from error
-        return Pictures(finder(self.files(), inputs), dpi, limits)
+            settings = read_run_info(self._folder).settings
+            if settings.dpi is None or settings.limits is None:
+                raise ValueError("lacks dpi, or limits")
+        except (OSError, ValueError) as error:
+            sentence = f"{self._folder / RUN_INFO}: is damaged: {error}"
+            raise InputUnreadable(sentence, "Scan into it again.") from error
+        return Pictures(finder(self.files(), inputs), settings.dpi, settings.limits)
 
     def decisions(self, done: Done) -> list[Correction]:
         """Return the decisions about a file that hold for it as it was read."""
-        return self.corrections.in_force(done.file, done.stamp)
+        return self.corrections.valid(done.file, done.stamp)
 
     def result(self, file: str) -> FileResult:
         """Return what is known of a file's numbers, with what was read.
@@ -116,7 +117,7 @@ class Checking:
         Raises:
             InputUnreadable: it has no JSON, or that is damaged.
         """
-        return corrected(read_result(self._folder, file), self.decisions(self._done(file)))
+        return corrected_result(read_result(self._folder, file), self.decisions(self._done(file)))
 
     def _done(self, file: str) -> Done:
         done = self._journal[file]
@@ -137,12 +138,12 @@ class Checking:
         done = self._done(file)
         decisions = self.decisions(done)  # once: another thread may add one meanwhile
         before = read_result(self._folder, file)
-        result = corrected(before, decisions)
+        result = corrected_result(before, decisions)
         # Pictures first: whatever ends this between, pages that differ from the JSON show it.
         written = done.written | self._rewrite_pictures(done, before, result)
         written |= rewrite(self._folder, result, done.written)
-        done = replace(done, written=written, decided=digest(decisions))
-        self._journal.add(counted(done, result))
+        done = replace(done, written=written, decided=decisions_digest(decisions))
+        self._journal.add(with_counts(done, result))
         self._journal.flush()  # else what a next decision changes might not be missed
 
     def _rewrite_pictures(
@@ -151,7 +152,9 @@ class Checking:
         """Write the pictures of pages that have changed, those that there are; return sizes."""
         written = dict[str, int]()
         for was, now in zip(before.pages, result.pages, strict=True):
-            if was == now or done.written.keys().isdisjoint(pictures_of_page(done.file, now.page)):
+            if was == now or done.written.keys().isdisjoint(
+                page_picture_names(done.file, now.page)
+            ):
                 continue
             with suppress(InputUnreadable, ExtraMissing):
                 gray = self.pictures.page(done.file, now.page, (now.height, now.width))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -46,6 +45,7 @@ from digitocr.results.journal import (
     Stamp,
     ended,
 )
+from digitocr.results.run_info import read_run_info
 from digitocr.training.data.alignment import aligned
 from digitocr.training.data.datasets import (
     NO_DIGIT,
@@ -128,7 +128,7 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
     corrections, samples, left_out, known = Corrections(folder), [], 0, 0
     sources, dpi, limits = _inputs(folder)
     for source in sources:
-        decisions = corrections.in_force(source.name, _stamp(source))
+        decisions = corrections.valid(source.name, _stamp(source))
         known += len(decisions)
         try:
             for found in _of_file(source, decisions, model, dpi, limits) if decisions else ():
@@ -150,12 +150,14 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
 def _inputs(folder: Path) -> tuple[list[Source], int, Limits]:
     """Return what runs read, as far as it is still there, and how."""
     try:
-        settings = json.loads((folder / "run.json").read_bytes())["settings"]
-        dpi, limits = settings["dpi"], Limits(**settings["limits"])
+        settings = read_run_info(folder).settings
+        if settings.dpi is None or settings.limits is None:
+            raise ValueError("lacks dpi, or limits")
         places = [(done.file, Path(done.path)) for done in ended(folder) if done.path]
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError) as error:
         raise DataMissing(f"{folder}: holds no results of a run: {error}") from error
-    return [Source(name, path) for name, path in places if path.is_file()], dpi, limits
+    sources = [Source(name, path) for name, path in places if path.is_file()]
+    return sources, settings.dpi, settings.limits
 
 
 def _stamp(source: Source) -> Stamp | None:
@@ -177,7 +179,8 @@ def _of_file(
     by_page: dict[int, list[Correction]] = defaultdict(list)
     for one in decisions:
         by_page[one.page].append(one)
-    for page in read_pages(source, ",".join(map(str, sorted(by_page))), dpi, limits):
+    wanted = tuple(range(page, page + 1) for page in sorted(by_page))
+    for page in read_pages(source, wanted, dpi, limits):
         yield from _of_page(page, by_page[page.number], model)
 
 
