@@ -18,8 +18,8 @@ from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-from conftest import run_command
-from reviewing import reviewing, start_browser
+from support.command import run_command
+from support.reviewing import reviewing, start_browser
 
 HERE = Path(__file__).parent
 WIDTH, HEIGHT, COLOURS = 1180, 740, 128  # pixels; of so many colours a picture takes 90 KB

@@ -24,11 +24,9 @@ from digitocr.forms.box_detection import (
 )
 from digitocr.forms.template import Field, description
 from digitocr.imaging.binarize import find_dark
-from digitocr.imaging.deskew import (
-    deskew,
-    rectify,
-)
+from digitocr.imaging.deskew import deskew
 from digitocr.imaging.drawing import FONT, GREEN, RED, Picture, draw_box, encoded, lossless
+from digitocr.imaging.rectify import rectify
 from digitocr.inputs.reader import read_pages
 from digitocr.storage import atomic as disk
 

@@ -18,6 +18,8 @@ from digitocr.core.arrays import (
     BinaryImage,
     Gray,
 )
+from digitocr.imaging.noise import noise_sigma
+from digitocr.imaging.pyramid import shrunk
 from digitocr.imaging.ruling_lines import PageInk, take_out_ruling_lines
 
 Cells: TypeAlias = NDArray[np.float32]  # (H / cell, W / cell)
@@ -176,14 +178,6 @@ def _grid(gray: Gray) -> _Grid:
     return _Grid(cell, max(1, round(reach / cell)) | 1)
 
 
-def _smaller(gray: Gray, times: int) -> Gray:
-    """Return a page smaller by a power of two, by area: halves are what OpenCV does fastest."""
-    while times > 1:
-        halved = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        gray, times = np.asarray(halved, np.uint8), times // 2
-    return gray
-
-
 @cache
 def _square(side: int) -> NDArray[np.uint8]:
     return np.ones((side, side), np.uint8)
@@ -194,7 +188,7 @@ def _paper(gray: Gray, grid: _Grid) -> tuple[Cells, NDArray[np.bool_]]:
 
     There the light is that of the paper turned over, which is what it will be read as.
     """
-    small = _smaller(gray, grid.cell)
+    small = shrunk(gray, grid.cell)
     room = grid.reach  # beyond the page, or light that falls off would be overrated at its border
     wide = np.asarray(cv2.copyMakeBorder(small, *(room,) * 4, cv2.BORDER_REPLICATE), np.uint8)
     light = np.asarray(cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _square(grid.reach)), np.uint8)
@@ -287,12 +281,12 @@ def _grain(gray: Gray) -> float:
     second = np.abs(rows[:, ::3] - 2 * rows[:, 1::3] + rows[:, 2::3])
     white = np.count_nonzero(rows == 255) > rows.size / 2
     cut_off = 2.0 if white else 1.0
-    return cut_off * float(np.median(second)) / 0.6745 / 6**0.5  # variances of 1 -2 1 add up to 6
+    return cut_off * noise_sigma(second)
 
 
 def _darkest(gray: Gray, grid: _Grid, shape: tuple[int, ...]) -> Cells:
     """Return how dark each cell of a page of this shape, in cells, gets."""
-    half = _smaller(gray, min(2, grid.cell))  # strokes that are read are wider than one pixel
+    half = shrunk(gray, min(2, grid.cell))  # strokes that are read are wider than one pixel
     darkest = cv2.erode(half, _square(max(1, grid.cell // 2)))
     darkest = cv2.resize(darkest, shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.asarray(darkest, np.float32)

@@ -1,4 +1,4 @@
-"""Grey page → the page flat, upright and level, with the map back to the given pixels."""
+"""Flat page → the page upright and level: quarter turns applied, the skew of its lines undone."""
 
 from __future__ import annotations
 
@@ -9,21 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import Gray
-from digitocr.core.geometry import (
-    Box,
-    Transform,
-)
-from digitocr.core.statistics import median
-from digitocr.imaging.grid_frame import find_frame
-from digitocr.imaging.perspective import (
-    CORNER,
-    Quad,
-    fitted,
-    quad_around,
-    seen_from_above,
-    set_square,
-    size_of,
-)
+from digitocr.core.geometry import Box, BoxArray, Transform
+from digitocr.core.statistics import median, weighted_median
+from digitocr.imaging.perspective import Quad, mapped
+from digitocr.imaging.pyramid import halved_below
+from digitocr.imaging.rectify import RectifiedPage, rectify
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,44 +28,16 @@ class UprightPage:
     blurred: bool = False  # a small photograph that was enlarged
 
 
-BoxArray = NDArray[np.float64]  # (N, 4), x, y, width and height
-
-# Pictures of single digits may have 28 rows or fewer; strokes must span several pixels to be cut.
-_MIN_SIDE = 84
-_MAX_ENLARGEMENT = 8
-# Small photographs of a grid have 20 to 40 pixels a cell, blurred: they are enlarged so many times.
-_GRID_ENLARGEMENT = 2
 # The skew is measured on a picture halved to below this size: at 1000 px a line 0.1° off drifts
 # by 1.7 px.
 _LOOK = 1200
-
-# A sheet's outline is looked for on a picture halved to below this size. What follows was set by
-# hand, on sheets put on photographed desks and on pages where nothing may be found.
-_SHEET_LOOK = 512
-_SHEET_MIN_SIDE = 200  # page pixels; smaller pictures are crops of a number or two
-_LEVELS = 9  # light levels tried, as a sheet's light is not known
-_LEAST_SHEET = 0.25  # of the picture; smaller ones are panels, labels and pictures as a rule
-_CUT_OFF = 0.05  # part of its outline that may lie at the picture's border
-_FILLED = 0.8  # part of the quadrilateral around it that a sheet fills; bright things may adjoin
-_BEYOND = 5  # shrunk pixels in and out of an edge where light is compared: wider than its blur
-_DARKER = 0.8  # a desk shows at the most this part of the sheet's light; tinted paper shows more
-_EDGE_SEEN = 0.8  # part of a side along which that must hold
-_RUN_ON = 0.3  # part of a side's length past its ends where an edge may not go on like that,
-_SHADED = 0.3  # on something lighter than this part of the sheet's light
-_MOST_SLANT = 0.5  # cosine of corners; sheets seen more aslant can't be read
-_SQUARE = 0.025  # cosine of corners (1.4°): less may be a printed panel on a scan,
-_EMPTY = 16  # unless nothing is around it: grey levels differ by less than this
-_TRIM = 0.01  # cut off along the edges, which are never quite straight; part of the half sheet
-
-# A grid whose corners are no farther off an upright rectangle's, as parts of its sides, is left.
-_ASKEW = 0.003
 
 _MOST_SKEW = 15.0  # degrees
 _COARSE = 8000  # points of edges are enough to find the skew to half a degree
 _AT_ONCE = 16_000  # points that are turned at once: their arrays fit into a core's own cache
 _LEAST_SKEW = 0.15  # degrees; less does not disturb lines or rules and isn't worth resampling
 # Level lines make the row profile this much sharper than the given ones, or nothing is turned.
-# Set by hand; tests/test_straighten.py holds what it must do.
+# Set by hand; tests/imaging/test_deskew.py holds what it must do.
 _SHARPER = 1.1
 _RULED = 2.0  # and this much where little is written: only rules do that, no noise of the paper
 _FEW_MARKS = 16  # as many or fewer are levelled by the lines that they stand in
@@ -89,17 +51,6 @@ _RATHER = 0.6  # squares off a slope, at the most this part of those off two ste
 _AGREE = 0.05  # slopes of the lines of a page differ by less
 
 
-@dataclass(frozen=True, slots=True)
-class RectifiedPage:
-    """A page seen from above, not yet upright."""
-
-    gray: Gray
-    to_page: Transform  # its pixels → pixels of the page as given
-    frame: Quad | None  # the corners of a ruled grid that it was set square by
-    skew: float  # of that grid before, as in `UprightPage`; means nothing without one
-    blurred: bool  # as `UprightPage` says
-
-
 def straighten(gray: Gray, rotation: int = 0) -> UprightPage:
     """Return the page flat, upright and level.
 
@@ -108,37 +59,6 @@ def straighten(gray: Gray, rotation: int = 0) -> UprightPage:
         rotation: clockwise turn that sets it upright: 0, 90, 180 or 270 degrees.
     """
     return deskew(rectify(gray), rotation)
-
-
-def rectify(gray: Gray, by_grid: bool = True) -> RectifiedPage:
-    """Return the sheet out of a photo of one, any other page whole; large enough to find strokes.
-
-    `deskew` takes it from here, for as many rotations as are to be tried.
-
-    Args:
-        gray: the page as given.
-        by_grid: a page with a ruled grid that stands askew is set square by it.
-    """
-    sheet = _find_sheet(gray)
-    to_page = np.eye(3)
-    if sheet is not None:
-        gray, to_page = seen_from_above(gray, sheet)
-    frame, skew = find_frame(gray) if by_grid else None, 0.0
-    if frame is not None:
-        skew = _leaning(frame)
-        gray, to_sheet, frame = _squared(gray, frame)
-        to_page = to_page @ to_sheet
-    scale = _enlargement(gray, frame is not None)
-    if scale > 1:
-        gray = np.asarray(
-            cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8
-        )
-    # Pixel centres: column x of the page is at scale * (x + 0.5) - 0.5 when enlarged.
-    shift = (1 / scale - 1) / 2
-    to_small = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
-    if frame is not None:
-        frame = _mapped(frame, np.linalg.inv(to_small))
-    return RectifiedPage(gray, to_page @ to_small, frame, skew, scale > 1 and frame is not None)
 
 
 def deskew(flat: RectifiedPage, rotation: int = 0) -> UprightPage:
@@ -150,7 +70,7 @@ def deskew(flat: RectifiedPage, rotation: int = 0) -> UprightPage:
     """
     gray, to_flat = _quarter_turn(flat.gray, rotation)
     if flat.frame is not None:
-        frame = _box_around(_mapped(flat.frame, np.linalg.inv(to_flat)))
+        frame = _box_around(mapped(flat.frame, np.linalg.inv(to_flat)))
         return UprightPage(gray, flat.to_page @ to_flat, rotation, flat.skew, frame, flat.blurred)
     skew = _skew(gray)
     if skew:
@@ -159,52 +79,11 @@ def deskew(flat: RectifiedPage, rotation: int = 0) -> UprightPage:
     return UprightPage(gray, flat.to_page @ to_flat, rotation, skew)
 
 
-def _squared(gray: Gray, frame: Quad) -> tuple[Gray, Transform, Quad | None]:
-    """Return a page set square by a grid, the map back, and where the grid is then.
-
-    The page stays as it is where the grid is square, and where it is seen so steeply that it is of
-    no use.
-    """
-    if not _is_askew(frame):
-        return gray, np.eye(3), frame
-    squared = set_square(gray, frame)
-    if squared is None:
-        return gray, np.eye(3), None
-    return *squared, _mapped(frame, np.linalg.inv(squared[1]))
-
-
-def _mapped(points: Quad, transform: NDArray[np.floating]) -> Quad:
-    """Return corners where a transform takes them."""
-    return np.asarray(cv2.perspectiveTransform(points[None], transform)[0], np.float64)
-
-
 def _box_around(quad: Quad) -> Box:
     """Return the upright box that corners are those of, as far as whole pixels go."""
     left, top = np.round(quad.min(axis=0) + 0.5).astype(int).tolist()
     right, bottom = np.round(quad.max(axis=0) + 0.5).astype(int).tolist()
     return Box(left, top, right - left, bottom - top)
-
-
-def _leaning(frame: Quad) -> float:
-    """Return by how many degrees the level sides of a grid fall."""
-    (x, y) = (frame[[1, 2]] - frame[[0, 3]]).sum(axis=0)
-    return round(float(np.degrees(np.arctan2(y, x))), 1)
-
-
-def _is_askew(frame: Quad) -> bool:
-    """Tell whether a grid is no upright rectangle, as far as would disturb its rules."""
-    width, height = size_of(frame)
-    x, y = (frame - frame.mean(axis=0)).T
-    off = np.abs(np.abs(x) - width / 2) / width, np.abs(np.abs(y) - height / 2) / height
-    return bool(np.max(off) > _ASKEW)
-
-
-def _enlargement(gray: Gray, has_grid: bool) -> int:
-    """Return the whole factor that makes a tiny picture large enough, or a small one of a grid."""
-    if max(gray.shape) > _LOOK:
-        return 1
-    least = _GRID_ENLARGEMENT if has_grid else 1
-    return int(np.clip(-(-_MIN_SIDE // min(gray.shape)), least, _MAX_ENLARGEMENT))
 
 
 def _quarter_turn(gray: Gray, rotation: int) -> tuple[Gray, Transform]:
@@ -234,111 +113,9 @@ def _turn(gray: Gray, skew: float) -> tuple[Gray, Transform]:
     return np.asarray(turned, np.uint8), np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
 
 
-def _halved(gray: Gray, most: int) -> Gray:
-    """Return a picture halved until no side is longer than `most`.
-
-    By halves, which OpenCV does ten times faster than thirds.
-    """
-    while max(gray.shape) > most and min(gray.shape) > 1:
-        half = cv2.resize(gray, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        gray = np.asarray(half, np.uint8)
-    return gray
-
-
-# The sheet in a photo
-
-
-def _find_sheet(gray: Gray) -> Quad | None:
-    """Return the corners of a bright sheet that lies whole on something darker, if one does."""
-    if min(gray.shape) < _SHEET_MIN_SIDE:
-        return None
-    small = _halved(gray, _SHEET_LOOK)
-    # twice, as OpenCV is ten times faster at medians of up to 5 pixels
-    bare = np.asarray(cv2.medianBlur(cv2.medianBlur(small, 5), 5), np.uint8)
-    darkest, brightest = np.percentile(bare, (2, 98))
-    for light in np.linspace(darkest, brightest, _LEVELS + 2)[1:-1]:
-        quad = _largest_quad(bare > light)
-        if quad is not None and _falls_off(quad, bare):
-            if not _is_sheet(quad, small):
-                return None
-            trimmed = (1 - _TRIM) * quad + _TRIM * quad.mean(axis=0)
-            shrunk = np.array(gray.shape[::-1]) / small.shape[::-1]
-            return np.asarray((trimmed + 0.5) * shrunk - 0.5, np.float64)
-    return None
-
-
-def _largest_quad(bright: NDArray[np.bool_]) -> Quad | None:
-    """Return the corners of the largest bright thing, if it is large, whole and has four sides."""
-    contours = cv2.findContours(bright.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    largest = max(contours[0], key=cv2.contourArea, default=None)
-    if largest is None or cv2.contourArea(largest) < _LEAST_SHEET * bright.size:
-        return None
-    outline = largest.reshape(-1, 2).astype(np.float64)  # (N, 2)
-    at_border = (outline == 0) | (outline == np.array(bright.shape[::-1]) - 1)
-    if at_border.any(axis=1).mean() > _CUT_OFF:
-        return None
-    around = quad_around(outline)
-    if around is None:
-        return None
-    filled = cv2.contourArea(largest) >= _FILLED * cv2.contourArea(around.astype(np.float32))
-    return fitted(around, outline) if filled else None
-
-
-def _is_sheet(quad: Quad, small: Gray) -> bool:
-    """Tell a sheet from printed panels and patches of light, by its corners and what is around."""
-    sides = np.roll(quad, -1, axis=0) - quad  # (4, 2)
-    sides = sides / np.hypot(*sides.T)[:, None]
-    slant = np.abs((sides * np.roll(sides, -1, axis=0)).sum(axis=1)).max()
-    inside = np.zeros_like(small)
-    cv2.fillConvexPoly(inside, np.round(quad).astype(np.int32), 1)
-    within = small[inside > 0]
-    around = small[cv2.dilate(inside, np.ones((2 * _BEYOND + 1, 2 * _BEYOND + 1))) == 0]
-    if slant > _MOST_SLANT or len(around) == 0:
-        return False
-    darker = np.median(around) <= _DARKER * np.median(within)
-    return bool(darker and (slant > _SQUARE or np.ptp(around) < _EMPTY))
-
-
-def _falls_off(quad: Quad, bare: Gray) -> bool:
-    """Tell whether light falls off across all sides of a quadrilateral, from corner to corner.
-
-    It doesn't at a box that is drawn. At a shadow it does, but there the sheet's edges run on.
-
-    Args:
-        quad: corners of something bright.
-        bare: the shrunk picture with the writing taken out.
-    """
-    lengths = np.roll(quad, -1, axis=0) - quad
-    outward = np.stack([lengths[:, 1], -lengths[:, 0]], axis=1)
-    outward = _BEYOND * outward / np.hypot(*lengths.T)[:, None]
-
-    def falls(first: float, last: float, least: float) -> NDArray[np.float64]:
-        """Return for what part of a stretch of each side, (4,), it does, from over `least`."""
-        points = quad + np.linspace(first, last, 32)[:, None, None] * lengths  # (32, 4, 2)
-        outer, inner = _light_at(points + outward, bare), _light_at(points - outward, bare)
-        return np.asarray(((outer <= _DARKER * inner) & (inner > least)).mean(axis=0), np.float64)
-
-    if falls(CORNER, 1 - CORNER, 0).min() < _EDGE_SEEN:
-        return False
-    shaded = _SHADED * float(np.percentile(bare, 90))
-    runs_on = falls(-_RUN_ON, -CORNER, shaded), falls(1 + CORNER, 1 + _RUN_ON, shaded)
-    return bool(np.max(runs_on) < _EDGE_SEEN)
-
-
-def _light_at(points: NDArray[np.float64], picture: Gray) -> NDArray[np.float64]:
-    """Return the light at (..., 2) points of a picture, outside of it that at its border."""
-    x, y = np.moveaxis(np.round(points).astype(int), -1, 0)
-    height, width = picture.shape
-    light = picture[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
-    return np.asarray(light, np.float64)
-
-
-# Skew
-
-
 def _skew(gray: Gray) -> float:
     """Return the skew in degrees, 0 where lines are level or there are none to go by."""
-    ink = _ink(_halved(gray, _LOOK))
+    ink = _ink(halved_below(gray, _LOOK)[0])
     marks = _few_tall_marks(ink)
     if marks is None:
         return _skew_of_rows(ink, _SHARPER)
@@ -362,15 +139,8 @@ def _few_tall_marks(ink: Gray) -> BoxArray | None:
     inner = (boxes[:, 2] < width / 2) | (boxes[:, 3] < height / 2)  # no frames
     boxes = boxes[inner]
     filled = np.array([cv2.contourArea(mark) for mark in marks])[inner]
-    tall = np.asarray(boxes[boxes[:, 3] >= _usual(boxes[:, 3], filled) / 2], np.float64)
+    tall = np.asarray(boxes[boxes[:, 3] >= weighted_median(boxes[:, 3], filled) / 2], np.float64)
     return tall if len(tall) <= _FEW_MARKS else None
-
-
-def _usual(heights: NDArray[np.float64], areas: NDArray[np.float64]) -> float:
-    """Return the median of heights by area, 0 without any."""
-    order = np.argsort(heights)
-    share = np.cumsum(areas[order])
-    return float(heights[order][np.searchsorted(share, share[-1] / 2)]) if len(order) else 0.0
 
 
 def _ink(small: Gray) -> Gray:

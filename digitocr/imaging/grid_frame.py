@@ -18,6 +18,7 @@ from digitocr.imaging.perspective import (
     fitted,
     quad_around,
 )
+from digitocr.imaging.pyramid import halved_below
 
 # What follows was set on photographed puzzles, scanned forms and composed pages: see the tables of
 # benchmarks/README.md.
@@ -45,10 +46,7 @@ def find_frame(gray: Gray) -> Quad | None:
     """
     if min(gray.shape) < _MIN_SIDE:
         return None
-    small = gray
-    while max(small.shape) > _LOOK:
-        half = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        small = np.asarray(half, np.uint8)
+    small, _ = halved_below(gray, _LOOK)
     for window, light in (_LEVEL, _BLURRED) if max(gray.shape) <= 2 * _LOOK else (_LEVEL,):
         found = max(_grids(_dark(small, window, light)), key=_area, default=None)
         if found is not None:

@@ -57,6 +57,11 @@ def fitted(around: Quad, outline: Points) -> Quad | None:
     return np.asarray(corners[:, :2] / corners[:, 2:], np.float64)
 
 
+def mapped(points: Quad, transform: NDArray[np.floating]) -> Quad:
+    """Return corners where a transform takes them."""
+    return np.asarray(cv2.perspectiveTransform(points[None], transform)[0], np.float64)
+
+
 def size_of(quad: Quad) -> tuple[float, float]:
     """Return the mean length of a quadrilateral's level sides, and of its upright ones."""
     across, down = quad[[1, 2]] - quad[[0, 3]], quad[[3, 2]] - quad[[0, 1]]

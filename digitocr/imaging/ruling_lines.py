@@ -17,6 +17,8 @@ from digitocr.core.geometry import (
     Box,
     corners_of,
 )
+from digitocr.core.statistics import usual_size
+from digitocr.imaging.pyramid import shrunk
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,7 @@ def take_out_ruling_lines(mask: BinaryImage) -> PageInk:
 
 def _look(mask: BinaryImage, shrink: int) -> tuple[_Cells, _Cells]:
     """Return the lines on a page, the level ones and, transposed, the upright ones."""
-    small = mask
-    for _ in range(shrink // 2):  # 4 times are two halves, which OpenCV does fastest
-        half = cv2.resize(small, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
-        small = np.asarray(half, np.uint8)
+    small = shrunk(mask, shrink)
     # A rule that is one page pixel thick fills this much of a cell.
     least = 255 // (shrink + 1)
     thin = np.asarray(cv2.threshold(small, least, 255, cv2.THRESH_BINARY)[1], np.uint8)
@@ -170,11 +169,7 @@ def _mark_height(thin: BinaryImage, least: float) -> float:
     contours = cv2.findContours(thin, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
     boxes = np.array([cv2.boundingRect(contour)[2:] for contour in contours]).reshape(-1, 2)
     is_mark = (boxes[:, 1] >= least) & (boxes[:, 1] < _ASPECT * boxes[:, 0])  # higher ones: rules
-    heights = np.sort(boxes[is_mark, 1]).astype(float)
-    if len(heights) == 0:
-        return 0.0
-    share = np.cumsum(heights) / heights.sum()
-    return float(heights[np.searchsorted(share, 0.5)])
+    return usual_size(boxes[is_mark, 1])
 
 
 def _cells(ink: BinaryImage, thin: BinaryImage, height: float) -> _Cells:

@@ -13,6 +13,9 @@ from digitocr.core.arrays import (
     Gray,
 )
 from digitocr.core.geometry import Box
+from digitocr.core.statistics import usual_size
+from digitocr.imaging.noise import noise_sigma
+from digitocr.imaging.pyramid import halved_below, shrunk
 from digitocr.imaging.ruling_lines import (
     PageInk,
     RulingLine,
@@ -55,15 +58,8 @@ def find_lines(gray: Gray, ink: PageInk) -> tuple[PageInk, list[RulingLine]]:
         gray: the level page.
         ink: what is written on it.
     """
-    small, mask, shrink = gray, ink.mask, 1
-    while max(small.shape) > _LOOK:
-        small, mask = (
-            np.asarray(
-                cv2.resize(one, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA), np.uint8
-            )
-            for one in (small, mask)
-        )
-        shrink *= 2
+    small, shrink = halved_below(gray, _LOOK)
+    mask = shrunk(ink.mask, shrink)
     text, height = _text(mask)
     if height == 0 or max(small.shape) < _LONG * height:  # as on a picture of a few digits
         return ink, []
@@ -119,10 +115,10 @@ def _text(mask: BinaryImage) -> tuple[BinaryImage, float]:
     sizes = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].astype(np.float64)
     sizes[0] = 0  # paper
     thick, long = sizes.min(axis=1), sizes.max(axis=1)
-    tall = np.sort(sizes[(sizes[:, 1] >= _LEAST_MARK_PX) & (thick > 1) & (long < 8 * thick), 1])
+    tall = sizes[(sizes[:, 1] >= _LEAST_MARK_PX) & (thick > 1) & (long < 8 * thick), 1]
     if len(tall) == 0:
         return mask, 0.0
-    height = float(tall[np.searchsorted(np.cumsum(tall) / tall.sum(), 0.5)])
+    height = usual_size(tall)
     as_tall = (sizes[:, 1] >= _SHORT * height) & (sizes[:, 1] <= _LONGER * height)
     piece = (thick <= _THIN * height) & ~as_tall
     piece[0] = True
@@ -143,7 +139,7 @@ def _pieces(gray: Gray, text: BinaryImage) -> list[_Piece]:
     bare = written == 0
     beside = np.minimum(np.roll(cells, _ASIDE, axis=0), np.roll(cells, -_ASIDE, axis=0))
     second = np.abs(2 * cells - np.roll(cells, 1, axis=1) - np.roll(cells, -1, axis=1))
-    sigma = float(np.median(second[bare])) / 0.6745 / 6**0.5 if bare.any() else 0.0
+    sigma = noise_sigma(second[bare]) if bare.any() else 0.0
     found = (beside - cells > max(_LEAST_LEVELS, _LEAST_SIGMAS * sigma)) & bare
     found[:_ASIDE] = found[-_ASIDE:] = False
     wide = cv2.dilate(found.astype(np.uint8), np.ones((3, 1), np.uint8))

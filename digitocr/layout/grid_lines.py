@@ -14,6 +14,7 @@ from digitocr.core.arrays import (
     Gray,
 )
 from digitocr.core.geometry import Box
+from digitocr.core.statistics import usual_size
 from digitocr.imaging.ruling_lines import (
     PageInk,
     RulingLine,
@@ -130,7 +131,8 @@ def without_lines(mask: BinaryImage, grid: Grid) -> BinaryImage:
     box = grid.box
     within = slice(max(0, box.y), box.bottom), slice(max(0, box.x), box.right)
     n, marks, stats, _ = cv2.connectedComponentsWithStats(mask[within])
-    most = _NEAR_LINE * _usual(stats[1:, cv2.CC_STAT_HEIGHT])
+    heights = stats[1:, cv2.CC_STAT_HEIGHT]
+    most = _NEAR_LINE * usual_size(heights[heights >= _LEAST_MARK_PX])
     lines = np.zeros_like(mask[within])
     for across, places, start in (
         (lines.T, grid.columns, within[1].start),
@@ -145,10 +147,3 @@ def without_lines(mask: BinaryImage, grid: Grid) -> BinaryImage:
     cleaned = mask.copy()
     cleaned[within][on_lines[marks] >= _RESIDUE] = 0
     return cleaned
-
-
-def _usual(heights: cv2.typing.MatLike) -> float:
-    """Return the usual height of marks, 0 without any: the median by height, specks left out."""
-    tall = np.sort(heights[heights >= _LEAST_MARK_PX])
-    share = np.cumsum(tall) / max(1, tall.sum())
-    return float(tall[np.searchsorted(share, 0.5)]) if len(tall) else 0.0

@@ -28,7 +28,7 @@ from digitocr.export.xlsx import IllustratedResult, write_workbook
 from digitocr.results import audit
 from digitocr.results.corrections import (
     Correction,
-    in_force,
+    valid_corrections,
 )
 from digitocr.results.file_names import PICTURES, number_pictures_folder
 from digitocr.results.journal import (
@@ -81,7 +81,7 @@ class Report:
         errors = done.misfits if done.error is None else [done.error]
         self.unread += [Unread(done.file, error) for error in errors]
         self.decided += [done] if done.decided and done.error is None else []
-        self.outdated += len(decisions) - len(in_force(decisions, done.stamp))
+        self.outdated += len(decisions) - len(valid_corrections(decisions, done.stamp))
         self.checked += done.n_checked
         self.failed += done.error is not None
         self.read += done.error is None

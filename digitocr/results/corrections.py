@@ -1,8 +1,8 @@
-"""What a person decided about numbers in a results folder: kept in a file, put over a reading.
+"""What a person decided about numbers in a results folder: the file that it is kept in.
 
 Decisions are added to `corrections.jsonl`, a line each, and none is ever changed there: of several
-about one place the last holds. Results are made of the reading and of these, so that a page that is
-read again keeps them.
+about one place the last holds. Results are made of the reading and of these (`apply_corrections`),
+so that a page that is read again keeps them.
 """
 
 from __future__ import annotations
@@ -20,13 +20,6 @@ from typing import BinaryIO
 
 import numpy as np
 
-from digitocr.core.document import (
-    FieldResult,
-    FileResult,
-    Number,
-    PageResult,
-    Table,
-)
 from digitocr.core.errors import OutputUnwritable
 from digitocr.core.geometry import Box
 from digitocr.core.source import utf8_name
@@ -37,12 +30,8 @@ from digitocr.results.journal import (
     check_there,
 )
 from digitocr.results.matching import (
-    holder,
-    pairs,
-    same,
-    within,
+    same_place,
 )
-from digitocr.results.missed import with_missed
 from digitocr.storage.atomic import sync_folder
 
 NAME = "corrections.jsonl"
@@ -127,13 +116,13 @@ class Corrections:
     def of(self, file: str) -> list[Correction]:
         """Return the last decision about each place of a file that is not undone, as they came.
 
-        Also those made when the file was another (`in_force`).
+        Also those made when the file was another (`valid_corrections`).
         """
         return list(self._of.get(utf8_name(file), {}).values())
 
-    def in_force(self, file: str, stamp: Stamp | None) -> list[Correction]:
-        """Return the decisions about a file that hold for it as it is now (`in_force`)."""
-        return in_force(self.of(file), stamp)
+    def valid(self, file: str, stamp: Stamp | None) -> list[Correction]:
+        """Return the decisions about a file that hold for it as it is now (`valid_corrections`)."""
+        return valid_corrections(self.of(file), stamp)
 
     def add(self, correction: Correction) -> Correction:
         """Keep a decision, which is safe on the disk on return; one without a time gets it.
@@ -205,7 +194,7 @@ def _from_line(line: bytes) -> Correction | None:
         return None
 
 
-def in_force(corrections: Iterable[Correction], stamp: Stamp | None) -> list[Correction]:
+def valid_corrections(corrections: Iterable[Correction], stamp: Stamp | None) -> list[Correction]:
     """Return the decisions that hold for a file as it is now, by place.
 
     Those are of the file as it is, and not of a place that a later one is about, too: when pages
@@ -217,20 +206,22 @@ def in_force(corrections: Iterable[Correction], stamp: Stamp | None) -> list[Cor
     """
     held = [one for one in corrections if stamp and one.stamp and one.stamp.same_input(stamp)]
     held.sort(key=attrgetter("page"))
-    last = [one for _, of_page in groupby(held, attrgetter("page")) for one in _last(list(of_page))]
+    last = [
+        one for _, of_page in groupby(held, attrgetter("page")) for one in _latest(list(of_page))
+    ]
     return sorted(last, key=lambda one: (one.page, one.box.y, *one.box.sides))
 
 
-def _last(decisions: Sequence[Correction]) -> Iterator[Correction]:
+def _latest(decisions: Sequence[Correction]) -> Iterator[Correction]:
     """Yield the decisions about a page that no later one takes the place of."""
-    near = same([one.box for one in decisions])
+    near = same_place([one.box for one in decisions])
     for i, one in enumerate(decisions):
         later = (decisions[j] for j in np.flatnonzero(near[i]).tolist() if j > i)
-        if not any(_outdoes(other, one) for other in later):
+        if not any(_replaces(other, one) for other in later):
             yield one
 
 
-def _outdoes(later: Correction, one: Correction) -> bool:
+def _replaces(later: Correction, one: Correction) -> bool:
     """Tell whether a decision about nearly the same place takes that of an earlier one.
 
     Of a number that is read as one with its neighbour, the whole is found to be none and its parts
@@ -241,85 +232,7 @@ def _outdoes(later: Correction, one: Correction) -> bool:
     return one.read is not None or later.number is not None
 
 
-def digest(corrections: Iterable[Correction]) -> str:
+def decisions_digest(corrections: Iterable[Correction]) -> str:
     """Return what tells decisions about a file from others; "" where there are none."""
     about = [(one.page, one.box.sides, one.read, one.number) for one in corrections]
     return hashlib.sha256(repr(about).encode("utf-8", "replace")).hexdigest()[:16] if about else ""
-
-
-def corrected(result: FileResult, corrections: Sequence[Correction]) -> FileResult:
-    """Return what was read in a file with decisions put over it, in place of any before.
-
-    A decision belongs to the number whose box overlaps its box most, if that is at least a half of
-    what both fill: it gets the text, or "" where there is no number, confidence 1 and status
-    "checked". Where there is none to belong to, what else lies in the box is left out, and a number
-    that is there comes in at its place (`missed.with_missed`). Pages keep their `reading`.
-
-    Args:
-        result: a reading, or what this gave earlier.
-        corrections: about the file as it was read (`in_force`), by place; none gives the reading.
-    """
-    return replace(
-        result,
-        pages=tuple(
-            corrected_page(page, [one for one in corrections if one.page == page.page])
-            for page in result.pages
-        ),
-    )
-
-
-def corrected_page(page: PageResult, decisions: Sequence[Correction]) -> PageResult:
-    """Return a page with the decisions about it put over it, as `corrected`."""
-    reading = page.reading or page
-    boxes = [number.box for number in reading.numbers]
-    belongs = pairs([one.box for one in decisions], boxes)
-    decided = {number: decisions[i] for i, number in belongs.items()}
-    # A box as it was read says nothing of others that it may overlap on a slanting page.
-    drawn = [one.box for one in decisions if one.box not in boxes]
-    left_out = within(boxes, drawn)
-    page = replace(
-        reading,
-        numbers=tuple(
-            _decided(number, decided[i]) if i in decided else number
-            for i, number in enumerate(reading.numbers)
-            if i in decided or not left_out[i]
-        ),
-    )
-    free = [one for i, one in enumerate(decisions) if i not in belongs]
-    for one in free:
-        page = page if one.number is None else with_missed(page, one.box, one.number)
-    page = replace(
-        page,
-        tables=tuple(_refilled(table, i, page) for i, table in enumerate(page.tables, 1)),
-        fields=tuple(_refilled_field(field, page, free) for field in page.fields),
-    )
-    return reading if page == reading else replace(page, reading=reading)
-
-
-def _decided(number: Number, decision: Correction) -> Number:
-    text = decision.number or ""
-    return replace(number, text=text, confidence=1.0, status="checked", read=number.text)
-
-
-def _refilled(table: Table, number: int, page: PageResult) -> Table:
-    """Return a table, counted from 1, with what the page's numbers are now."""
-    rows = [[""] * len(row) for row in table.rows]
-    for one in page.numbers:
-        if one.table == number and one.row and one.column:
-            texts = rows[one.row - 1]
-            texts[one.column - 1] = f"{texts[one.column - 1]} {one.text}".strip()
-    return replace(table, rows=tuple(map(tuple, rows)))
-
-
-def _refilled_field(
-    field: FieldResult, page: PageResult, free: Iterable[Correction]
-) -> FieldResult:
-    """Return a field with what was decided about it: its number's text, or that it is blank."""
-    own = [one for one in page.numbers if one.field == field.name]
-    at = page.fields.index(field)
-    boxes = [one.box for one in page.fields]
-    blank = any(one.number is None and holder(one.box, boxes) == at for one in free)
-    if not blank and all(one.status != "checked" for one in own):
-        return field
-    text = " ".join(one.text for one in own if one.text)
-    return replace(field, text=text, confidence=1.0, status="checked")

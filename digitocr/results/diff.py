@@ -114,7 +114,7 @@ def _has(folder: Path, file: str) -> bool:
 def changes(old: FileResult, new: FileResult, tally: Tally) -> Iterator[Change]:
     """Yield the numbers of a file that changed, page by page in the old ones' order.
 
-    A number is the one in the other results whose box overlaps its box most (`overlaps.pairs`).
+    A number is the one in the other results whose box overlaps its box most (`matching.pairs`).
     """
     before = {page.page: page.numbers for page in old.pages}
     after = {page.page: page for page in new.pages}

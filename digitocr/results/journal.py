@@ -1,6 +1,6 @@
 """The journal of a results folder: a line for each file that is finished, and how it ended.
 
-It is what a run goes on from, and what the views of the whole run are made of. A line is written
+It is what a run goes on from, and what the combined files are made of. A line is written
 when the file's results are safe on the disk; of several for a file the last holds.
 """
 
@@ -69,7 +69,9 @@ class Done:
     n_numbers: int = 0
     n_review: int = 0
     n_checked: int = 0  # of them, those that a person has decided about
-    decided: str = ""  # what tells which decisions are in its results (`corrections.digest`)
+    decided: str = (
+        ""  # what tells which decisions are in its results (`corrections.decisions_digest`)
+    )
     least: float | None = None  # the lowest confidence of its numbers
     seconds: float = 0.0
     written: dict[str, int] = field(default_factory=dict)  # path in the folder → bytes
@@ -368,7 +370,7 @@ def _lock(file: BinaryIO, folder: Path) -> None:
             raise
 
 
-def counted(done: Done, result: FileResult) -> Done:
+def with_counts(done: Done, result: FileResult) -> Done:
     """Return how the work on a file ended, with the counts of what is known of it."""
     numbers = result.numbers
     statuses = [one.status for page in result.pages for one in _judged(page)]

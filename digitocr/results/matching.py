@@ -24,7 +24,7 @@ def pairs(one: Sequence[Box], other: Sequence[Box]) -> dict[int, int]:
 
     Each is in one pair at most; those that overlap most come first. Empty where there are none.
     """
-    ious = _ious(one, other)
+    ious = _shares_in_common(one, other)
     found: dict[int, int] = {}
     for flat in np.argsort(-ious, axis=None, kind="stable")[: np.count_nonzero(ious >= _SAME)]:
         i, j = divmod(int(flat), len(other))
@@ -33,34 +33,30 @@ def pairs(one: Sequence[Box], other: Sequence[Box]) -> dict[int, int]:
     return found
 
 
-def same(boxes: Sequence[Box]) -> NDArray[np.bool_]:
+def same_place(boxes: Sequence[Box]) -> NDArray[np.bool_]:
     """Tell which of N boxes stand for the same place, (N, N)."""
-    return np.asarray(_ious(boxes, boxes) >= _SAME)
+    return np.asarray(_shares_in_common(boxes, boxes) >= _SAME)
 
 
-def within(boxes: Sequence[Box], others: Sequence[Box]) -> list[bool]:
+def in_one_another(boxes: Sequence[Box], others: Sequence[Box]) -> list[bool]:
     """Tell for each of N boxes whether it lies in one of M others, or one of these in it."""
     smaller = np.minimum(_areas(boxes)[:, None], _areas(others)[None])
-    inside = np.asarray(_common(boxes, others) >= _WITHIN * smaller)
+    inside = np.asarray(_pixels_in_common(boxes, others) >= _WITHIN * smaller)
     return [bool(row.any()) for row in inside]
 
 
-def holder(box: Box, others: Sequence[Box]) -> int | None:
+def holding_box(box: Box, others: Sequence[Box]) -> int | None:
     """Return which of M boxes the middle of a box is in, from 0, the first; None where in none."""
-    x, y = box.middle
-    for i, other in enumerate(others):
-        if other.x <= x < other.right and other.y <= y < other.bottom:
-            return i
-    return None
+    return next((i for i, other in enumerate(others) if other.contains(box.middle)), None)
 
 
-def _ious(one: Sequence[Box], other: Sequence[Box]) -> NDArray[np.float64]:
+def _shares_in_common(one: Sequence[Box], other: Sequence[Box]) -> NDArray[np.float64]:
     """Return what N boxes and M others have in common, of what both fill, (N, M), 0..1."""
-    met = _common(one, other)
+    met = _pixels_in_common(one, other)
     return np.asarray(met / (_areas(one)[:, None] + _areas(other)[None] - met), np.float64)
 
 
-def _common(one: Sequence[Box], other: Sequence[Box]) -> NDArray[np.float64]:
+def _pixels_in_common(one: Sequence[Box], other: Sequence[Box]) -> NDArray[np.float64]:
     """Return how many pixels each of N boxes has in common with each of M others, (N, M)."""
     first, second = corners_of(one)[:, None], corners_of(other)[None]
     sides = np.minimum(first[..., 2:], second[..., 2:]) - np.maximum(

@@ -14,7 +14,7 @@ from digitocr.core.document import (
     Table,
 )
 from digitocr.core.geometry import Box
-from digitocr.results.matching import holder
+from digitocr.results.matching import holding_box
 
 # Numbers of one line have their middles no farther off each other, in heights of the higher one.
 _SAME_LINE = 0.5
@@ -31,7 +31,7 @@ class _Spot:
     height: float
 
 
-def with_missed(page: PageResult, box: Box, text: str) -> PageResult:
+def page_with_missed(page: PageResult, box: Box, text: str) -> PageResult:
     """Return a page with a number that a person saw on it; those after it move on, as if read.
 
     It has the line of the nearest number beside it, else a line of its own. In a table it gets the
@@ -56,7 +56,7 @@ def with_missed(page: PageResult, box: Box, text: str) -> PageResult:
 
 def _in_field(number: Number, page: PageResult) -> Number:
     """Return a number with its field; beside all fields it is on a line after theirs."""
-    at = holder(number.box, [field.box for field in page.fields])
+    at = holding_box(number.box, [field.box for field in page.fields])
     line = len(page.fields) + 1 if at is None else at + 1
     name = None if at is None else page.fields[at].name
     item = 1 + max((one.item for one in page.numbers if one.line == line), default=0)
@@ -111,7 +111,7 @@ def _moved(number: Number, line: int, item: int, new: bool) -> Number:
 def _cell(box: Box, page: PageResult) -> tuple[int, int, int] | tuple[None, None, None]:
     """Return table, row and column, from 1, of the cell that a box is in, None outside."""
     tables = [(i, table) for i, table in enumerate(page.tables, 1) if table.rows]
-    at = holder(box, [table.box for _, table in tables])
+    at = holding_box(box, [table.box for _, table in tables])
     if at is None:
         return None, None, None
     number, table = tables[at]

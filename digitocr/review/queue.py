@@ -15,7 +15,7 @@ from digitocr.core.errors import (
 from digitocr.core.geometry import Box
 from digitocr.results.corrections import Correction
 from digitocr.results.matching import (
-    holder,
+    holding_box,
     pairs,
 )
 from digitocr.review.page_images import Shape
@@ -166,7 +166,7 @@ class ReviewQueue:
             for one in self._of_page[file, page]
             if one.read is None and one.doubtful and not one.decision
         ]
-        at = holder(box, [one.box for one in fields])
+        at = holding_box(box, [one.box for one in fields])
         if at is not None:
             return fields[at]
         return self._add(file=file, page=page, box=box, read=None, confidence=0.0, doubtful=False)

@@ -24,9 +24,9 @@ from digitocr.recognition.model import (
     Model,
     load_model,
 )
+from digitocr.results.apply_corrections import corrected_result
 from digitocr.results.audit import audited
 from digitocr.results.combined import run_decisions_digest
-from digitocr.results.corrections import corrected
 from digitocr.results.file_results import read_result
 from digitocr.results.journal import Done
 from digitocr.results.run_info import RunInfo, read_run_info
@@ -117,8 +117,8 @@ def _session(
     stamps = {done.file: done.stamp for done in read}
 
     def result(file: str) -> FileResult:  # not `checking.result`: it is another thread's
-        decisions = checking.corrections.in_force(file, stamps[file])
-        return corrected(read_result(folder, file), decisions)
+        decisions = checking.corrections.valid(file, stamps[file])
+        return corrected_result(read_result(folder, file), decisions)
 
     return Session(doubts, checking.corrections, stamps, result, rewriting, audit)
 

@@ -17,6 +17,7 @@ from digitocr.core.errors import (
     NothingToRead,
 )
 from digitocr.core.source import Page
+from digitocr.results.apply_corrections import corrected_result
 from digitocr.results.combined import (
     INPUTS,
     rewrite_combined,
@@ -25,8 +26,7 @@ from digitocr.results.combined import (
 from digitocr.results.corrections import (
     Correction,
     Corrections,
-    corrected,
-    digest,
+    decisions_digest,
 )
 from digitocr.results.file_names import page_picture_names
 from digitocr.results.file_results import (
@@ -37,7 +37,7 @@ from digitocr.results.file_results import (
 from digitocr.results.journal import (
     Done,
     Journal,
-    counted,
+    with_counts,
 )
 from digitocr.results.run_info import NAME as RUN_INFO
 from digitocr.results.run_info import read_run_info
@@ -72,7 +72,7 @@ class Checking:
             self.corrections = Corrections(folder, self._journal)
             self.pictures = self._of_inputs(inputs)
             for done in self.files():
-                if done.decided != digest(self.decisions(done)):
+                if done.decided != decisions_digest(self.decisions(done)):
                     self.rewrite(done.file)
         except BaseException:
             self._journal.close()
@@ -109,7 +109,7 @@ class Checking:
 
     def decisions(self, done: Done) -> list[Correction]:
         """Return the decisions about a file that hold for it as it was read."""
-        return self.corrections.in_force(done.file, done.stamp)
+        return self.corrections.valid(done.file, done.stamp)
 
     def result(self, file: str) -> FileResult:
         """Return what is known of a file's numbers, with what was read.
@@ -117,7 +117,7 @@ class Checking:
         Raises:
             InputUnreadable: it has no JSON, or that is damaged.
         """
-        return corrected(read_result(self._folder, file), self.decisions(self._done(file)))
+        return corrected_result(read_result(self._folder, file), self.decisions(self._done(file)))
 
     def _done(self, file: str) -> Done:
         done = self._journal[file]
@@ -138,12 +138,12 @@ class Checking:
         done = self._done(file)
         decisions = self.decisions(done)  # once: another thread may add one meanwhile
         before = read_result(self._folder, file)
-        result = corrected(before, decisions)
+        result = corrected_result(before, decisions)
         # Pictures first: whatever ends this between, pages that differ from the JSON show it.
         written = done.written | self._rewrite_pictures(done, before, result)
         written |= rewrite(self._folder, result, done.written)
-        done = replace(done, written=written, decided=digest(decisions))
-        self._journal.add(counted(done, result))
+        done = replace(done, written=written, decided=decisions_digest(decisions))
+        self._journal.add(with_counts(done, result))
         self._journal.flush()  # else what a next decision changes might not be missed
 
     def _rewrite_pictures(

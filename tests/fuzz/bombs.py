@@ -17,8 +17,12 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from images import READER, Outcome, Reader
-from seeds import PdfPage, chunk, encode, pdf, pdf_stream, tiff
+
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run by its path, it finds its neighbours
+from fuzz.images import READER, Outcome, Reader
+from support.pdf import PdfPage, pdf, pdf_stream
+from support.pictures import chunk, encode
+from support.tiff import tiff
 
 SIDE = 14_000  # pixels: 196 million in a square
 DOT = np.zeros((64, 64), np.uint8)

@@ -21,8 +21,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mutate import mutated
-from seeds import all_seeds
+sys.path.insert(0, str(Path(__file__).parents[1]))  # run by its path, it finds its neighbours
+from fuzz.mutate import mutated
+from fuzz.seeds import all_seeds
 
 READER = [sys.executable, str(Path(__file__).with_name("reader.py"))]
 

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import io
 import struct
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # the tests' encoders
-from conftest import (
-    PdfPage,
-    chunk,
-    encode,
-    exif,
-    pdf,
-    pdf_image,
-    pdf_stream,
-    scan_page,
-    see_through,
-    tiff,
-    with_chunk,
-    with_orientation,
-)
+from support.pdf import PdfPage, pdf, pdf_image, pdf_stream, scan_page
+from support.pictures import chunk, encode, exif, see_through, with_chunk, with_orientation
+from support.tiff import tiff
 
 Gray = NDArray[np.uint8]
 Seeds = dict[str, list[bytes]]  # ending → files

@@ -128,7 +128,7 @@ def corrected_samples(folder: Path, model: Model) -> CheckedFolder:
     corrections, samples, left_out, known = Corrections(folder), [], 0, 0
     sources, dpi, limits = _inputs(folder)
     for source in sources:
-        decisions = corrections.in_force(source.name, _stamp(source))
+        decisions = corrections.valid(source.name, _stamp(source))
         known += len(decisions)
         try:
             for found in (
@@ -181,7 +181,8 @@ def _samples_of_file(
     by_page: dict[int, list[Correction]] = defaultdict(list)
     for one in decisions:
         by_page[one.page].append(one)
-    for page in read_pages(source, ",".join(map(str, sorted(by_page))), dpi, limits):
+    wanted = tuple(range(page, page + 1) for page in sorted(by_page))
+    for page in read_pages(source, wanted, dpi, limits):
         yield from _samples_of_page(page, by_page[page.number], model)
 
 

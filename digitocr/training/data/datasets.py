@@ -26,7 +26,7 @@ class Digits:
     """Labelled digits and non-digits."""
 
     images: Gray  # (N, 28, 28), ink 255 on paper 0
-    labels: Labels  # (N,), 0..9, or NO_DIGIT
+    labels: Labels  # (N,), 0..9, or NON_DIGIT
 
     def __len__(self) -> int:
         """Return N."""

@@ -14,6 +14,7 @@ from digitocr.core.arrays import (
     Gray,
     Labels,
 )
+from digitocr.imaging.stroke_width import broad_stroke_width
 from digitocr.recognition.components import find_candidates
 from digitocr.recognition.hypotheses import Candidate
 from digitocr.training.data.datasets import (
@@ -135,9 +136,8 @@ def _place(
         height: of digits, pixels.
         rng: of every choice.
     """
-    distance = cv2.distanceTransform(patch, cv2.DIST_L2, 3)
     overlap = np.exp(rng.uniform(*np.log(_OVERLAP)))
-    wanted = deep * overlap * (2 * float(np.percentile(distance[patch > 0], 80))) ** 2
+    wanted = deep * overlap * broad_stroke_width(patch) ** 2
     meets = right
     for left in range(right, max(0, right - round(0.6 * height)), -1):
         under = rows[:, left : left + patch.shape[1]]

@@ -1,0 +1,143 @@
+"""What the README tells people to type works as it says."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from support.command import SAMPLES
+from support.corrected import check
+from support.material import font_folder, write_mnist
+from support.outputs import read_rows
+from support.pdf import PdfPage, pdf
+
+from digitocr.core.errors import ExitCode
+
+README = (SAMPLES.parent / "README.md").read_text("utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+COMMANDS = [
+    line.split("   ")[0].split(" |")[0].split(" &&")[0].strip()
+    for kind, block in BLOCKS
+    if kind == "bash"
+    for line in block.splitlines()
+    if line.startswith("digitocr ")
+]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with all that the README's commands name, and a small MNIST in the cache."""
+    folder = tmp_path_factory.mktemp("desk")
+    (folder / "scans").mkdir()
+    (folder / "pages-with-truth").mkdir()
+    (folder / "inbox").mkdir()
+    write_mnist(folder / "cache" / "digitocr", 300, 60)
+    shutil.copy(SAMPLES / "receipt.jpg", folder / "pages-with-truth")
+    receipt = " ".join((SAMPLES / "receipt.txt").read_text("utf-8").split())
+    (folder / "pages-with-truth" / "truth.csv").write_text(f"file,truth\nreceipt.jpg,{receipt}\n")
+    shutil.copytree(SAMPLES, folder / "samples")
+    shutil.copytree(SAMPLES.parent / "forms", folder / "forms")
+    for sample, name in (("skewed.png", "page1.png"), ("pages.tif", "2024-01.tif")):
+        shutil.copy(SAMPLES / sample, folder / "scans" / name)
+    for name in ("a.png", "digit.png"):
+        shutil.copy(SAMPLES / "digit.png", folder / name)
+    (folder / "roster.csv").write_text("student_id\n3407\n")
+    (folder / "ledger.pdf").write_bytes(pdf(*[PdfPage("")] * 7))
+    write_additions(folder)
+    return folder
+
+
+def write_additions(folder: Path) -> None:
+    """Write a few labelled symbols and a font to train on."""
+    images = np.zeros((10, 40, 40), np.uint8)
+    for label, image in enumerate(images):
+        cv2.putText(image, f"{label}", (8, 34), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 255, 3)
+    np.savez(folder / "more.npz", images=images, labels=np.arange(10))
+    pytest.importorskip("matplotlib")
+    font_folder(folder / "fonts")
+
+
+def accept(results: Path, file: str) -> None:
+    """Decide that all numbers of a file were read right."""
+    rows = read_rows(results / f"{file}.csv")
+    check(results, file, [row["number"] for row in rows])
+
+
+def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command line in a shell, with digitocr on the path."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(folder / "cache")}
+    return subprocess.run(
+        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+def test_there_are_commands_to_run() -> None:
+    assert len(COMMANDS) > 12
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command_runs(command: str, desk: Path) -> None:
+    if command.startswith(("digitocr train", "digitocr evaluate")):
+        pytest.importorskip("torch")
+    if ".pdf" in command:
+        pytest.importorskip("pypdfium2")
+    if command.startswith("digitocr train"):
+        command += " --epochs 1"  # of hundreds: that it learns is tested elsewhere
+    if command.startswith("digitocr watch"):
+        pytest.importorskip("watchfiles")
+        command = f"timeout --preserve-status 15 {command}"  # it ends when it is asked to
+    if command.startswith("digitocr review"):
+        pytest.importorskip("uvicorn")
+        command = f"timeout --preserve-status 8 {command}"
+    if " --from " in command:
+        accept(desk / "results", "page1.png")
+    elif "mine.safetensors" in command and not (desk / "mine.safetensors").exists():
+        shutil.copy(SAMPLES.parent / "models" / "digits.safetensors", desk / "mine.safetensors")
+    done = in_shell(command, desk)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_python_example_prints_numbers(desk: Path) -> None:
+    (program,) = [block for kind, block in BLOCKS if kind == "python"]
+    done = subprocess.run([sys.executable, "-c", program], cwd=desk, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert re.match(r"1 1 22897 [01]\.\d\d (ok|review)\n", done.stdout)
+
+
+def test_the_output_shown_is_what_is_printed(desk: Path) -> None:
+    shown = next(block for kind, block in BLOCKS if kind == "text")
+    said = in_shell("digitocr scan samples -o results --restart", desk).stderr
+    assert without_times(said) == without_times(shown)
+
+
+def without_times(text: str) -> list[str]:
+    """Return the words of a summary without seconds and what depends on them.
+
+    Columns are as wide as the names of the slowest files.
+    """
+    lines = [re.sub("─+", "─", line).split() for line in text.split("slowest")[0].splitlines()]
+    known = [re.sub(r"\d+\.\d\d?( s\b|$)", "", " ".join(line)) for line in lines if line]
+    return [line.rstrip() for line in known]
+
+
+@pytest.mark.parametrize("code", ExitCode, ids=lambda code: code.name)
+def test_every_exit_code_is_named(code: ExitCode) -> None:
+    assert re.search(rf"^\| {code.value} \| \w", README, re.MULTILINE)
+
+
+def test_links_and_pictures_are_there() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README) + re.findall(r'src="([^"]+)"', README)
+    missing = [
+        name for name in targets if "://" not in name and not (SAMPLES.parent / name).exists()
+    ]
+    assert len(targets) > 3
+    assert not missing

@@ -1,0 +1,48 @@
+"""A small MNIST that is drawn here, and a font: what the tests train on."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
+
+
+def drawn(n: int, seed: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Return n pictures of digits and their labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 10, n, dtype=np.uint8)
+    images = np.zeros((n, 28, 28), np.uint8)
+    for image, label in zip(images, labels, strict=True):
+        font = FONTS[rng.integers(len(FONTS))]
+        size = 1.4 if font == cv2.FONT_HERSHEY_PLAIN else 0.75
+        place = (int(rng.integers(5, 9)), int(rng.integers(20, 24)))
+        cv2.putText(image, str(label), place, font, size, 255, int(rng.integers(1, 3)), cv2.LINE_AA)
+    return images, labels
+
+
+def write_mnist(folder: Path, n: int, n_test: int) -> Path:
+    """Write the four IDX files of an MNIST."""
+    raw = folder / "MNIST" / "raw"
+    raw.mkdir(parents=True)
+    for part, size, seed in (("train", n, 0), ("t10k", n_test, 1)):
+        images, labels = drawn(size, seed)
+        head = struct.pack(">IIII", 2051, size, 28, 28)
+        (raw / f"{part}-images-idx3-ubyte").write_bytes(head + images.tobytes())
+        head = struct.pack(">II", 2049, size)
+        (raw / f"{part}-labels-idx1-ubyte").write_bytes(head + labels.tobytes())
+    return folder
+
+
+def font_folder(folder: Path) -> Path:
+    """Make a folder with a font that matplotlib brings; return the font."""
+    import matplotlib
+
+    folder.mkdir()
+    font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
+    return Path(shutil.copy(font, folder))
