@@ -10,6 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Transform: TypeAlias = NDArray[np.float64]  # (3, 3), homogeneous, acts on (x, y, 1) columns
+# Boxes as arrays, each of the two forms by its own name everywhere; right and bottom are exclusive.
+Corners: TypeAlias = NDArray[np.float64]  # (N, 4): left, top, right and bottom
+PixelCorners: TypeAlias = NDArray[np.int64]  # (..., 4): the same in whole pixels
+BoxArray: TypeAlias = NDArray[np.float64]  # (N, 4): x, y, width and height
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def overlap(one: Box, other: Box) -> bool:
     return across > 0 and down > 0
 
 
-def corners_of(boxes: Sequence[Box]) -> NDArray[np.float64]:
-    """Return (N, 4): left, top, right and bottom of each box."""
+def corners_of(boxes: Sequence[Box]) -> Corners:
+    """Return the corners of each box, (N, 4)."""
     corners = [(box.x, box.y, box.right, box.bottom) for box in boxes]
     return np.array(corners, np.float64).reshape(-1, 4)

@@ -9,10 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import Gray
-from digitocr.core.geometry import (
-    Box,
-    Transform,
-)
+from digitocr.core.geometry import Box, BoxArray, Transform
 from digitocr.core.statistics import median, weighted_median
 from digitocr.imaging.perspective import Quad, mapped
 from digitocr.imaging.pyramid import halved_below
@@ -30,8 +27,6 @@ class UprightPage:
     frame: Box | None = None  # of a ruled grid that the page was set square by
     blurred: bool = False  # a small photograph that was enlarged
 
-
-BoxArray = NDArray[np.float64]  # (N, 4), x, y, width and height
 
 # The skew is measured on a picture halved to below this size: at 1000 px a line 0.1° off drifts
 # by 1.7 px.

@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.core.geometry import Corners
 from digitocr.imaging.ruling_lines import RulingLine
 from digitocr.layout.grid import (
     Grid,
@@ -23,7 +24,6 @@ _OFF = 0.2  # of a cell: a rule no farther off a line is of it
 # Digits no farther apart than this, in digit heights, across or down, are of one number.
 _APART, _DOWN = 1.2, 0.7
 
-_Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 _Flags = NDArray[np.bool_]
 
 
@@ -95,7 +95,7 @@ def _areas(beside: _Flags, below: _Flags) -> list[Span]:
     return areas
 
 
-def one_number_each(grid: Grid, marks: _Corners, height: float) -> tuple[Span, ...]:
+def one_number_each(grid: Grid, marks: Corners, height: float) -> tuple[Span, ...]:
     """Return the spans of a grid in which digits are near each other, as those of one number.
 
     Args:

@@ -1,8 +1,7 @@
-"""Rules and numbers → tables: cells between ruled lines, and columns of numbers that align."""
+"""Ruling lines → ruled tables: the cells between them, told from squared paper and from combs."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -10,15 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.document import (
-    Number,
-    Table,
-)
-from digitocr.core.geometry import (
-    Box,
-    around,
-    corners_of,
-)
+from digitocr.core.geometry import Box, Corners, around, corners_of
 from digitocr.core.statistics import median
 from digitocr.imaging.ruling_lines import RulingLine
 from digitocr.layout.grid import Grid
@@ -40,21 +31,11 @@ _LEAST_EVEN = 4  # cells that say so
 # Where a line between such cells was not found, no more than this part of the digits in them, such
 # as rests of it read as 1, is as near to it as digits of one number are to each other.
 _MOST_ASTRIDE, _NEAR = 0.15, 0.12
-# Ruled cells with more numbers each, on average, are columns and lines that rules do not part.
-_CROWDED = 1.4
 # On squared paper digits stand on the lines; in tables no more than this part of them does, by more
 # than this part of their size.
 _MOST_CROSSED, _CROSSED = 0.15, 0.25
 # A single row of boxes no wider than this, with a digit in each, is one number: a comb.
 _COMB = 1.8
-# Columns that align, without rules: so many lines and columns at least, white strips this wide
-# between them, that no more than this part of the lines cross, and this part of the cells filled.
-_LEAST_LINES, _LEAST_COLUMNS, _GUTTER, _CROSSING, _FILLED = 3, 2, 0.15, 0.2, 0.5
-# Columns have edges or middles above each other, usually within this; this part of them does.
-_FLUSH, _MOST_FLUSH = 0.3, 0.75
-_MOST_LEADING = 5.0  # lines farther apart are not of one table
-
-_Corners = NDArray[np.float64]  # (N, 4): left, top, right, bottom
 _Values = NDArray[np.float64]  # (N,)
 Meets = NDArray[np.bool_]  # (N, N)
 
@@ -217,7 +198,7 @@ def _inner(lines: list[float]) -> list[float]:
     return lines[int(odd[0]) : len(lines) - int(odd[-1])]
 
 
-def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
+def _is_table(grid: Grid, marks: Corners, height: float) -> bool:
     """Tell a table from squared paper, on whose lines digits stand, and from a comb."""
     left, top, right, bottom = marks.T
     middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
@@ -234,7 +215,7 @@ def _is_table(grid: Grid, marks: _Corners, height: float) -> bool:
     return not (single and np.median(widths) <= _COMB * height)
 
 
-def _completed(grid: Grid, marks: _Corners, height: float) -> Grid:
+def _completed(grid: Grid, marks: Corners, height: float) -> Grid:
     """Return a grid of even cells with the lines that were not found: worn, or lost in the scan."""
     middles = (marks[:, :2] + marks[:, 2:]) / 2
     inside = np.array([grid.cell(x, y) is not None for x, y in middles.tolist()])
@@ -270,11 +251,6 @@ def _with_lost(
     return tuple(found)
 
 
-def _is_crowded(cells: Sequence[tuple[int, int]]) -> bool:
-    """Tell whether cells hold several numbers each."""
-    return len(cells) > _CROWDED * len(set(cells))
-
-
 def _cut(
     first: NDArray[np.float64], last: NDArray[np.float64], lines: Sequence[float]
 ) -> NDArray[np.bool_]:
@@ -282,127 +258,3 @@ def _cut(
     at = np.array(lines)
     off = np.minimum(at[None] - first[:, None], last[:, None] - at[None])
     return np.asarray((off > _CROSSED * (last - first)[:, None]).any(axis=1), np.bool_)
-
-
-def with_aligned(numbers: Sequence[Number], grids: Sequence[Grid]) -> list[Grid]:
-    """Return all tables: the ruled ones, and those of numbers that align without rules.
-
-    Ruled cells that hold several numbers each are none: their columns and rows align, as in tables
-    with rules at the head alone.
-
-    Args:
-        numbers: in reading order, boxes in level pixels.
-        grids: ruled tables.
-    """
-    places = [[grid.cell(*one.box.middle) for one in numbers] for grid in grids]
-    ruled = [
-        grid
-        for grid, cells in zip(grids, places, strict=True)
-        if not _is_crowded([cell for cell in cells if cell is not None])
-    ]
-    inside = grids_of([one.box for one in numbers], ruled)
-    free = [one for one, grid in zip(numbers, inside, strict=True) if grid == 0]
-    aligned = (_aligned(block) for block in _blocks(free))
-    return [*ruled, *filter(None, aligned)]
-
-
-def into_tables(
-    numbers: Sequence[Number], grids: Sequence[Grid]
-) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
-    """Return numbers with their places in tables, and the tables.
-
-    Args:
-        numbers: in reading order, boxes in level pixels.
-        grids: the tables' cells.
-    """
-    placed: list[Number] = []
-    rows = [[[""] * (len(g.columns) - 1) for _ in g.rows[1:]] for g in grids]
-    for one, table in zip(numbers, grids_of([one.box for one in numbers], grids), strict=True):
-        cell = grids[table - 1].cell(*one.box.middle) if table else None
-        if cell is None:
-            placed.append(one)
-            continue
-        row, column = cell
-        placed.append(replace(one, table=table, row=row + 1, column=column + 1))
-        before = rows[table - 1][row][column]
-        rows[table - 1][row][column] = f"{before} {one.text}".strip()
-    tables = (
-        Table(grid.box, tuple(map(tuple, texts))) for grid, texts in zip(grids, rows, strict=True)
-    )
-    return tuple(placed), tuple(tables)
-
-
-def _blocks(numbers: Sequence[Number]) -> list[list[list[Box]]]:
-    """Return the boxes of lines of numbers that follow each other downwards, in blocks."""
-    lines: dict[int, list[Box]] = {}
-    for one in numbers:
-        lines.setdefault(one.line, []).append(one.box)
-    blocks: list[list[list[Box]]] = []
-    for line in lines.values():
-        last = blocks[-1][-1] if blocks else line
-        height = max(float(np.median([one.height for one in some])) for some in (last, line))
-        if 0 < line[0].y - last[0].y <= _MOST_LEADING * height:
-            blocks[-1].append(line)
-        else:
-            blocks.append([line])
-    return blocks
-
-
-def _aligned(block: Sequence[Sequence[Box]]) -> Grid | None:
-    """Return the cells of lines of numbers in columns; None where they do not align."""
-    if len(block) < _LEAST_LINES:
-        return None
-    box = around([one for line in block for one in line])
-    height = float(np.median([one.height for line in block for one in line]))
-    inked = np.zeros(box.width, np.int64)
-    for line in block:
-        own = np.zeros(box.width, bool)
-        for one in line:
-            own[one.x - box.x : one.right - box.x] = True
-        inked += own
-    white = np.flatnonzero(np.diff(np.pad(inked <= _CROSSING * len(block), 1).astype(np.int8)))
-    strips = [(a, b) for a, b in white.reshape(-1, 2).tolist() if b - a >= _GUTTER * height]
-    between = [box.x + (a + b) / 2 for a, b in strips if a > 0 and b < box.width]
-    middles = [float(np.mean([one.middle[1] for one in line])) for line in block]
-    taken = sum(len({bisect_right(between, one.middle[0]) for one in line}) for line in block)
-    n_columns = len(between) + 1
-    if n_columns < _LEAST_COLUMNS or taken < _FILLED * len(block) * n_columns:
-        return None
-    if not _are_flush([one for line in block for one in line], between, height):
-        return None
-    rows = (box.y - 1.0, *((a + b) / 2 for a, b in pairwise(middles)), box.bottom + 1.0)
-    return Grid((box.x - 1.0, *between, box.right + 1.0), rows)
-
-
-def _are_flush(boxes: Sequence[Box], between: Sequence[float], height: float) -> bool:
-    """Tell whether the numbers of most columns begin, end or have their middles above each other.
-
-    Gaps of numbers strewn over a page fall above each other by chance.
-    """
-    column = np.array([bisect_right(between, box.middle[0]) for box in boxes])
-    edges = np.array([(box.x, box.right, box.middle[0]) for box in boxes])
-    found = []
-    for number in range(len(between) + 1):
-        own = edges[column == number]
-        aside = np.median(np.abs(own - np.median(own, axis=0)), axis=0) if len(own) else np.inf
-        found.append(np.min(aside) <= _FLUSH * height)
-    return float(np.mean(found)) >= _MOST_FLUSH
-
-
-def cells_of(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
-    """Return a number for the cell that each box is in; 0 outside of all tables."""
-    found, before = [0] * len(boxes), 1
-    inside = grids_of(boxes, grids)
-    for number, grid in enumerate(grids, 1):
-        n_columns = len(grid.columns) - 1
-        for i in (i for i, at in enumerate(inside) if at == number):
-            row, column = grid.cell(*boxes[i].middle) or (0, 0)
-            found[i] = before + row * n_columns + column
-        before += (len(grid.rows) - 1) * n_columns
-    return found
-
-
-def grids_of(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
-    """Return for each box which grid it is in, from 1; 0 outside of all."""
-    at = [[i for i, grid in enumerate(grids, 1) if grid.cell(*box.middle)] for box in boxes]
-    return [inside[0] if inside else 0 for inside in at]

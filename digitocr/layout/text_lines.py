@@ -10,9 +10,9 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.core.geometry import Corners
 from digitocr.core.statistics import median
 
-Corners: TypeAlias = NDArray[np.float64]  # (N, 4): left, top, right and bottom
 Lines: TypeAlias = list[list[int]]  # the marks of each line, left to right
 
 # A line is followed from left to right as an alpha-beta filter follows a track (Benedict and

@@ -27,10 +27,7 @@ from digitocr.layout.grid_lines import (
     with_strokes,
     without_lines,
 )
-from digitocr.layout.ruled_tables import (
-    find_grids,
-    with_spans,
-)
+from digitocr.layout.ruled_tables import find_grids, with_spans
 from digitocr.recognition.model import (
     Model,
 )
@@ -39,23 +36,23 @@ from digitocr.recognition.orientation import quarter_turn
 _LEAST_ROWS = 3  # of a table that is told by faint or broken lines
 
 
-def level_ink(flat: RectifiedPage, model: Model) -> tuple[UprightPage, PageInk, list[Grid]]:
+def upright_ink(rectified: RectifiedPage, model: Model) -> tuple[UprightPage, PageInk, list[Grid]]:
     """Return a page upright and level, what is written on it, and what may be its tables."""
-    straight = deskew(flat)
-    ink, grids = _ink_and_grids(straight)
+    upright = deskew(rectified)
+    ink, grids = _ink_and_grids(upright)
     turn = quarter_turn(_in_tables(ink.mask, grids), model)
     if turn:
-        straight = deskew(flat, turn)
-        ink, grids = _ink_and_grids(straight)
-    return straight, ink, grids
+        upright = deskew(rectified, turn)
+        ink, grids = _ink_and_grids(upright)
+    return upright, ink, grids
 
 
-def _ink_and_grids(straight: UprightPage) -> tuple[PageInk, list[Grid]]:
+def _ink_and_grids(upright: UprightPage) -> tuple[PageInk, list[Grid]]:
     """Return what is written on a page, and what may be its tables, from the top."""
-    if straight.frame is None:
-        return _with_broken_lines(straight, binarize(straight.gray, straight.blurred))
-    dark = find_dark(straight.gray, straight.blurred)
-    framed = grid_within(straight.gray, straight.frame)
+    if upright.frame is None:
+        return _with_broken_lines(upright, binarize(upright.gray, upright.blurred))
+    dark = find_dark(upright.gray, upright.blurred)
+    framed = grid_within(upright.gray, upright.frame)
     ink = with_strokes(take_out_ruling_lines(dark.copy()), dark, framed)
     grids = find_grids(ink.rules, max(ink.mask.shape))
     framed = with_spans(framed, ink.rules)
@@ -63,14 +60,14 @@ def _ink_and_grids(straight: UprightPage) -> tuple[PageInk, list[Grid]]:
     return replace(ink, mask=without_lines(ink.mask, framed)), grids
 
 
-def _with_broken_lines(straight: UprightPage, ink: PageInk) -> tuple[PageInk, list[Grid]]:
+def _with_broken_lines(upright: UprightPage, ink: PageInk) -> tuple[PageInk, list[Grid]]:
     """Return ink and grids, those among them whose lines are faint or broken.
 
     Of these only ones with lines between their rows: in others rows and columns align.
     """
     longer = max(ink.mask.shape)
     grids = find_grids(ink.rules, longer)
-    whole, bridged = find_lines(straight.gray, ink)
+    whole, bridged = find_lines(upright.gray, ink)
     found = find_grids(whole.rules, longer, bridged)
     broken = [grid for grid in found if len(grid.rows) > _LEAST_ROWS]
     if not broken:

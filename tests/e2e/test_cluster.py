@@ -23,8 +23,7 @@ from digitocr.core.errors import (
     ModelUnreadable,
     OutputUnwritable,
 )
-from digitocr.core.settings import Settings
-from digitocr.recognition.model import load_model
+from digitocr.pipeline.scan import Scanner
 from digitocr.results.corrections import NAME as CORRECTIONS
 from digitocr.results.corrections import Correction
 from digitocr.results.file_results import Output
@@ -182,9 +181,9 @@ def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(
 
 
 def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
-    settings, output = Settings(), Output(tmp_path, ("csv",))
-    job = work.job(settings, load_model("digits"), output)
-    work.check_same(job)
+    output = Output(tmp_path, ("csv",))
+    job = work.job_of(Scanner(), output)
+    work.same_scanner(job)
     for other, error in (
         (replace(job, versions="digitocr 0.0.1"), ExecutorBroken),
         (replace(job, model="0" * 64), ModelUnreadable),
@@ -192,7 +191,7 @@ def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
         (replace(job, output=Output(tmp_path / "gone", ("csv",))), OutputUnwritable),
     ):
         with pytest.raises(error):
-            work.check_same(other)
+            work.same_scanner(other)
 
 
 class Set:

@@ -18,15 +18,10 @@ from digitocr.core.document import (
 )
 from digitocr.core.geometry import Box
 from digitocr.imaging.ruling_lines import RulingLine
+from digitocr.layout.borderless_tables import with_aligned
 from digitocr.layout.grid import Grid
-from digitocr.layout.ruled_tables import (
-    cells_of,
-    find_grids,
-    grids_of,
-    into_tables,
-    tables_among,
-    with_aligned,
-)
+from digitocr.layout.ruled_tables import find_grids, tables_among
+from digitocr.layout.table_cells import cells_of, grids_of, into_tables
 
 PAGE = 1000
 
