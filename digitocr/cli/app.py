@@ -225,11 +225,11 @@ def review(
     Example: digitocr review results && digitocr review results --audit 200
     """
     with _reported(verbose), extra("review"):
-        from digitocr.review.server import Sampling
+        from digitocr.review.server import AuditOptions
         from digitocr.review.server import review as review_results
 
-        sampling = Sampling(audit, seed, show) if audit else None
-        review_results(folder, inputs, say, sampling)
+        audit_options = AuditOptions(audit, seed, show) if audit else None
+        review_results(folder, inputs, say, audit_options)
 
 
 @app.command()
