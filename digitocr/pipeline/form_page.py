@@ -24,7 +24,6 @@ from digitocr.core.source import (
     Page,
 )
 from digitocr.forms.fields import (
-    Hypotheses,
     comb_hypotheses,
     groups_in,
     ink_in_fields,
@@ -54,6 +53,7 @@ from digitocr.recognition.components import (
     find_components,
 )
 from digitocr.recognition.hypotheses import (
+    GroupHypotheses,
     PageReading,
 )
 from digitocr.recognition.model import (
@@ -142,7 +142,7 @@ def _in_field(
         reading: of the page.
         whole: the page shows all of the field, and no line runs through it.
     """
-    hypotheses: Hypotheses = {group: (reading.hypotheses or {})[group] for group in groups}
+    hypotheses: GroupHypotheses = {group: (reading.hypotheses or {})[group] for group in groups}
     doubtful = not whole
     if field.cells:
         hypotheses, gaps = comb_hypotheses(hypotheses, box, field.cells)
