@@ -27,7 +27,7 @@ from digitocr.pipeline.scan import Scanner
 from digitocr.results.corrections import NAME as CORRECTIONS
 from digitocr.results.corrections import Correction
 from digitocr.results.file_results import Output
-from digitocr.review.workspace import Checking
+from digitocr.review.workspace import Workspace
 from digitocr.runs import dask_executor as cluster
 from digitocr.runs import job as work
 from digitocr.runs.executors import ExecutorBroken
@@ -131,13 +131,13 @@ def test_a_cluster_gives_the_bytes_of_one_machine(
 
 def test_a_cluster_keeps_corrections(run: RunCommand, dask: Dask, tmp_path: Path) -> None:
     run("scan", "scans", "-o", "one", "--workers", "2")
-    with Checking(tmp_path / "one") as checking:
-        done = next(checking.files())
-        number = checking.result(done.file).numbers[0]
+    with Workspace(tmp_path / "one") as workspace:
+        done = next(workspace.files())
+        number = workspace.result(done.file).numbers[0]
         decision = Correction(done.file, 1, number.box, number.text, "12", done.stamp)
-        checking.corrections.add(decision)
-        checking.rewrite(done.file)
-        checking.write_views()
+        workspace.corrections.add(decision)
+        workspace.rewrite(done.file)
+        workspace.write_combined()
     (tmp_path / "many").mkdir()
     shutil.copy(tmp_path / "one" / CORRECTIONS, tmp_path / "many")
     assert run("scan", "scans", "-o", "many", "--cluster", dask.address).returncode == 0
