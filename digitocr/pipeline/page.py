@@ -25,10 +25,10 @@ from digitocr.forms.template import (
 )
 from digitocr.imaging.deskew import UprightPage
 from digitocr.imaging.rectify import rectify
-from digitocr.layout.borderless_tables import with_aligned
+from digitocr.layout.borderless_tables import ruled_and_borderless_tables
 from digitocr.layout.grid import Grid
-from digitocr.layout.ruled_tables import tables_among
-from digitocr.layout.table_cells import cells_of, grids_of, into_tables
+from digitocr.layout.ruled_tables import ruled_tables
+from digitocr.layout.table_cells import cell_numbers, grid_numbers, numbers_and_tables
 from digitocr.numbers.assemble import (
     assembled_numbers,
     digit_lines,
@@ -62,7 +62,7 @@ def read_page(page: Page, settings: Settings, model: Model) -> PageResult:
     found = read_components(
         marks,
         model,
-        grids_of([group.box for group in marks.groups], grids),
+        grid_numbers([group.box for group in marks.groups], grids),
         second_opinion=settings.second_opinion,
         keep_hypotheses=settings.known != Known(),
     )
@@ -105,16 +105,16 @@ def _in_places(
 ) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
     """Return the numbers that digits make, those in tables with their cells, and the tables."""
     boxes = [digit.box for digit in found.digits]
-    ruled = tables_among(grids, boxes)
+    ruled = ruled_tables(grids, boxes)
     lines = digit_lines(found)
-    numbers = assembled_numbers(lines, cells_of(boxes, ruled), settings.decimal)
-    tables = with_aligned(numbers, ruled)
+    numbers = assembled_numbers(lines, cell_numbers(boxes, ruled), settings.decimal)
+    tables = ruled_and_borderless_tables(numbers, ruled)
     if tables != ruled:  # columns part numbers too
-        numbers = assembled_numbers(lines, cells_of(boxes, tables), settings.decimal)
+        numbers = assembled_numbers(lines, cell_numbers(boxes, tables), settings.decimal)
     if found.hypotheses is not None:
         holds = rule_of(settings.known, settings.decimal)
-        within = cells_of([one.box for one in numbers], tables)
+        within = cell_numbers([one.box for one in numbers], tables)
         numbers = tuple(
             reranked_numbers(regrouped_numbers(numbers, within, holds), found.hypotheses, holds)
         )
-    return into_tables(numbers, tables)
+    return numbers_and_tables(numbers, tables)

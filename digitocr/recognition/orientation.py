@@ -18,6 +18,7 @@ from digitocr.recognition.normalize import normalized_crops
 
 TURNS = (0, 90, 180, 270)  # clockwise, degrees
 
+# Smaller ones say nothing of the usual size; by the longer side, unlike elsewhere
 _LEAST_MARK_PX = 8
 _LIKE_OTHERS = (0.5, 1.7)  # the longer side of a mark that is looked at, of the usual one
 _MOST_MARKS = 120  # are looked at; more cost time and change nothing

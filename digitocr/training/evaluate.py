@@ -27,8 +27,8 @@ from digitocr.core.errors import (
 from digitocr.core.settings import Settings
 from digitocr.core.source import Source
 from digitocr.export.annotate import annotated_jpeg
-from digitocr.imaging.binarize import binarize
-from digitocr.imaging.deskew import straighten
+from digitocr.imaging.binarize import page_ink
+from digitocr.imaging.deskew import upright_page
 from digitocr.inputs.reader import read_pages
 from digitocr.pipeline.scan import scan_pages
 from digitocr.recognition.classifier import scores
@@ -120,7 +120,7 @@ def _pictured_digits(folder: Path, truth: Sequence[Truth]) -> tuple[Crops, Label
         except InputUnreadable as error:
             unreadable.append(f"{row.file}: {error}")
             continue
-        marks.append(binarize(straighten(page.gray).gray).mask)
+        marks.append(page_ink(upright_page(page.gray).gray).mask)
         labels.append(int(row.numbers[0]))
     if not marks:
         raise DataMissing(f"{folder}: none of its {len(truth)} pictures can be read")

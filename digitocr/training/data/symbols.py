@@ -22,7 +22,7 @@ from digitocr.core.geometry import (
     Box,
     around,
 )
-from digitocr.imaging.binarize import binarize
+from digitocr.imaging.binarize import page_ink
 from digitocr.training.data.datasets import (
     NO_DIGIT,
     TRUTH,
@@ -128,7 +128,7 @@ def as_mnist(picture: Gray) -> Gray | None:
     """
     scale = max(1, -(-_LEAST_SIDE // min(picture.shape)))
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    mask = _symbol(binarize(np.asarray(large, np.uint8)).mask)
+    mask = _symbol(page_ink(np.asarray(large, np.uint8)).mask)
     return None if mask is None else boxed(mask)
 
 
