@@ -19,11 +19,13 @@ from digitocr.cli.console import (
     warn,
 )
 from digitocr.cli.options import (
+    OPTION_NAMES,
     STDOUT,
     Quiet,
     ScanOptions,
     Verbose,
     extra,
+    sentence_of,
     with_scan_options,
 )
 from digitocr.core.errors import (
@@ -31,6 +33,7 @@ from digitocr.core.errors import (
     ExitCode,
     OutputUnwritable,
     WrongUsage,
+    with_names,
 )
 from digitocr.core.version import __version__
 from digitocr.runs.memory import keep_freed_memory
@@ -60,8 +63,11 @@ def _reported(verbose: bool = False) -> Iterator[None]:
     except typer.Exit:
         raise
     except DigitocrError as error:
-        advice = error.advice.replace("COMMAND", sys.argv[1])  # the one that is being run
-        _fail(f"{str(error).rstrip('.')}. {advice}".rstrip(), error.exit_code, verbose)
+        advice = with_names(error.advice, OPTION_NAMES)
+        if isinstance(error, WrongUsage) and not advice:
+            advice = f"See: digitocr {sys.argv[1]} --help"
+        sentence = f"{sentence_of(error).rstrip('.')}. {advice}".rstrip()
+        _fail(sentence, error.exit_code, verbose)
     except KeyboardInterrupt:
         _fail("interrupted.", ExitCode.INTERRUPTED, verbose=False)
     except BrokenPipeError:
@@ -141,13 +147,12 @@ def scan(
             raise WrongUsage("--cluster has workers of its own: leave out --workers")
         from digitocr.cli import scan as runs
 
-        settings = reading.settings()
-        target = reading.output(output)
+        scanner, target = runs.scanner(reading), reading.output(output)
         found = runs.found_in(inputs, target, reading.follow_symlinks)
         if dry_run:
             raise typer.Exit(runs.show_plan(found))
         manner = runs.Manner(reading.workers, reading.timeout, cluster, restart, verbose, quiet)
-        report = runs.scan_all(inputs, found, settings, target, manner)
+        report = runs.scan_all(inputs, found, scanner, target, manner)
         raise typer.Exit(report.exit_code)
 
 
@@ -176,7 +181,6 @@ def watch(
     with _reported(verbose):
         from digitocr.cli import report as show
         from digitocr.cli import scan as runs
-        from digitocr.recognition.model import load_model
         from digitocr.runs.inbox import Inbox
         from digitocr.runs.watch import Watch
 
@@ -184,15 +188,14 @@ def watch(
             importlib.import_module("watchfiles")
         if not inbox or done == "":
             raise WrongUsage("INBOX or --done: names no folder")
-        settings, target = reading.settings(), reading.output(output)
+        scanner, target = runs.scanner(reading), reading.output(output)
         archive = None if done is None else Path(done)
-        model = load_model(settings.model)
         manner = runs.Manner(reading.workers, reading.timeout, None, False, verbose, quiet)
         folder = Inbox(Path(inbox), target.folder, archive, follow=reading.follow_symlinks)
-        with Watch(folder, settings, model, target, archive, warn) as watching:
+        with Watch(folder, scanner, target, archive, warn, OPTION_NAMES) as watching:
             report = runs.watch_on(watching, manner)
         if not quiet:
-            show.summary(report, model.review_line(settings), output)
+            show.summary(report, scanner.review_line, output)
         raise typer.Exit(report.exit_code)
 
 
@@ -222,11 +225,11 @@ def review(
     Example: digitocr review results && digitocr review results --audit 200
     """
     with _reported(verbose), extra("review"):
-        from digitocr.review.server import Sampling
+        from digitocr.review.server import AuditOptions
         from digitocr.review.server import review as review_results
 
-        sampling = Sampling(audit, seed, show) if audit else None
-        review_results(folder, inputs, say, sampling)
+        audit_options = AuditOptions(audit, seed, show) if audit else None
+        review_results(folder, inputs, say, audit_options)
 
 
 @app.command()

@@ -16,18 +16,36 @@ import typer
 from digitocr.core.errors import (
     ExtraMissing,
     OutputUnwritable,
+    WrongSetting,
     WrongUsage,
+    with_names,
 )
 
 if TYPE_CHECKING:
-    from digitocr.core.settings import (
-        Known,
-        Settings,
-    )
+    from digitocr.core.errors import DigitocrError
+    from digitocr.core.settings import Settings
     from digitocr.results.file_results import Output
 
 STDOUT = "-"
 _FORMATS = ("csv", "json", "xlsx")
+
+# What the command line calls settings, and how a run goes about it (`with_names`).
+OPTION_NAMES = {
+    "Settings.model": "--model",
+    "Settings.pages": "--pages",
+    "Settings.form": "--form",
+    "Limits.pixels": "--max-pixels",
+    "Limits.memory": "--max-memory",
+    "Limits.pages": "--max-pages",
+    "Run.cluster": "--cluster",
+    "Run.done": "--done",
+    "Run.follow_symlinks": "--follow-symlinks",
+    "Run.output": "-o",
+    "Run.timeout": "--timeout",
+    "Run.verbose": "--verbose",
+    "Run.workers": "--workers",
+}
+_OTHER_NAMES = {"within": "--range", "listed": "--list"}  # of settings in `WrongSetting`
 
 Verbose = Annotated[
     bool, typer.Option("--verbose", "-v", help="Say more; show tracebacks of errors.")
@@ -162,27 +180,20 @@ class ScanOptions:
             WrongUsage: options that go against each other, or make no sense.
         """
         from digitocr.core.settings import (
-            Known,
+            Constraints,
             Limits,
             Settings,
         )
-        from digitocr.inputs.page_ranges import page_ranges
-        from digitocr.numbers.constraints import rule_of
 
-        known = Known(self.digits, self.pattern, self.within, self.check, self.listed)
-        rule_of(known)  # says now what is wrong with it
-        least = self.min_confidence
-        if self.pages is not None:
-            page_ranges(self.pages)  # the same
-        if self.form:
-            _check_form(self.form, known)
         return Settings(
             self.model,
-            max_error=_chance("--max-error", self.max_error),
-            min_confidence=None if least is None else _chance("--min-confidence", least),
+            max_error=self.max_error,
+            min_confidence=self.min_confidence,
             second_opinion=self.second_opinion,
             decimal=self.decimal,
-            known=known,
+            constraints=Constraints(
+                self.digits, self.pattern, self.within, self.check, self.listed
+            ),
             pages=self.pages,
             dpi=self.dpi,
             form=self.form,
@@ -218,6 +229,15 @@ class ScanOptions:
         return Output(folder, kinds, self.annotate, self.excel)
 
 
+def sentence_of(error: DigitocrError) -> str:
+    """Return what an error says, in terms of options."""
+    if isinstance(error, WrongSetting):
+        own_name = f"--{error.setting.replace('_', '-')}"
+        names = OPTION_NAMES | _OTHER_NAMES
+        return error.named(names.get(error.setting, own_name))
+    return with_names(str(error), OPTION_NAMES)
+
+
 def with_scan_options(command: Callable[..., None]) -> Callable[..., None]:
     """Return a command that has the options of `ScanOptions` in place of its parameter `reading`.
 
@@ -242,23 +262,6 @@ def _parameters(of: Callable[..., Any]) -> Iterator[Parameter]:
     hints = get_type_hints(of, include_extras=True)
     for one in signature(of).parameters.values():
         yield one.replace(kind=Parameter.KEYWORD_ONLY, annotation=hints[one.name])
-
-
-def _check_form(form: Path, known: Known) -> None:
-    """Say now what is wrong with a form file."""
-    from digitocr.core.settings import Known
-    from digitocr.forms.template import load_form
-
-    if known != Known():
-        raise WrongUsage("--form goes without what is known of all numbers: say it of its fields")
-    load_form(form)
-
-
-def _chance(option: str, value: float) -> float:
-    """Return an option's value if it is a chance; Typer's bounds let NaN pass."""
-    if not 0 <= value <= 1:
-        raise WrongUsage(f"{option} {value}: is not within 0..1")
-    return value
 
 
 def _kinds(formats: str) -> tuple[str, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from digitocr.cli.console import (
@@ -13,26 +14,29 @@ from digitocr.cli.console import (
     say_lines,
     warn,
 )
+from digitocr.cli.options import OPTION_NAMES
 from digitocr.core.errors import (
     ExitCode,
     NothingToRead,
     counted,
+    with_names,
 )
-from digitocr.core.settings import Settings
 from digitocr.core.source import (
     Source,
     Unread,
 )
 from digitocr.inputs.discover import find_sources
-from digitocr.recognition.model import load_model
+from digitocr.pipeline.scan import Scanner
 from digitocr.results.combined import write_combined
 from digitocr.results.file_results import print_text, text_header
-from digitocr.results.run_info import new_run_info
-from digitocr.runs import batch
-from digitocr.runs.job import field_names
+from digitocr.runs.batch import Batch
+from digitocr.runs.job import run_info
+from digitocr.runs.process_pool import cores
+from digitocr.runs.signals import interruptible
 from digitocr.storage.places import check_folder
 
 if TYPE_CHECKING:
+    from digitocr.cli.options import ScanOptions
     from digitocr.results.combined import Report
     from digitocr.results.file_results import Output
     from digitocr.results.journal import Done
@@ -50,15 +54,28 @@ class Manner(NamedTuple):
     quiet: bool
 
 
+def scanner(reading: ScanOptions) -> Scanner:
+    """Return what files are read with, as options say."""
+    return Scanner(reading.settings())
+
+
 def found_in(inputs: list[str], target: Output, follow: bool) -> list[Source | Unread]:
     """Return what there is to read; raise NothingToRead where nothing is."""
-    found = find_sources(inputs, target.folder, follow=follow)
+    found = [_worded(one) for one in find_sources(inputs, target.folder, follow=follow)]
     if not any(isinstance(one, Source) for one in found):
         for one in found:
             if isinstance(one, Unread):
                 say(f"error: {one.file}: {one.error}.")
         raise NothingToRead(f"nothing to read in {', '.join(inputs)}")
     return found
+
+
+def _worded(one: Source | Unread) -> Source | Unread:
+    """Return what was found, in terms of options where it can't be read."""
+    if isinstance(one, Source):
+        return one
+    error, advice = (with_names(text, OPTION_NAMES) for text in (one.error, one.advice))
+    return replace(one, error=error, advice=advice)
 
 
 def show_plan(found: list[Source | Unread]) -> ExitCode:
@@ -80,20 +97,20 @@ def _silent(text: str) -> None:
 def scan_all(
     inputs: list[str],
     found: list[Source | Unread],
-    settings: Settings,
+    scanner: Scanner,
     target: Output,
     manner: Manner,
 ) -> Report:
     """Read all inputs, write all results, show how it went."""
-    start, model = time.perf_counter(), load_model(settings.model)
+    start = time.perf_counter()
     if target.folder:
         check_folder(target.folder)
     else:
-        print_text(text_header(target, field_names(settings)))
-    workers = manner.workers or batch.cores()
+        print_text(text_header(target, scanner.field_names))
+    workers = manner.workers or cores()
     with (
-        batch.Batch(found, settings, model, target, manner.restart) as run,
-        batch.interruptible(_silent if manner.quiet else say) as stop,
+        Batch(found, scanner, target, restart=manner.restart, option_names=OPTION_NAMES) as run,
+        interruptible(_silent if manner.quiet else say) as stop,
     ):
         with run.executor(workers, manner.timeout, manner.cluster) as executor:
             run.begin(executor)
@@ -105,16 +122,14 @@ def scan_all(
         run.finish()
         report = run.report
         report.interrupted, report.seconds = stop.is_set(), time.perf_counter() - start
-        threshold, names = model.review_line(settings), field_names(settings)
-        run_info = new_run_info(inputs, settings, target, model.id, threshold, names)
-        left_out = write_combined(report, run_info, target.folder)
+        left_out = write_combined(report, run_info(inputs, scanner, target), target.folder)
     for sentence in left_out:
         warn(sentence)
     if not manner.quiet:
-        from digitocr.cli import report as show
+        from digitocr.cli.report import summary
 
         where = "stdout" if target.folder is None else str(target.folder)
-        show.summary(report, model.review_line(settings), where)
+        summary(report, scanner.review_line, where)
     return report
 
 
@@ -122,19 +137,19 @@ def _tracked(done: Iterator[Done], total: int, quiet: bool) -> Iterator[Done]:
     """Return what was done, with a progress bar where stderr is a terminal."""
     if quiet or not (sys.stderr and sys.stderr.isatty()):
         return done
-    from digitocr.cli import report as show
+    from digitocr.cli.report import tracked
 
-    return show.tracked(done, total)
+    return tracked(done, total)
 
 
 def watch_on(watching: Watch, manner: Manner) -> Report:
     """Read what comes, and show how each file ended."""
-    from digitocr.runs.watch import ended_by_sigterm
+    from digitocr.runs.signals import ended_by_sigterm
 
     tell = _silent if manner.quiet else say
     tell("Watching; Ctrl-C ends it.")
-    with batch.interruptible(tell) as stop, ended_by_sigterm(stop, tell) as asked:
-        for one in watching.work(manner.workers or batch.cores(), manner.timeout, stop):
+    with interruptible(tell) as stop, ended_by_sigterm(stop, tell) as asked:
+        for one in watching.work(manner.workers or cores(), manner.timeout, stop):
             _say_done(one, counts=not manner.quiet, trace=manner.verbose)
         return watching.finish(interrupted=not asked.is_set())
 

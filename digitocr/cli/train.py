@@ -17,6 +17,8 @@ from digitocr.core.errors import (
     ExitCode,
     OutputUnwritable,
 )
+from digitocr.core.settings import Settings
+from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.model import (
     load_model,
     model_file,
@@ -122,14 +124,14 @@ def _command_line() -> str:
 
 def evaluate_model(name: str, data: Path | None, pictures: Path | None, as_json: bool) -> None:
     """Measure and print."""
-    model, folder = load_model(name), data or mnist_folder()
+    scanner, folder = Scanner(Settings(model=name)), data or mnist_folder()
     report: evaluate.DigitReport | evaluate.PageReport
     if evaluate.holds_digits(folder):
-        report, answered = evaluate.evaluate_digits(model, folder)
+        report, answered = evaluate.evaluate_digits(scanner.model, folder)
         if pictures:
             evaluate.write_digit_report(answered, pictures)
     else:
-        report = evaluate.evaluate_pages(model, folder, pictures)
+        report = evaluate.evaluate_pages(scanner, folder, pictures)
     if as_json:
         print(json.dumps(evaluate.as_json(report)))
     else:

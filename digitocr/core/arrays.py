@@ -14,4 +14,5 @@ Scores: TypeAlias = NDArray[np.float32]  # (N, 10), every row sums to 1
 LineImages: TypeAlias = NDArray[np.float32]  # (N, 32, W), ink 1.0 on paper 0.0; W is even
 ColumnScores: TypeAlias = NDArray[np.float32]  # (N, W / 2, 11): ten digits and none, sum 1
 Answers: TypeAlias = NDArray[np.float32]  # (N, 10), logits: the higher, the likelier
+Values: TypeAlias = NDArray[np.float64]  # (N,)
 Labels: TypeAlias = NDArray[np.int64]  # (N,), 0..9

@@ -2,6 +2,7 @@
 
 DigitocrError
 ├── WrongUsage           2
+│   └── WrongSetting     2   (one value; a ValueError, too)
 ├── NothingToRead        3
 ├── ModelUnreadable      4
 ├── OutputUnwritable     5
@@ -15,7 +16,12 @@ DigitocrError
 from __future__ import annotations
 
 import errno
+import re
+from collections.abc import Mapping
 from enum import IntEnum
+
+# How sentences name a setting, or how a run goes about it, whose option the command line knows.
+_SETTING = re.compile(r"\b(?:Settings|Limits|Run)\.[a-z_]+")
 
 
 class ExitCode(IntEnum):
@@ -37,6 +43,14 @@ def counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
+def with_names(sentence: str, names: Mapping[str, str]) -> str:
+    """Return a sentence in which settings ("Limits.pixels") have the names of a command's options.
+
+    What has none there stays.
+    """
+    return _SETTING.sub(lambda found: names.get(found[0], found[0]), sentence)
+
+
 class DigitocrError(Exception):
     """The parent of every error that digitocr foresees: one sentence saying what and why."""
 
@@ -54,7 +68,23 @@ class WrongUsage(DigitocrError):
     """Options that can't go together or make no sense."""
 
     exit_code = ExitCode.USAGE
-    advice = "See: digitocr COMMAND --help"
+
+
+class WrongSetting(WrongUsage, ValueError):
+    """A value that its setting can't have."""
+
+    def __init__(self, setting: str, value: object, why: str) -> None:
+        """Keep the setting's name, so that a command can name its option and a form its key."""
+        super().__init__(f"{setting} {value}: {why}")
+        self.setting, self.value, self.why = setting, value, why
+
+    def __reduce__(self) -> tuple[type[WrongSetting], tuple[str, object, str]]:
+        """Tell pickle how to make it anew."""
+        return type(self), (self.setting, self.value, self.why)
+
+    def named(self, name: str) -> str:
+        """Return the sentence with another name for the setting."""
+        return f"{name} {self.value}: {self.why}"
 
 
 class NothingToRead(DigitocrError):
@@ -74,14 +104,14 @@ class ModelUnreadable(DigitocrError):
     """The weights file is missing, damaged, or of another shape."""
 
     exit_code = ExitCode.MODEL
-    advice = "Leave out --model to use the supplied one, or make one with: digitocr train"
+    advice = "Leave out Settings.model to use the supplied one, or make one with: digitocr train"
 
 
 class OutputUnwritable(DigitocrError):
     """Results can't be written."""
 
     exit_code = ExitCode.OUTPUT
-    advice = "Choose another folder with -o."
+    advice = "Choose another folder with Run.output."
 
     @classmethod
     def because(cls, path: object, error: OSError) -> OutputUnwritable:
@@ -116,4 +146,4 @@ class InputTooLarge(InputUnreadable):
 class FormMisfit(InputUnreadable):
     """A page doesn't show the form whose fields are to be read."""
 
-    advice = "Scan pages that don't show the form again, or read them with their own --form."
+    advice = "Scan pages that don't show the form again, or read them with their own Settings.form."

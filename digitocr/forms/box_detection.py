@@ -1,4 +1,4 @@
-"""Dark marks of a form → the boxes on it to write numbers in, combs as one."""
+"""Dark components of a form → the boxes on it to write numbers in, combs as one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ALIKE, _COMB, _WALL = 0.8, 1.3, 0.2
 # no farther off even places than this part of their pitch.
 _FOOT, _TICK, _EVEN = (0.1, 0.25), 0.7, 0.2
 _LEAST_TICKS = 2
-_WRITTEN = 0.3  # marks this high, for a box, are more than specks
+_WRITTEN = 0.3  # components this high, for a box, are more than specks
 
 
 _Outline = NDArray[np.int32]  # (N, 1, 2)

@@ -34,10 +34,10 @@ def ink_without_print(ink: BinaryImage, printed: BinaryImage, scale: float) -> B
         scale: pixels of the page for one of the form's picture.
     """
     off = max(1, round(_MISFIT * scale))
-    near = cv2.dilate(printed, _round(off))
+    near = cv2.dilate(printed, _disc(off))
     rule = mean_stroke_width(printed)
     thick = round(_THICKER * (rule + scale))
-    bold = cv2.dilate(cv2.morphologyEx(printed, cv2.MORPH_OPEN, _square(thick)), _round(2 * off))
+    bold = cv2.dilate(cv2.morphologyEx(printed, cv2.MORPH_OPEN, _square(thick)), _disc(2 * off))
     free = cv2.bitwise_and(ink, cv2.bitwise_not(near))
     across = cv2.morphologyEx(free, cv2.MORPH_CLOSE, _square(round(rule) + 2 * off + 3))
     along = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _square(thick))
@@ -59,14 +59,14 @@ def print_and_field_boxes(
     for box in boxes:
         room, aside = round(_AROUND * box.height), max(1, round(_ASIDE * box.height))
         left, top = max(0, box.x - room), max(0, box.y - room)
-        around = printed[top : box.bottom + room, left : box.right + room]
+        nearby = printed[top : box.bottom + room, left : box.right + room]
         pieces = np.array_split(
-            around, max(1, round(around.shape[1] / _PIECE / box.height)), axis=1
+            nearby, max(1, round(nearby.shape[1] / _PIECE / box.height)), axis=1
         )
         at, shifts = left, []
         for own in pieces:
-            x, y = _shift(ink, own, at, top, aside)
-            _lay(own, found, at + x, top + y)
+            x, y = _print_offset(ink, own, at, top, aside)
+            _add_print(own, found, at + x, top + y)
             at += own.shape[1]
             shifts.append((x, y))
         x, y = np.median(shifts, axis=0).round().astype(int).tolist()
@@ -74,7 +74,9 @@ def print_and_field_boxes(
     return found, places
 
 
-def _shift(ink: BinaryImage, own: BinaryImage, left: int, top: int, aside: int) -> tuple[int, int]:
+def _print_offset(
+    ink: BinaryImage, own: BinaryImage, left: int, top: int, aside: int
+) -> tuple[int, int]:
     """Return how far to the right and down most of a piece of print is found in the ink."""
     wide = cv2.copyMakeBorder(ink, *(aside,) * 4, cv2.BORDER_CONSTANT, value=0)
     here = wide[top : top + own.shape[0] + 2 * aside, left : left + own.shape[1] + 2 * aside]
@@ -88,7 +90,7 @@ def _shift(ink: BinaryImage, own: BinaryImage, left: int, top: int, aside: int) 
     return int(x) - aside, int(y) - aside
 
 
-def _lay(own: BinaryImage, onto: BinaryImage, left: int, top: int) -> None:
+def _add_print(own: BinaryImage, onto: BinaryImage, left: int, top: int) -> None:
     """Lay a piece of print onto a mask, in place; what is beyond is cut off."""
     height, width = onto.shape
     x, y = max(0, -left), max(0, -top)
@@ -97,7 +99,7 @@ def _lay(own: BinaryImage, onto: BinaryImage, left: int, top: int) -> None:
     np.maximum(here, own, out=here)
 
 
-def _round(reach: int) -> NDArray[np.uint8]:
+def _disc(reach: int) -> NDArray[np.uint8]:
     """Return a disc of a radius in pixels."""
     size = (2 * reach + 1, 2 * reach + 1)
     return np.asarray(cv2.getStructuringElement(cv2.MORPH_ELLIPSE, size), np.uint8)

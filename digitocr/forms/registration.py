@@ -61,7 +61,7 @@ class Reference:
 
 def reference_of(gray: Gray) -> Reference:
     """Return a form's picture with its features (SIFT: Lowe 2004)."""
-    return Reference(gray, *_features(_shrunk(gray)[0]))
+    return Reference(gray, *_features(_shrunken(gray)[0]))
 
 
 def find_form(gray: Gray, reference: Reference) -> Transform | None:
@@ -75,8 +75,8 @@ def find_form(gray: Gray, reference: Reference) -> Transform | None:
         gray: the page as given.
         reference: the form's picture.
     """
-    page, to_page = _shrunk(gray)
-    small, to_reference = _shrunk(reference.gray)
+    page, to_page = _shrunken(gray)
+    small, to_reference = _shrunken(reference.gray)
     points, descriptors = _features(page)
     pairs = _pairs(reference.descriptors, descriptors)
     if len(pairs) < _LEAST_AGREEING:
@@ -165,7 +165,7 @@ def is_visible(box: Box, straight: UprightPage, gray: Gray) -> bool:
     return bool(min(x / w) >= 0 and min(y / w) >= 0 and max(x / w) < width and max(y / w) < height)
 
 
-def _shrunk(gray: Gray) -> tuple[Gray, Transform]:
+def _shrunken(gray: Gray) -> tuple[Gray, Transform]:
     """Return a picture no larger than is looked at, and the map back."""
     scale = min(1.0, _LOOK / max(gray.shape))
     if scale == 1.0:
@@ -185,11 +185,13 @@ def _features(small: Gray) -> tuple[_Points, NDArray[np.float32]]:
     return points, np.asarray(known, np.float32)
 
 
-def _pairs(descriptors: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.int64]:
+def _pairs(
+    descriptors: NDArray[np.float32], other_descriptors: NDArray[np.float32]
+) -> NDArray[np.int64]:
     """Return which features match, (M, 2), beyond doubt."""
-    if len(descriptors) < 2 or len(others) < 2:
+    if len(descriptors) < 2 or len(other_descriptors) < 2:
         return np.empty((0, 2), np.int64)
-    near = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, others, k=2)
+    near = cv2.BFMatcher(cv2.NORM_L2).knnMatch(descriptors, other_descriptors, k=2)
     pairs = [(a.queryIdx, a.trainIdx) for a, b in near if a.distance < _NEARER * b.distance]
     return np.array(pairs, np.int64).reshape(-1, 2)
 

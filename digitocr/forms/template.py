@@ -17,7 +17,6 @@ import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -30,11 +29,12 @@ from digitocr.core.arrays import (
 from digitocr.core.errors import (
     ExtraMissing,
     InputUnreadable,
+    WrongSetting,
     WrongUsage,
 )
 from digitocr.core.geometry import Box
 from digitocr.core.settings import (
-    Known,
+    Constraints,
     Limits,
 )
 from digitocr.core.source import Source
@@ -48,7 +48,7 @@ from digitocr.imaging.binarize import (
     page_ink,
 )
 from digitocr.inputs.reader import read_pages
-from digitocr.numbers.constraints import rule_of
+from digitocr.numbers.constraints import Constraint, constraint_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,10 @@ class Field:
     name: str
     box: Box  # pixels of the form's picture
     cells: int | None = None  # side by side, for a digit each; None: it is no comb
-    known: Known = dataclasses.field(default_factory=Known)
+    constraints: Constraints = dataclasses.field(
+        default_factory=Constraints
+    )  # as the file has them
+    constraint: Constraint | None = None  # the same, to hold numbers against; None: all may be
 
 
 _MOST_BYTES = 1_000_000
@@ -67,6 +70,7 @@ _MOST_FIELDS, _MOST_CELLS, _MOST_NAME = 1000, 100, 100  # the last: characters
 _AROUND = 0.5  # of a field's height: writing that sticks out of it may cross what is printed there
 _KEYS = {"picture", "size", "filled", "field"}
 _FIELD_KEYS = {"name", "box", "cells", "digits", "pattern", "range", "check", "list"}
+_KEY_OF = {"within": "range", "listed": "list"}  # other parts of constraints: their own names
 _ADVICE = "See the README, section Forms; digitocr form BLANK.png -o FORM.toml makes such a file."
 
 
@@ -81,7 +85,7 @@ class Form:
 
 
 def load_form(path: Path) -> Form:
-    """Return the form that a file describes.
+    """Return the form that a file describes, with what its fields' numbers are held against.
 
     Raises:
         WrongUsage: the file, or the picture it names, is missing, damaged, too large or makes no
@@ -93,20 +97,7 @@ def load_form(path: Path) -> Form:
             raise WrongUsage(f"{path}: is no file", _ADVICE)  # a pipe may never end
         if stat.st_size > _MOST_BYTES:
             raise WrongUsage(f"{path}: is larger than {_MOST_BYTES // 10**6} MB", _ADVICE)
-    except OSError as error:
-        raise WrongUsage(f"{path}: can't be read: {error.strerror}", _ADVICE) from error
-    return _load(path, stat.st_mtime_ns)
-
-
-@lru_cache(maxsize=2)
-def _load(path: Path, _changed: int) -> Form:
-    """Return the form in a file; kept, so that each page does not load it again."""
-    if sys.version_info >= (3, 11):  # here, so that who reads no form does not wait for it
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        described = tomllib.loads(path.read_text("utf-8"))
+        described = _table(path.read_text("utf-8"))
     except OSError as error:
         raise WrongUsage(f"{path}: can't be read: {error.strerror}", _ADVICE) from error
     except (ValueError, RecursionError) as error:
@@ -115,6 +106,15 @@ def _load(path: Path, _changed: int) -> Form:
         return _form(described, path.parent)
     except _Wrong as error:
         raise WrongUsage(f"{path}: {error}", _ADVICE) from error
+
+
+def _table(text: str) -> dict[str, Any]:
+    """Return what a text in TOML says."""
+    if sys.version_info >= (3, 11):  # here, so that who reads no form does not wait for it
+        import tomllib
+    else:
+        import tomli as tomllib
+    return tomllib.loads(text)
 
 
 class _Wrong(Exception):
@@ -160,10 +160,10 @@ def _printed(gray: Gray, boxes: Sequence[Box], filled: bool) -> BinaryImage:
     return np.asarray(dark & near, np.uint8)
 
 
-def _check_keys(described: Mapping[str, Any], known: set[str]) -> None:
+def _check_keys(described: Mapping[str, Any], allowed: set[str]) -> None:
     for key in described:
-        if key not in known:
-            raise _Wrong(f"{key} is none of {', '.join(sorted(known))}")
+        if key not in allowed:
+            raise _Wrong(f"{key} is none of {', '.join(sorted(allowed))}")
 
 
 def _reference(name: Any, folder: Path) -> Reference:
@@ -203,8 +203,9 @@ def _named_field(described: Any, number: int, folder: Path, size: tuple[int, int
         return _field(described, folder, size)
     except _Wrong as error:
         raise _Wrong(f"field {label}: {error}") from error
-    except WrongUsage as error:  # a rule's; its sentence names an option
-        raise _Wrong(f"field {label}: {str(error).removeprefix('--')}") from error
+    except WrongSetting as error:  # of its constraints
+        key = _KEY_OF.get(error.setting, error.setting)
+        raise _Wrong(f"field {label}: {error.named(key)}") from error
 
 
 def _field(described: Any, folder: Path, size: tuple[int, int]) -> Field:
@@ -216,7 +217,8 @@ def _field(described: Any, folder: Path, size: tuple[int, int]) -> Field:
         raise _Wrong(f"name is no text of 1 to {_MOST_NAME} characters")
     if cells is not None and not (type(cells) is int and 1 <= cells <= _MOST_CELLS):
         raise _Wrong(f"cells is no number from 1 to {_MOST_CELLS}")
-    return Field(name, _box(described.get("box"), size), cells, _known(described, folder))
+    box, constraints = _box(described.get("box"), size), _constraints(described, folder)
+    return Field(name, box, cells, constraints, constraint_of(constraints))
 
 
 def _box(value: Any, size: tuple[int, int]) -> Box:
@@ -229,24 +231,20 @@ def _box(value: Any, size: tuple[int, int]) -> Box:
     return box
 
 
-def _known(described: Mapping[str, Any], folder: Path) -> Known:
+def _constraints(described: Mapping[str, Any], folder: Path) -> Constraints:
     """Return what is known about a field's number."""
     digits = described.get("digits")
     texts = {
-        "digits": str(digits) if _is_whole(digits) else digits,
-        "pattern": described.get("pattern"),
-        "within": described.get("range"),
-        "check": described.get("check"),
-        "listed": described.get("list"),
+        part: described.get(_KEY_OF.get(part, part))
+        for part in ("pattern", "within", "check", "listed")
     }
-    for key, text in texts.items():
+    texts |= {"digits": str(digits) if _is_whole(digits) else digits}
+    for part, text in texts.items():
         if text is not None and not (isinstance(text, str) and "\0" not in text):
-            raise _Wrong(f"{ {'within': 'range', 'listed': 'list'}.get(key, key) } is no text")
+            raise _Wrong(f"{_KEY_OF.get(part, part)} is no text")
     if texts["listed"]:
         texts["listed"] = str(folder / texts["listed"])
-    known = Known(**texts)
-    rule_of(known)  # says now what is wrong with it
-    return known
+    return Constraints(**texts)
 
 
 def _check_names(names: Sequence[str]) -> None:

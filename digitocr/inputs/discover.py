@@ -35,14 +35,14 @@ EXTENSIONS = frozenset(
 )
 STDIN = "-"
 _MOST_STDIN = 2_000_000_001  # bytes, one more than pages.py accepts: the rest is not waited for
-_DRAWN = ".annotated.jpg"  # what --annotate adds to an input's name; results.py writes it
+_DRAWN = ".annotated.jpg"  # what a picture with readings drawn on adds to an input's name
 _NO_FILE = (
     "is neither a file nor a folder",
     "Leave out what is no file: pipes and devices may never end.",
 )
 _LEADS_OUT = (
-    "is a link that leads out of the folder; to read it add --follow-symlinks",
-    "Add --follow-symlinks where links out of folders are to be followed.",
+    "is a link that leads out of the folder; to read it add Run.follow_symlinks",
+    "Add Run.follow_symlinks where links out of folders are to be followed.",
 )
 # What runs and reviews write themselves, in lower case: the combined files, the journal,
 # decisions and audits (packages `results` and `review`). No folder of results may be called so.
@@ -196,7 +196,7 @@ def _hidden(name: str) -> bool:
 def _walk(top: Path, root: Path, way: _Walk) -> Iterator[Source | Unread]:
     """Yield the images at or below `top` in natural order.
 
-    Hidden names, the results folder and pictures that --annotate drew are passed over. A list
+    Hidden names, the results folder and pictures that a run drew are passed over. A list
     instead of recursion, because folders may be nested deeper than Python's stack.
     """
     if top != root and not way.follow and _leads_out(top.parent, root):

@@ -21,6 +21,7 @@ from digitocr.core.errors import (
     InputUnreadable,
     counted,
 )
+from digitocr.core.page_ranges import PageRanges
 from digitocr.core.settings import Limits
 from digitocr.core.source import (
     Page,
@@ -31,7 +32,6 @@ from digitocr.inputs.image_headers import (
     png_picture,
     read_header,
 )
-from digitocr.inputs.page_ranges import page_ranges
 from digitocr.inputs.pdf import (
     count_pages,
     draw_page,
@@ -42,9 +42,9 @@ from digitocr.storage.object_store import fetched
 _MOST_BYTES = 2_000_000_000  # of a file; a picture's are held in memory
 # File descriptor 2 is the whole process's: one thread at a time may turn it away.
 _STDERR = Lock()
+_LIMITS = Limits()
 
 Pixels: TypeAlias = NDArray[np.integer[Any] | np.floating[Any]]  # (H, W) or (H, W, channels)
-Ranges: TypeAlias = tuple[range, ...] | None  # of page numbers, from 1; None: all
 
 # What turns a picture upright for each EXIF orientation: (mirror left-right first, then turn).
 _TURNS: dict[int, tuple[bool, int | None]] = {
@@ -60,32 +60,32 @@ _TURNS: dict[int, tuple[bool, int | None]] = {
 
 
 def read_pages(
-    source: Source, wanted: str | None = None, dpi: int = 300, limits: Limits | None = None
+    source: Source,
+    wanted: PageRanges | None = None,
+    dpi: int = 300,
+    limits: Limits = _LIMITS,
 ) -> Iterator[Page]:
     """Yield the pages of a source in grey, one at a time, upright as a viewer shows them.
 
     Args:
         source: a picture, of which the first frame is read where it moves; a TIFF or a PDF.
-        wanted: the pages to read, as `page_ranges` takes them; None for all.
+        wanted: the pages to read; None for all.
         dpi: dots per inch for pages of a PDF that are no scans.
-        limits: what the file may ask for; None for the defaults.
+        limits: what the file may ask for.
 
     Raises:
         ExtraMissing: a package that reads this kind of file is not installed.
         InputUnreadable: the file is missing, empty, damaged, too large or no image, or has none
             of the wanted pages.
-        WrongUsage: `wanted` names no pages.
     """
-    ranges = page_ranges(wanted) if wanted is not None else None
-    limits = limits or Limits()
     try:
         with _opened(source) as file:
             if is_pdf(file):
-                for index in _wanted(count_pages(file), ranges, limits):
+                for index in _wanted(count_pages(file), wanted, limits):
                     drawn, own_dpi = draw_page(file, index, dpi, limits)
                     yield Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
             else:
-                yield from _read_image(_whole(file), ranges, limits)
+                yield from _read_image(_whole(file), wanted, limits)
     except OSError as error:
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
 
@@ -108,17 +108,18 @@ def _within_limit(file: BufferedIOBase) -> BufferedIOBase:
     return file
 
 
-def _wanted(n_pages: int, ranges: Ranges, limits: Limits) -> list[int]:
+def _wanted(n_pages: int, ranges: PageRanges | None, limits: Limits) -> list[int]:
     """Return the indices, from 0, of the wanted pages that a document has."""
     found: Sequence[int] = range(n_pages)
     if ranges is not None:
         found = [i for i in found if any(i + 1 in wanted for wanted in ranges)]
     if not found:
-        sentence = f"has {counted(n_pages, 'page')}, none of those that --pages names"
-        raise InputUnreadable(sentence, "Name pages with --pages that all documents have.")
+        sentence = f"has {counted(n_pages, 'page')}, none of those that Settings.pages names"
+        raise InputUnreadable(sentence, "Name pages with Settings.pages that all documents have.")
     if len(found) > limits.pages:
         raise InputTooLarge(
-            f"has more than {limits.pages} pages; name some with --pages, or raise --max-pages"
+            f"has more than {limits.pages} pages;"
+            " name some with Settings.pages, or raise Limits.pages"
         )
     return list(found)
 
@@ -131,7 +132,7 @@ def _whole(file: BufferedIOBase) -> bytearray:
     return data
 
 
-def _read_image(data: bytearray, ranges: Ranges, limits: Limits) -> Iterator[Page]:
+def _read_image(data: bytearray, ranges: PageRanges | None, limits: Limits) -> Iterator[Page]:
     """Yield the wanted pages of a picture; of one that moves, the first."""
     header = _checked_header(data, limits)
     if header.format == "PNG":

@@ -9,13 +9,22 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.core.arrays import Values
 from digitocr.core.document import (
     Digit,
     Number,
 )
-from digitocr.core.geometry import Box, Corners, around, corners_of
+from digitocr.core.geometry import (
+    Box,
+    Corners,
+    around,
+    corners_of,
+)
 from digitocr.core.settings import Decimal
-from digitocr.layout.text_lines import Lines, text_lines
+from digitocr.layout.text_lines import (
+    Lines,
+    text_lines,
+)
 from digitocr.numbers.notation import number_text
 from digitocr.numbers.signs import Signs, find_signs
 from digitocr.numbers.spacing import (
@@ -28,23 +37,21 @@ from digitocr.numbers.spacing import (
 from digitocr.numbers.word_filter import number_membership
 from digitocr.recognition.hypotheses import PageReading
 
-_Values = NDArray[np.float64]  # (N,)
-
-# Where a mark stands beside a number, nearer than this part of its height, that was refused, be it
-# a letter or digits that touch, or was taken for a letter that looks like a digit, the number may
-# be all of it with this chance: on pages with few gaps, and on others, whose marks are letters.
+# Beside a number there may be a non-digit, nearer than this part of its height: a letter, digits
+# that touch and were not read, or what was taken for a letter that looks like a digit. Then the
+# number is all there is with this chance. On pages with few gaps; on others, which hold letters.
 _BESIDE = {True: 1.5, False: 0.3}
-_REFUSED_BESIDE = {True: 0.25, False: 0.5}
+_WHOLE_CHANCE = {True: 0.25, False: 0.5}
 # Digits lower than this part of their neighbours that hang below the baseline or stand off it by
 # more than this part of their height are commas and specks, if they are read with less confidence.
 _LOW = 0.65
 _HANGS, _FLOATS = 0.15, 0.35
 _SURE = 0.95
-# Refused marks of these widths for their height are letters; brackets, strokes and slashes, which
-# also stand around numbers, are narrower, and digits that touch and could not be read wider.
+# Non-digits of these widths for their height are letters; brackets, strokes and slashes,
+# which also stand around numbers, are narrower, and digits that touch and could not be read wider.
 _LETTER_WIDTHS = 0.4, 1.7
-# Refused marks that end this far above the foot and below the top of the digits beside them, in
-# their heights, are signs between numbers, as + and x are. They are looked for so far aside.
+# Non-digits that end this far above the foot and below the top of the digits beside them,
+# in their heights, are signs between numbers, as + and x are. They are looked for so far aside.
 _FREE, _ASIDE = 0.1, 3.0
 
 
@@ -53,10 +60,10 @@ class DigitLines:
     """The digits of a page in lines, and what stands among them."""
 
     digits: tuple[Digit, ...]
-    boxes: Corners  # of the digits, and then of other marks
+    boxes: Corners  # of the digits, and then of letters
     lines: Lines  # digits alone, as places among all; columns one after the other
     signs: Signs
-    beside: frozenset[int]  # digits that a refused mark stands beside
+    beside: frozenset[int]  # digits that a non-digit stands beside
     sure: float  # the chance that numbers of these are all there is of them
 
 
@@ -66,31 +73,31 @@ def digit_lines(reading: PageReading) -> DigitLines:
     Columns whose lines do not align are read one after the other, everything else line by line.
 
     Args:
-        reading: in any order, boxes in level pixels.
+        reading: in any order, boxes in pixels of the deskewed page.
     """
     digits, (least, most) = reading.digits, _LETTER_WIDTHS
     own = corners_of([digit.box for digit in digits])
-    refused = [
+    non_digits = [
         box
         for box in reading.non_digits
         if least <= box.width / box.height and not _is_operator(box, own)
     ]
-    letters = [box for box in refused if box.width / box.height <= most]
+    letters = [box for box in non_digits if box.width / box.height <= most]
     boxes = np.concatenate([own, corners_of(letters)])
     lines = text_lines(boxes)
     read = np.array([int(digit.digit) for digit in digits] + [-1] * len(letters))
     confidence = np.array([digit.confidence for digit in digits] + [0.0] * len(letters))
     if letters:
-        lines = _in_numbers(lines, boxes, read, confidence)
+        lines = _digits_in_lines(lines, boxes, read, confidence)
     kept = [i for line in lines for i in line]
     few = len(kept) - len(lines) <= FEW_GAPS
-    others = np.concatenate([np.delete(own, kept, axis=0), corners_of(refused)])
-    beside = _beside(own, kept, others, _BESIDE[few])
-    stray = _strays(lines, boxes, confidence)
+    apart = np.concatenate([np.delete(own, kept, axis=0), corners_of(non_digits)])
+    beside = _digits_beside(own, kept, apart, _BESIDE[few])
+    stray = _stray_places(lines, boxes, confidence)
     lines = [left for line in lines if (left := [i for i in line if i not in stray])]
     low = np.concatenate([corners_of(reading.low), boxes[sorted(stray)]])
     signs = find_signs(lines, boxes, low, *map(corners_of, (reading.slashes, reading.percents)))
-    return DigitLines(digits, boxes, lines, signs, frozenset(beside), _REFUSED_BESIDE[few])
+    return DigitLines(digits, boxes, lines, signs, frozenset(beside), _WHOLE_CHANCE[few])
 
 
 def assembled_numbers(
@@ -112,14 +119,14 @@ def assembled_numbers(
     places = np.asarray([0] * len(found.boxes) if cells is None else cells)
     rows = number_spans(found.lines, found.boxes, found.signs, places)
     return tuple(
-        _number(found, group, decimal, line, item)
+        _number(found, span, decimal, line, item)
         for line, row in enumerate(rows, 1)
-        for item, group in enumerate(row, 1)
+        for item, span in enumerate(row, 1)
     )
 
 
 def _is_operator(box: Box, digits: Corners) -> bool:
-    """Tell whether a refused mark floats between digits, as no letter does."""
+    """Tell whether a non-digit floats between digits, as no letter does."""
     left, top, right, bottom = digits.T
     heights = bottom - top
     aside = np.maximum(left - box.right, box.x - right)
@@ -132,16 +139,16 @@ def _is_operator(box: Box, digits: Corners) -> bool:
     return bool(box.y > highest + free and box.bottom < lowest - free)
 
 
-def _in_numbers(
-    lines: Lines, boxes: Corners, read: NDArray[np.int64], confidence: _Values
+def _digits_in_lines(
+    lines: Lines, boxes: Corners, read: NDArray[np.int64], confidence: Values
 ) -> Lines:
-    """Return the lines without refused marks, which are read as -1, and without letters."""
+    """Return the lines without non-digits, which are read as -1, and without letters."""
     kept = (number_membership(lines, boxes, read, confidence) > 0.5) & (read >= 0)
     return [found for line in lines if (found := [i for i in line if kept[i]])]
 
 
-def _strays(lines: Lines, boxes: Corners, confidence: _Values) -> set[int]:
-    """Return the marks that are commas, specks or raised signs: low, and not where digits stand.
+def _stray_places(lines: Lines, boxes: Corners, confidence: Values) -> set[int]:
+    """Return the places of commas, specks and raised signs: low, and not where digits stand.
 
     Only those read with little confidence; small zeros stand on the baseline or in the middle.
     """
@@ -159,15 +166,17 @@ def _strays(lines: Lines, boxes: Corners, confidence: _Values) -> set[int]:
     return found
 
 
-def _beside(boxes: Corners, digits: Sequence[int], others: Corners, reach: float) -> set[int]:
-    """Return which digits, as places among boxes, a mark that is none stands beside.
+def _digits_beside(
+    boxes: Corners, digits: Sequence[int], non_digits: Corners, reach: float
+) -> set[int]:
+    """Return which digits, as places among boxes, a non-digit stands beside.
 
     It is no farther off than `reach` of its height.
     """
     places = np.array(digits, np.intp)
     left, top, right, bottom = boxes[places].T
     found: set[int] = set()
-    for one in others:
+    for one in non_digits:
         height = one[3] - one[1]
         near = np.maximum(left, one[0]) - np.minimum(right, one[2])
         down = np.minimum(bottom, one[3]) - np.maximum(top, one[1])
@@ -177,26 +186,26 @@ def _beside(boxes: Corners, digits: Sequence[int], others: Corners, reach: float
 
 
 def _number(
-    found: DigitLines, group: NumberSpan, decimal: Decimal | None, line: int, item: int
+    found: DigitLines, span: NumberSpan, decimal: Decimal | None, line: int, item: int
 ) -> Number:
     """Return neighbouring digits as one number.
 
     Args:
         found: where the digits are.
-        group: those of the number.
+        span: those of the number.
         decimal: as for `assembled_numbers`.
         line: where it stands, from 1.
         item: the same in its line.
     """
-    digits, signs = tuple(found.digits[i] for i in group.marks), found.signs
+    digits, signs = tuple(found.digits[i] for i in span.places), found.signs
     text = number_text(
-        group.marks[0] in signs.minus,
+        span.places[0] in signs.minus,
         [digit.digit for digit in digits],
-        [signs.after.get(i, "") for i in group.marks],
+        [signs.after.get(i, "") for i in span.places],
         decimal,
-        group.marks[-1] in signs.percent,
+        span.places[-1] in signs.percent,
     )
-    sure = group.sure * (found.sure if found.beside.intersection(group.marks) else 1.0)
+    sure = span.sure * (found.sure if found.beside.intersection(span.places) else 1.0)
     return Number(
         text=text,
         confidence=sure * prod(digit.confidence for digit in digits),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from digitocr.core.document import (
@@ -18,64 +18,63 @@ from digitocr.core.geometry import (
 )
 from digitocr.numbers.constraints import Constraint
 from digitocr.numbers.notation import is_sensible
-from digitocr.recognition.hypotheses import Hypothesis
+from digitocr.recognition.hypotheses import GroupHypotheses, Hypothesis
 
-# Ways through a number's runs, the likeliest first: no more than so many are looked at, and none
-# that is this much less likely than the first.
-_MOST_WAYS, _LEAST_WAY = 5000, 1e-9
-# That none of a number's readings is right is as likely as this part of those that a rule excludes;
-# one obeys it all the same as often as readings do. benchmarks/known.py shows the calibration.
+# Spellings of a number, the likeliest first: no more than so many are looked at, and
+# none that is this much less likely than the first.
+_MOST_SPELLINGS, _LEAST_SPELLING = 5000, 1e-9
+# That none of a number's spellings is right is as likely as this part of those that a constraint
+# excludes; what is right then meets it all the same as often as spellings do. benchmarks/known.py
+# shows the calibration.
 _ELSEWHERE = 0.05
-_CLOSE = 0.5  # a second reading that is at least this part as likely as the best makes it doubtful
+_CLOSE = 0.5  # a second spelling that is at least this part as likely as the best makes it doubtful
 _UNSIGNED = 0.05  # how likely it is that signs are specks
-# A refused run may belong to a number beside which it stands no farther off than this, in the
+# A refused ink group may belong to a number beside which it stands no farther off than this, in the
 # height of its digits, if it shares this part of that height.
 _REACH, _SHARED = 0.6, 0.5
 
 _SIGNS = ".,:-/"  # within numbers
 _ENDINGS = _SIGNS + "%"  # after digits
 
-_Guesses = Mapping[int, Sequence[Hypothesis]]  # of each run, likeliest first
-
 
 @dataclass(frozen=True, slots=True)
 class _Spelling:
-    """One reading of all of a number."""
+    """One of the things that a number may be."""
 
     weight: float  # 0..1
     text: str
-    hypotheses: tuple[Hypothesis, ...]  # one of each run, left to right
+    hypotheses: tuple[Hypothesis, ...]  # one of each ink group, left to right
 
 
 def reranked_numbers(
-    numbers: Sequence[Number], hypotheses: _Guesses, holds: Constraint
+    numbers: Sequence[Number], hypotheses: GroupHypotheses, constraint: Constraint
 ) -> list[Number]:
-    """Return numbers with the likeliest of their readings that a rule allows.
+    """Return numbers as the likeliest of their spellings that a constraint allows.
 
     Their confidence is that of the best among those that are allowed. Where none is, a number
     stays as it was read, with confidence 0; there, and where two are close, its status is "review".
 
     Args:
         numbers: as read, confidences not yet chances.
-        hypotheses: of all runs of ink.
-        holds: the rule.
+        hypotheses: of all ink groups.
+        constraint: what they have to meet.
     """
     taken = {digit.group for number in numbers for digit in number.digits}
     refused = {group: found for group, found in hypotheses.items() if group not in taken}
-    places = {group: box for group, found in refused.items() if (box := _place(found))}
-    owners = {group: _nearest(box, numbers) for group, box in places.items()}
+    places = {group: box for group, found in refused.items() if (box := _group_box(found))}
+    owners = {group: _nearest_number(box, numbers) for group, box in places.items()}
     own = [
         {group: places[group] for group in places if owners[group] == i}
         for i in range(len(numbers))
     ]
     return [
-        _narrowed(number, hypotheses, beside, holds)
+        _reranked_number(number, hypotheses, beside, constraint)
         for number, beside in zip(numbers, own, strict=True)
     ]
 
 
-def _nearest(box: Box, numbers: Sequence[Number]) -> int | None:
-    """Return which number a refused run may belong to, the nearest; None for none."""
+def _nearest_number(box: Box, numbers: Sequence[Number]) -> int | None:
+    """Return which number a refused ink group may belong to, the nearest; None for none."""
     off = {i: _gap(box, one.box) for i, one in enumerate(numbers) if _is_beside(box, one)}
     return min(off, key=off.__getitem__, default=None)
 
@@ -85,29 +84,29 @@ def _gap(one: Box, other: Box) -> int:
     return max(0, one.x - other.right, other.x - one.right)
 
 
-def _place(hypotheses: Sequence[Hypothesis]) -> Box | None:
-    """Return where a run is, None where no reading of it has a digit."""
+def _group_box(hypotheses: Sequence[Hypothesis]) -> Box | None:
+    """Return where an ink group is, None where no hypothesis has a digit."""
     return next((around([d.box for d in one.digits]) for one in hypotheses if one.digits), None)
 
 
-def _narrowed(
-    number: Number, hypotheses: _Guesses, beside: dict[int, Box], holds: Constraint
+def _reranked_number(
+    number: Number, hypotheses: GroupHypotheses, beside: dict[int, Box], constraint: Constraint
 ) -> Number:
     places = {digit.group: digit.box for digit in reversed(number.digits)} | beside
     order = sorted(places, key=lambda group: places[group].x)
-    spelled = _spelled(number)
+    texts = _texts_by_group(number)
     options = [hypotheses[group] for group in order]
-    ways = list(_ways(options, [spelled.get(group) for group in order], number))
-    found = [way for way in ways if way.text and holds(way.text)]
+    spellings = list(_spellings(options, [texts.get(group) for group in order], number))
+    found = [spelling for spelling in spellings if spelling.text and constraint(spelling.text)]
     if not found:
         return replace(number, confidence=0.0, status="review")
-    excluded = sum(way.weight for way in ways) - sum(way.weight for way in found)
-    by_chance = _ELSEWHERE * excluded * len(found) / len(ways)
-    return _as_number(number, found, by_chance)
+    excluded = sum(one.weight for one in spellings) - sum(one.weight for one in found)
+    by_chance = _ELSEWHERE * excluded * len(found) / len(spellings)
+    return _number_spelled(number, found, by_chance)
 
 
 def _is_beside(box: Box, number: Number) -> bool:
-    """Tell whether a refused run stands within a number or close to its ends, which % is."""
+    """Tell whether a refused ink group stands within a number or close to its ends, which % is."""
     near = _REACH * number.box.height
     shared = min(box.bottom, number.box.bottom) - max(box.y, number.box.y)
     after = 0 if number.text.endswith("%") else near
@@ -115,8 +114,8 @@ def _is_beside(box: Box, number: Number) -> bool:
     return inside and shared > _SHARED * number.box.height
 
 
-def _spelled(number: Number) -> dict[int, tuple[str, str]]:
-    """Return for each run of a number its digits as read, and the same with signs after them."""
+def _texts_by_group(number: Number) -> dict[int, tuple[str, str]]:
+    """Return for each ink group of a number its digits as read, and the same with signs."""
     found: dict[int, tuple[str, str]] = {}
     for digit, signed in zip(number.digits, re.findall(r"\d\D*", number.text), strict=True):
         before = found.get(digit.group, ("", ""))
@@ -124,30 +123,30 @@ def _spelled(number: Number) -> dict[int, tuple[str, str]]:
     return found
 
 
-def _ways(
+def _spellings(
     options: Sequence[Sequence[Hypothesis]],
-    spelled: Sequence[tuple[str, str] | None],
+    texts: Sequence[tuple[str, str] | None],
     number: Number,
 ) -> Iterator[_Spelling]:
-    """Yield the readings of a number, likeliest first (Huang and Chiang 2005, algorithm 2).
+    """Yield the spellings of a number, likeliest first (Huang and Chiang 2005, algorithm 2).
 
     Args:
-        options: of each run, left to right, likeliest first.
-        spelled: from `_spelled`, of each run; None for a refused one.
+        options: of each ink group, left to right, likeliest first.
+        texts: from `_texts_by_group`, of each ink group; None for a refused one.
         number: as read.
     """
-    signed = any(not mark.isdigit() for mark in number.text)
+    signed = any(not character.isdigit() for character in number.text)
     minus = "-" * number.text.startswith("-")
     first = (0,) * len(options)
     waiting = [(-math.prod(found[0].chance for found in options), first)]
     seen = {first}
-    least = -waiting[0][0] * _LEAST_WAY
-    for _ in range(_MOST_WAYS):
+    least = -waiting[0][0] * _LEAST_SPELLING
+    for _ in range(_MOST_SPELLINGS):
         if not waiting or -waiting[0][0] <= least:
             return
         negative, places = heapq.heappop(waiting)
         chosen = tuple(found[at] for found, at in zip(options, places, strict=True))
-        text = minus + "".join(map(_text, chosen, spelled)).strip(_SIGNS)
+        text = minus + "".join(map(_text, chosen, texts)).strip(_SIGNS)
         if is_sensible(text):
             yield _Spelling(-negative, text, chosen)
         if signed:
@@ -161,47 +160,47 @@ def _ways(
                 heapq.heappush(waiting, (-weight, after))
 
 
-def _text(guess: Hypothesis, spelled: tuple[str, str] | None) -> str:
-    """Return a run's digits with the signs that stand within and after it."""
-    if spelled is None:
-        return guess.text
-    plain, signed = spelled
-    if guess.text == plain:
+def _text(hypothesis: Hypothesis, texts: tuple[str, str] | None) -> str:
+    """Return an ink group's digits with the signs that stand within and after it."""
+    if texts is None:
+        return hypothesis.text
+    plain, signed = texts
+    if hypothesis.text == plain:
         return signed
     ending = signed[len(signed.rstrip(_ENDINGS)) :]
-    return guess.text + ending if guess.text else ""
+    return hypothesis.text + ending if hypothesis.text else ""
 
 
-def _as_number(number: Number, found: Sequence[_Spelling], by_chance: float) -> Number:
-    """Return a number as the likeliest of the ways that are allowed.
+def _number_spelled(number: Number, found: Sequence[_Spelling], by_chance: float) -> Number:
+    """Return a number as the likeliest of the spellings that are allowed.
 
     Args:
         number: as read.
-        found: the ways.
+        found: the spellings.
         by_chance: the weight of its being something else than any of them.
     """
     by_text: dict[str, float] = {}
-    for way in found:
-        by_text[way.text] = by_text.get(way.text, 0.0) + way.weight
+    for spelling in found:
+        by_text[spelling.text] = by_text.get(spelling.text, 0.0) + spelling.weight
     ordered = sorted(by_text.items(), key=lambda kept: -kept[1])
     text, weight = ordered[0]
-    best = next(way for way in found if way.text == text)
+    best = next(spelling for spelling in found if spelling.text == text)
     share = weight / (sum(by_text.values()) + by_chance)
     close = len(ordered) > 1 and ordered[1][1] >= _CLOSE * weight
     together = math.prod(digit.confidence for digit in number.digits)
     whole = number.confidence / together if together else 0.0  # the chance that it is all of it
-    digits = [digit for guess in best.hypotheses for digit in guess.digits]
+    digits = [digit for hypothesis in best.hypotheses for digit in hypothesis.digits]
     return replace(
         number,
         text=text,
-        digits=_as_sure(digits, share),
+        digits=_rescaled_digits(digits, share),
         box=around([digit.box for digit in digits]),
         confidence=min(1.0, whole) * share,
         status="review" if close else number.status,
     )
 
 
-def _as_sure(digits: Sequence[Digit], share: float) -> tuple[Digit, ...]:
+def _rescaled_digits(digits: Sequence[Digit], share: float) -> tuple[Digit, ...]:
     """Return digits whose confidences multiply to a share, the doubtful ones less sure."""
     before = math.prod(digit.confidence for digit in digits)
     if before <= 0.0 or before >= 1.0:

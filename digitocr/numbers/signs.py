@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from digitocr.core.geometry import Corners
 
-# All lengths are parts of the height of the digits beside a mark; heights are counted upwards from
-# their feet. Looked up on cheques, printed tables, forms and invoices.
+# All lengths are parts of the height of the digits beside a component; heights are counted upwards
+# from their feet. Looked up on cheques, printed tables, forms and invoices.
 _LEAST, _MOST_POINT, _MOST_COMMA = 0.07, 0.34, 0.5
 _ROUND = 2.2  # points are no more than so many times longer one way than the other
 _COMMA_TOP, _COMMA_FOOT = 0.3, -0.04  # a comma begins lower than this and hangs lower than that
@@ -32,7 +32,8 @@ _SLASH_OFF = 0.4
 # A percent sign is no farther from the digit before it than this (a space is wider), and its height
 # is so many times theirs.
 _PERCENT_OFF, _PERCENT_HEIGHT = 0.35, (0.45, 1.5)
-# Raised marks that reach into a digit's box farther than this part of their width are its bits.
+# Raised components that reach into a digit's box farther than this part of their width are its
+# bits.
 _ROOM = 0.1
 # Where there are so many times more specks, nearly as large as a point, than points, it is a speck.
 _SPECKS, _AS_LARGE = 3.0, 0.7
@@ -48,8 +49,8 @@ class Signs:
 
 
 @dataclass(frozen=True, slots=True)
-class _Mark:
-    """A low mark beside digits; lengths are parts of their height."""
+class _LowComponent:
+    """A low component beside digits; lengths are parts of their height."""
 
     kind: str  # what it looks like: "." for a point, "^" for a raised one, ",", "-", or ""
     before: float  # from the digit on its left to it, below 0 where it reaches into its box
@@ -68,7 +69,7 @@ class _Gap:
     left: int | None  # digits
     right: int
     width: float  # in digit heights
-    marks: list[_Mark]  # left to right
+    components: list[_LowComponent]  # left to right
 
 
 def find_signs(
@@ -85,30 +86,30 @@ def find_signs(
     Args:
         lines: indices of digits, left to right.
         boxes: (N, 4), of the digits.
-        low: (M, 4), of marks too low for digits, in any order.
+        low: (M, 4), of components too low for digits, in any order.
         slashes: (K, 4), in any order.
         percents: (L, 4), percent signs, in any order.
     """
-    gaps = list(_gaps(lines, boxes, low[np.argsort(low[:, 0], kind="stable")]))
-    place = _place_of_points(gaps)
+    gaps = list(_gaps_in_lines(lines, boxes, low[np.argsort(low[:, 0], kind="stable")]))
+    place = _heights_of_points(gaps)
     after: dict[int, str] = {}
     minus: set[int] = set()
     sizes: dict[int, float] = {}  # of points
     for gap in gaps:
-        sign = _sign(gap, place)
+        sign = _sign_in(gap, place)
         if sign == "minus":
             minus.add(gap.right)
         elif sign and gap.left is not None:
             after[gap.left] = sign
-            sizes[gap.left] = max(mark.size for mark in gap.marks)
+            sizes[gap.left] = max(component.size for component in gap.components)
     points = [i for i, sign in after.items() if sign in ".,"]
     dirt = np.sort(_sizes(low))
     for i in points:
         larger = len(dirt) - int(np.searchsorted(dirt, _AS_LARGE * sizes[i]))
         if larger - len(points) > _SPECKS * len(points):
             del after[i]
-    after |= dict.fromkeys(_before_slashes(lines, boxes, slashes), "/")
-    percent = frozenset(_before_percents(lines, boxes, percents))
+    after |= dict.fromkeys(_digits_before_slashes(lines, boxes, slashes), "/")
+    percent = frozenset(_digits_before_percents(lines, boxes, percents))
     for i in percent:
         after.pop(i, None)
     return Signs(after, frozenset(minus), percent)
@@ -120,20 +121,20 @@ def _sizes(low: Corners) -> NDArray[np.float64]:
     return sizes
 
 
-def _gaps(lines: Sequence[Sequence[int]], boxes: Corners, low: Corners) -> Iterator[_Gap]:
-    """Yield the gaps in lines that hold low marks."""
+def _gaps_in_lines(lines: Sequence[Sequence[int]], boxes: Corners, low: Corners) -> Iterator[_Gap]:
+    """Yield the gaps in lines that hold low components."""
     for line in lines:
-        near = _near(boxes[list(line)], low)
+        near = _low_in_line(boxes[list(line)], low)
         for left, right in pairwise([None, *line]) if len(near) else ():
             if right is None:
                 continue
             between = _between(left, right, boxes, near)
             if len(between):
-                yield _gap(left, right, boxes, between)
+                yield _gap_between(left, right, boxes, between)
 
 
-def _near(digits: Corners, low: Corners) -> Corners:
-    """Return the low marks that stand in a line's height or hang a little below it."""
+def _low_in_line(digits: Corners, low: Corners) -> Corners:
+    """Return the low components that stand in a line's height or hang a little below it."""
     if len(low) == 0:
         return low
     top, bottom = digits[:, 1].min(), digits[:, 3].max()
@@ -143,7 +144,7 @@ def _near(digits: Corners, low: Corners) -> Corners:
 
 
 def _between(left: int | None, right: int, boxes: Corners, low: Corners) -> Corners:
-    """Return the low marks whose middle is between those of two digits, or before the first."""
+    """Return the low components with their middle between two digits', or before the first."""
     middles = (low[:, 0] + low[:, 2]) / 2
     first = -np.inf if left is None else (boxes[left, 0] + boxes[left, 2]) / 2
     last = (boxes[right, 0] + boxes[right, 2]) / 2
@@ -151,16 +152,16 @@ def _between(left: int | None, right: int, boxes: Corners, low: Corners) -> Corn
     return between
 
 
-def _gap(left: int | None, right: int, boxes: Corners, low: Corners) -> _Gap:
-    """Return a gap with the marks in it."""
+def _gap_between(left: int | None, right: int, boxes: Corners, low: Corners) -> _Gap:
+    """Return a gap with the components in it."""
     beside = boxes[[right] if left is None else [left, right]]
     height = float((beside[:, 3] - beside[:, 1]).mean())
     foot = float(beside[:, 3].mean())
     start = -np.inf if left is None else float(boxes[left, 2])
     end = float(boxes[right, 0])
-    marks = [
-        _Mark(
-            kind=_kind((x1 - x0) / height, (foot - y0) / height, (foot - y1) / height),
+    components = [
+        _LowComponent(
+            kind=_kind_of((x1 - x0) / height, (foot - y0) / height, (foot - y1) / height),
             before=(x0 - start) / height,
             after=(end - x1) / height,
             at=(foot - (y0 + y1) / 2) / height,
@@ -171,11 +172,11 @@ def _gap(left: int | None, right: int, boxes: Corners, low: Corners) -> _Gap:
         )
         for (x0, y0, x1, y1), size in zip(low.tolist(), _sizes(low).tolist(), strict=True)
     ]
-    return _Gap(left, right, (end - start) / height, marks)
+    return _Gap(left, right, (end - start) / height, components)
 
 
-def _kind(width: float, top: float, bottom: float) -> str:
-    """Return what a low mark looks like: ".", "^" for a raised point, ",", "-", or ""."""
+def _kind_of(width: float, top: float, bottom: float) -> str:
+    """Return what a low component looks like: ".", "^" for a raised point, ",", "-", or ""."""
     tall, at = top - bottom, (top + bottom) / 2
     if min(width, tall) < _LEAST / 2 or max(width, tall) < _LEAST:
         return ""
@@ -190,12 +191,12 @@ def _kind(width: float, top: float, bottom: float) -> str:
     return ""
 
 
-def _before_slashes(
+def _digits_before_slashes(
     lines: Sequence[Sequence[int]], boxes: Corners, slashes: Corners
 ) -> Iterator[int]:
     """Yield the digits between which and the next one a slash stands."""
     for line in lines:
-        near = _near(boxes[list(line)], slashes)
+        near = _low_in_line(boxes[list(line)], slashes)
         for left, right in pairwise(line) if len(near) else ():
             for slash in _between(left, right, boxes, near):
                 first, last = boxes[left], boxes[right]
@@ -206,13 +207,13 @@ def _before_slashes(
                     yield left
 
 
-def _before_percents(
+def _digits_before_percents(
     lines: Sequence[Sequence[int]], boxes: Corners, percents: Corners
 ) -> Iterator[int]:
     """Yield the digits right after which a percent sign stands."""
     for line in lines:
         own = boxes[list(line)]
-        for percent in _near(own, percents):
+        for percent in _low_in_line(own, percents):
             i = line[np.searchsorted(own[:, 0], percent[0]) - 1]
             height = boxes[i, 3] - boxes[i, 1]
             tall, off = (percent[3] - percent[1], percent[0] - boxes[i, 2]) / height
@@ -222,13 +223,15 @@ def _before_percents(
                 yield i
 
 
-def _place_of_points(gaps: Sequence[_Gap]) -> tuple[float, float]:
+def _heights_of_points(gaps: Sequence[_Gap]) -> tuple[float, float]:
     """Return between which heights the middles of a page's points are.
 
     Anywhere at the foot or raised, where the page does not say.
     """
-    alone = [points[0] for gap in gaps if len(points := _points(gap, (-np.inf, np.inf))) == 1]
-    at = np.array([mark.at for mark in alone if min(mark.before, mark.after) >= 0])
+    alone = [points[0] for gap in gaps if len(points := _points_in(gap, (-np.inf, np.inf))) == 1]
+    at = np.array(
+        [component.at for component in alone if min(component.before, component.after) >= 0]
+    )
     raised = at > _RAISED[0]
     usual = at[raised] if 2 * np.count_nonzero(raised) > len(at) else at[~raised]
     if len(at) < _TELLING or len(usual) < _ALIKE * len(at):
@@ -237,42 +240,52 @@ def _place_of_points(gaps: Sequence[_Gap]) -> tuple[float, float]:
     return middle - _ASTRAY, middle + _ASTRAY
 
 
-def _points(gap: _Gap, place: tuple[float, float]) -> list[_Mark]:
-    """Return the marks between two digits that look like points or commas, in their place."""
+def _points_in(gap: _Gap, place: tuple[float, float]) -> list[_LowComponent]:
+    """Return the components between two digits that look like points or commas, in their place."""
     if gap.left is None or gap.width > _POINT_GAP:
         return []
     return [
-        mark
-        for mark in gap.marks
-        if (mark.kind == "," or (mark.kind in (".", "^") and place[0] <= mark.at <= place[1]))
-        and (mark.kind != "^" or min(mark.before, mark.after) >= -_ROOM * mark.width)
-        and max(mark.before, mark.after) <= _POINT_OFF
+        component
+        for component in gap.components
+        if (
+            component.kind == ","
+            or (component.kind in (".", "^") and place[0] <= component.at <= place[1])
+        )
+        and (
+            component.kind != "^"
+            or min(component.before, component.after) >= -_ROOM * component.width
+        )
+        and max(component.before, component.after) <= _POINT_OFF
     ]
 
 
-def _sign(gap: _Gap, place: tuple[float, float]) -> str:
+def _sign_in(gap: _Gap, place: tuple[float, float]) -> str:
     """Return the sign between two digits: ".", ",", ":", "-", "minus", or "" for none."""
-    dashes = [mark for mark in gap.marks if mark.kind == "-"]
+    dashes = [component for component in gap.components if component.kind == "-"]
     if dashes:
-        return _dash(dashes[-1]) if len(dashes) == 1 else ""
-    if _is_colon(_points(gap, (_AT_FOOT[0], _RAISED[1]))):
+        return _dash_sign(dashes[-1]) if len(dashes) == 1 else ""
+    if _is_colon(_points_in(gap, (_AT_FOOT[0], _RAISED[1]))):
         return ":"
-    text = "".join(sorted(mark.kind for mark in _points(gap, place)))
+    text = "".join(sorted(component.kind for component in _points_in(gap, place)))
     return {".": ".", "^": ".", ",": ","}.get(text, "")
 
 
-def _is_colon(points: Sequence[_Mark]) -> bool:
+def _is_colon(points: Sequence[_LowComponent]) -> bool:
     """Tell whether points stand over each other; after a word a colon has a space after it."""
-    if sorted(mark.kind for mark in points) != [".", "^"]:
+    if sorted(component.kind for component in points) != [".", "^"]:
         return False
     first, last = points
     over = min(first.right, last.right) > max(first.left, last.left)
     return over and max(first.before, last.after) <= _DASH_OFF
 
 
-def _dash(mark: _Mark) -> str:
+def _dash_sign(component: _LowComponent) -> str:
     """Return whether a dash is a minus, stands within a number, or is no part of one."""
-    if max(mark.before, mark.after) <= _DASH_OFF and mark.before <= _NEARER * max(mark.after, 0.1):
+    if max(component.before, component.after) <= _DASH_OFF and component.before <= _NEARER * max(
+        component.after, 0.1
+    ):
         return "-"
-    nearer = mark.before >= _NEARER * max(mark.after, 0.0) and mark.before > _DASH_OFF
-    return "minus" if mark.after <= _MINUS_OFF and nearer else ""
+    nearer = (
+        component.before >= _NEARER * max(component.after, 0.0) and component.before > _DASH_OFF
+    )
+    return "minus" if component.after <= _MINUS_OFF and nearer else ""

@@ -1,4 +1,4 @@
-"""Gaps between marks in lines → which marks stand together as one number, and how surely."""
+"""Gaps between digits in lines → which digits are one number, and how surely."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.core.arrays import Values
 from digitocr.core.geometry import Corners
 from digitocr.layout.text_lines import Lines
 from digitocr.numbers.signs import Signs
-
-_Values = NDArray[np.float64]  # (N,)
 
 # Digits have the height that is usual among this many on either side of them.
 NEIGHBOURS = 2
@@ -41,7 +40,7 @@ _LEAST_CHANGES, _EVEN, _TIMES_EVEN = 3, 0.08, 1.5
 _DOUBT_WIDE, _DOUBT_NARROW = 0.3, 0.08
 # Where a page has more gaps than this, they say better where numbers are parted: the scale is the
 # smaller, as the error of a mean is. Of numbers whose gaps were in doubt by 0.6 to 0.8, a third was
-# right on pages with fewer (cheques), 0.9 on others (benchmarks/README.md).
+# right on pages with fewer (cheques), 0.9 on others (benchmarks/experiments.md).
 FEW_GAPS = 6
 # There, three digits that no wide gap parts are thousands of what stands before them, if the gap
 # between is no wider than this, and as likely as not a number by themselves.
@@ -50,16 +49,16 @@ _THOUSANDS_GAP = 1.0
 
 @dataclass(frozen=True, slots=True)
 class NumberSpan:
-    """Marks of one number."""
+    """The digits of one number."""
 
-    marks: list[int]  # left to right
+    places: list[int]  # among all digits, left to right
     sure: float  # 0..1, the chance that they are all of it, by the gaps
 
 
 def number_spans(
     lines: Lines, boxes: Corners, signs: Signs, cells: NDArray[np.int64]
 ) -> list[list[NumberSpan]]:
-    """Return for each line its marks in groups, parted where gaps are wide and hold no sign.
+    """Return for each line its numbers, parted where gaps are wide and hold no sign.
 
     Between the cells of a table they are always parted, and after a percent sign.
     """
@@ -79,63 +78,63 @@ def number_spans(
     joined = inside & ~apart & _are_in(order[:-1], signs.after)
     gaps[~inside | apart | joined] = np.inf
     parting = _parting(gaps, pitches)
-    known = np.where(joined, 1.0, _sureness(gaps, parting))
+    gap_sure = np.where(joined, 1.0, _sureness(gaps, parting))
     parted = (gaps > parting) & ~joined
     thousands = _thousands(gaps, parted)
-    parted[thousands], known[thousands] = False, 0.5
-    sure = np.array([1.0, *known, 1.0])  # before each mark, and after the last
+    parted[thousands], gap_sure[thousands] = False, 0.5
+    sure = np.array([1.0, *gap_sure, 1.0])  # before each digit, and after the last
     found: list[list[NumberSpan]] = [[] for _ in lines]
-    for group in np.split(np.arange(len(order)), np.flatnonzero(parted) + 1):
-        ends = float(np.prod(sure[group[0] : group[-1] + 2]))
-        found[number[group[0]]].append(NumberSpan(order[group].tolist(), ends))
+    for span in np.split(np.arange(len(order)), np.flatnonzero(parted) + 1):
+        ends = float(np.prod(sure[span[0] : span[-1] + 2]))
+        found[number[span[0]]].append(NumberSpan(order[span].tolist(), ends))
     return found
 
 
 def _are_in(places: NDArray[np.int64], some: Container[int]) -> NDArray[np.bool_]:
-    """Tell which of N places are among some; `np.isin` takes longer for the marks of a page."""
+    """Tell which of N places are among some; `np.isin` takes longer for a page."""
     return np.array([place in some for place in places.tolist()], np.bool_)
 
 
-def _sureness(gaps: _Values, parting: float) -> _Values:
+def _sureness(gaps: Values, parting: float) -> Values:
     """Return the chance that each gap was rightly taken for one inside or between numbers."""
     off = np.where(gaps > parting, (gaps - parting) / _DOUBT_WIDE, (parting - gaps) / _DOUBT_NARROW)
     off *= max(1.0, np.count_nonzero(gaps < np.inf) / FEW_GAPS) ** 0.5
     return np.asarray(1 / (1 + np.exp(-np.minimum(off / parting, 50))))
 
 
-def _thousands(gaps: _Values, parted: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _thousands(gaps: Values, parted: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell which gaps between numbers stand before thousands, on a page with few gaps."""
     found = np.zeros(len(gaps), bool)
     if np.count_nonzero(gaps < np.inf) > FEW_GAPS:
         return found
-    ends = [-1, *np.flatnonzero(parted).tolist(), len(gaps)]  # the last mark of each group
+    ends = [-1, *np.flatnonzero(parted).tolist(), len(gaps)]  # the last digit of each number
     for before, end, after in zip(ends, ends[1:], ends[2:], strict=False):
         found[end] = after - end == 3 and end - before <= 3 and gaps[end] <= _THOUSANDS_GAP
     return found
 
 
 def local_medians(
-    values: _Values,
+    values: Values,
     line: NDArray[np.intp],
     reach: tuple[int, int] = (-NEIGHBOURS, NEIGHBOURS),
-) -> _Values:
-    """Return for each of N marks, line by line, what is usual among it and its neighbours.
+) -> Values:
+    """Return for each of N values, line by line, what is usual among it and its neighbours.
 
-    The median, of an even number the higher one: a low mark says less of the digits' height.
+    The median, of an even number the higher one: a low component says less of the digits' height.
     """
     at = np.arange(len(values))[:, None] + np.arange(reach[0], reach[1] + 1)
     near = np.minimum(np.maximum(at, 0), len(values) - 1)  # `np.clip` takes its time
-    known = (near == at) & (line[near] == line[:, None])
-    ordered = np.sort(np.where(known, values[near], np.inf), axis=1)
-    middle: _Values = ordered[np.arange(len(values)), np.count_nonzero(known, axis=1) // 2]
+    in_line = (near == at) & (line[near] == line[:, None])
+    ordered = np.sort(np.where(in_line, values[near], np.inf), axis=1)
+    middle: Values = ordered[np.arange(len(values)), np.count_nonzero(in_line, axis=1) // 2]
     return middle
 
 
-def _parting(gaps: _Values, pitches: _Values) -> float:
-    """Return the gap beyond which a new number begins, from all marks on a page, line by line.
+def _parting(gaps: Values, pitches: Values) -> float:
+    """Return the gap beyond which a new number begins, from all digits on a page, line by line.
 
     Args:
-        gaps: from each mark but the last to the next, in digit heights; infinite at line ends.
+        gaps: from each digit but the last to the next, in digit heights; infinite at line ends.
         pitches: the same from middle to middle.
     """
     inside = gaps[gaps < np.inf]
@@ -150,7 +149,7 @@ def _parting(gaps: _Values, pitches: _Values) -> float:
     return float(np.clip(_TIMES_USUAL * np.median(inside), *_PARTING))
 
 
-def _between_kinds(gaps: _Values) -> float | None:
+def _between_kinds(gaps: Values) -> float | None:
     """Return the middle between narrow gaps and wide ones, None where there is one kind only."""
     ordered = np.sort(np.clip(gaps, 0, _STEP_MIDDLE[1] + _LEAST_STEP))
     middles, steps = (ordered[1:] + ordered[:-1]) / 2, np.diff(ordered)
@@ -163,7 +162,7 @@ def _between_kinds(gaps: _Values) -> float | None:
     return float(middles[np.where(fit, steps, 0).argmax()]) if fit.any() else None
 
 
-def _two_kinds(ordered: _Values) -> tuple[float, float]:
+def _two_kinds(ordered: Values) -> tuple[float, float]:
     """Return the means of the two kinds that ordered values fall into best (Otsu 1979)."""
     below = np.arange(1, len(ordered))
     above = len(ordered) - below

@@ -1,4 +1,4 @@
-"""Lines of marks → which belong to numbers, and which are letters of words that look like digits.
+"""Lines of components → which belong to numbers, and which are letters that look like digits.
 
 An l, O or S alone can't be told from a digit, but it stands in the company of letters. A hidden
 Markov model (Rabiner 1989) with two states, number and word, runs along each line.
@@ -11,47 +11,49 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]  # (N,), of marks
+from digitocr.core.arrays import Values
+from digitocr.core.geometry import Corners
 
-# How much likelier a mark in a number is to be read as 0, 1 .. 9 than a letter of a word: o, l, S
-# and g look like digits, few letters like 3. And how much likelier to be refused.
+# How much likelier a component in a number is to be read as 0, 1 .. 9 than a letter of a word: o,
+# l, S and g look like digits, few letters like 3. And how much likelier to be refused.
 _ODDS = (1.5, 1.5, 4.0, 4.0, 4.0, 1.5, 4.0, 4.0, 4.0, 3.0)
 _REFUSED_ODDS = 0.1
-# Marks that stand lower than those close to them, or hang below them, by more than this part of
-# their height: this part of letters does. Of digits as many are expected to, as if so many had been
-# seen, until the page's clear digits say otherwise; but no odds are lower than that.
+# Components that stand lower than those close to them, or hang below them, by more than this part
+# of their height: this part of letters does. Of digits as many are expected to, as if so many had
+# been seen, until the page's clear digits say otherwise; but no odds are lower than that.
 _OFF = 0.17
 _UNEVEN, _UNEVEN_EXPECTED, _LEAST_UNEVEN_ODDS = 0.5, 16.0, 0.1
 _CLEAR = 0.95
 # Digits that are less sure count for the odds of their confidence, lifted by this, if that is less.
 _LIFT, _LEAST_ODDS = 1.5, 0.1
-# Digits that touch the one before or after them count for less where fewer of a page's marks than
-# this are in numbers, as letters of handwriting do: for as much as that share is of this.
+# Digits that touch the one before or after them count for less where fewer of a page's components
+# than this are in numbers, as letters of handwriting do: for as much as that share is of this.
 _MOSTLY_NUMBERS = 0.5
-# How likely a mark is to keep company with the one before it, by the gap between them in heights.
+# How likely a component is to keep company with the one before it, by the gap between them in
+# heights.
 _CLOSE = 0.35
 _COMPANY = ((_CLOSE, 0.97), (1.0, 0.8), (np.inf, 0.4))
-# The share of a page's marks in numbers: what is expected before it is looked at, and as many
-# marks as that counts for. Then it is counted anew so many times.
+# The share of a page's components in numbers: what is expected before it is looked at, and as many
+# components as that counts for. Then it is counted anew so many times.
 _IN_NUMBERS, _EXPECTED = 0.95, 12.0
 _ROUNDS = 4
 
 
 def number_membership(
     lines: Sequence[Sequence[int]],
-    boxes: NDArray[np.float64],
+    boxes: Corners,
     read: NDArray[np.int64],
     confidence: Values,
 ) -> Values:
-    """Return the chance that each of N marks is part of a number, 0..1.
+    """Return the chance that each of N components is part of a number, 0..1.
 
     All constants were set by hand on readings of composed pages of text and print, of forms and of
     photographed pages (benchmarks/experiments.md).
 
     Args:
-        lines: the marks of each line, as places in the other arguments, left to right.
+        lines: the components of each line, as places in the other arguments, left to right.
         boxes: (N, 4), left, top, right and bottom.
-        read: (N,), 0..9, or -1 for marks that were refused.
+        read: (N,), 0..9, or -1 for non-digits.
         confidence: (N,), 0..1, of the digits.
     """
     sure = np.clip(confidence, 0, 0.999)
@@ -66,13 +68,13 @@ def number_membership(
     for _ in range(_ROUNDS):
         among = np.where(touching, min(1.0, share / _MOSTLY_NUMBERS), 1.0) * odds
         for line, kept in zip(lines, company, strict=True):
-            chances[list(line)] = _along(among[list(line)].tolist(), kept, share)
+            chances[list(line)] = _chances_along(among[list(line)].tolist(), kept, share)
         share = float(chances.sum() + _IN_NUMBERS * _EXPECTED) / (len(chances) + _EXPECTED)
     return chances
 
 
 def _uneven_odds(clear: NDArray[np.bool_]) -> float:
-    """Return how much likelier a mark that is uneven is in a number than in a word, 1 at most.
+    """Return how much likelier a component that is uneven is in a number than in a word, 1 at most.
 
     Args:
         clear: of a page's clear digits which are uneven, (N,). Print has hardly any such digits,
@@ -82,8 +84,8 @@ def _uneven_odds(clear: NDArray[np.bool_]) -> float:
     return float(np.clip(found / _UNEVEN, _LEAST_UNEVEN_ODDS, 1.0))
 
 
-def _uneven(lines: Sequence[Sequence[int]], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell for each mark whether it is lower than those close to it, or hangs below them."""
+def _uneven(lines: Sequence[Sequence[int]], boxes: Corners) -> NDArray[np.bool_]:
+    """Tell for each component whether it is lower than those close to it, or hangs below them."""
     found = np.zeros(len(boxes), bool)
     for line in map(list, lines):
         ends = np.flatnonzero(_gaps(boxes[line]) > _CLOSE) + 1
@@ -94,8 +96,8 @@ def _uneven(lines: Sequence[Sequence[int]], boxes: NDArray[np.float64]) -> NDArr
     return found
 
 
-def _touching(lines: Sequence[Sequence[int]], boxes: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell for each mark whether there is no paper between it and the one before or after it."""
+def _touching(lines: Sequence[Sequence[int]], boxes: Corners) -> NDArray[np.bool_]:
+    """Tell for each component whether no paper parts it from the one before or after it."""
     found = np.zeros(len(boxes), bool)
     for line in map(list, lines):
         met = boxes[line[1:], 0] <= boxes[line[:-1], 2]
@@ -103,26 +105,26 @@ def _touching(lines: Sequence[Sequence[int]], boxes: NDArray[np.float64]) -> NDA
     return found
 
 
-def _company(boxes: NDArray[np.float64]) -> list[float]:
-    """Return how likely each of a line's marks but the first keeps company with the one before."""
+def _company(boxes: Corners) -> list[float]:
+    """Return how likely each of a line's components but the first keeps company with the last."""
     kinds = np.searchsorted([gap for gap, _ in _COMPANY], _gaps(boxes))
     return [_COMPANY[kind][1] for kind in kinds]
 
 
-def _gaps(boxes: NDArray[np.float64]) -> Values:
-    """Return the gap between each of a line's marks and the next, in heights of the lower one."""
+def _gaps(boxes: Corners) -> Values:
+    """Return the gap from each of a line's components to the next, in heights of the lower one."""
     heights = np.maximum(1, boxes[:, 3] - boxes[:, 1])
     gaps: Values = (boxes[1:, 0] - boxes[:-1, 2]) / np.minimum(heights[1:], heights[:-1])
     return gaps
 
 
-def _along(odds: Sequence[float], company: Sequence[float], share: float) -> list[float]:
-    """Return the chance of each mark of a line to be in a number: forward, then backward.
+def _chances_along(odds: Sequence[float], company: Sequence[float], share: float) -> list[float]:
+    """Return the chance of each component of a line to be in a number: forward, then backward.
 
     Args:
         odds: how much likelier each looks as it does in a number.
-        company: of each mark but the first, the chance that the one before it decides.
-        share: of marks in numbers where nothing decides.
+        company: of each component but the first, the chance that the one before it decides.
+        share: of components in numbers where nothing decides.
     """
     ahead = [_chance(share, odds[0])]
     for kept, odd in zip(company, odds[1:], strict=True):

@@ -10,28 +10,71 @@ import numpy as np
 from digitocr.core.document import (
     Digit,
     Number,
+    PageResult,
+    Table,
 )
 from digitocr.core.geometry import (
     Box,
     Transform,
     corners_of,
 )
+from digitocr.core.source import Page
+from digitocr.imaging.deskew import UprightPage
 from digitocr.recognition.model import (
     Model,
 )
 
 
-def judged(number: Number, model: Model, line: float) -> Number:
+def finished_page(
+    page: Page,
+    upright: UprightPage,
+    numbers: Sequence[Number],
+    tables: Sequence[Table],
+    model: Model,
+    review_line: float,
+) -> PageResult:
+    """Return what was read on a page, in pixels of the page as given.
+
+    Args:
+        page: as given.
+        upright: the same, upright and level: what numbers and tables have their boxes in.
+        numbers: with the confidence that was found.
+        tables: with these numbers.
+        model: that read them; it knows how often such numbers are right.
+        review_line: the chance below which a number is to be reviewed.
+    """
+    height, width = page.gray.shape
+    boxes = boxes_on_page([one.box for one in tables], upright.to_page, width, height)
+    return PageResult(
+        page=page.number,
+        width=width,
+        height=height,
+        dpi=page.dpi,
+        rotation=upright.rotation,
+        skew=upright.skew,
+        numbers=tuple(
+            number_on_page(
+                judged_number(one, model, review_line), model, upright.to_page, width, height
+            )
+            for one in numbers
+        ),
+        tables=tuple(replace(one, box=box) for one, box in zip(tables, boxes, strict=True)),
+    )
+
+
+def judged_number(number: Number, model: Model, review_line: float) -> Number:
     """Return a number with its chance of being right, to be reviewed where that is below a line.
 
-    What no rule allows has none.
+    What no constraint allows has none.
     """
     chance = model.number_chance(number.confidence) if number.confidence else 0.0
-    status = number.status if chance >= line else "review"
+    status = number.status if chance >= review_line else "review"
     return replace(number, confidence=chance, status=status)
 
 
-def on_page(number: Number, model: Model, to_page: Transform, width: int, height: int) -> Number:
+def number_on_page(
+    number: Number, model: Model, to_page: Transform, width: int, height: int
+) -> Number:
     """Return a number with its boxes in pixels of the page as given, its digits' chances known."""
     boxes = [number.box, *(digit.box for digit in number.digits)]
     whole, *each = boxes_on_page(boxes, to_page, width, height)
@@ -43,7 +86,7 @@ def on_page(number: Number, model: Model, to_page: Transform, width: int, height
 
 
 def boxes_on_page(boxes: Sequence[Box], to_page: Transform, width: int, height: int) -> list[Box]:
-    """Return the upright boxes around N straightened ones, within the page.
+    """Return the upright boxes around N ones of an upright page, within the page.
 
     Edges lie half a pixel outside of pixel centres, which is what transforms act on.
     """

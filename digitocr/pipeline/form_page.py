@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,15 +20,10 @@ from digitocr.core.geometry import (
     Box,
     Transform,
 )
-from digitocr.core.settings import (
-    Known,
-    Settings,
-)
 from digitocr.core.source import (
     Page,
 )
 from digitocr.forms.fields import (
-    Hypotheses,
     comb_hypotheses,
     groups_in,
     ink_in_fields,
@@ -51,14 +46,14 @@ from digitocr.imaging.binarize import (
     page_ink,
 )
 from digitocr.imaging.rectify import rectify
-from digitocr.numbers.constraints import rule_of
 from digitocr.numbers.rerank import reranked_numbers
-from digitocr.pipeline.finish import boxes_on_page, judged, on_page
-from digitocr.pipeline.ink import level_ink
+from digitocr.pipeline.finish import boxes_on_page, judged_number, number_on_page
+from digitocr.pipeline.ink import upright_ink
 from digitocr.recognition.components import (
     find_components,
 )
 from digitocr.recognition.hypotheses import (
+    GroupHypotheses,
     PageReading,
 )
 from digitocr.recognition.model import (
@@ -67,49 +62,62 @@ from digitocr.recognition.model import (
 from digitocr.recognition.reader import read_components
 
 
-def read_form(page: Page, form: Form, settings: Settings, model: Model) -> PageResult:
-    """Read the fields of one page of a form; its error says so where it is none of that form."""
-    height, width = page.gray.shape
-    result = PageResult(page.number, width, height, page.dpi, 0, 0.0, ())
-    to_page = _map_of_form(page.gray, form, model)
-    if to_page is None:
-        return replace(result, error=f"page {page.number} doesn't show the form {settings.form}")
-    straight, scale = registered_page(page.gray, to_page, form.size)
-    ink, boxes = _written(straight.gray, form, scale)
-    inside, crossed = ink_in_fields(ink, boxes)
-    marks = find_components(inside)
-    reading = read_components(
-        marks, model, second_opinion=settings.second_opinion, keep_hypotheses=True
-    )
-    line = model.review_line(settings)
-    numbers, fields = [], []
-    groups = groups_in(boxes, {group.number: group.box for group in marks.groups})
-    for i, (field, box, own) in enumerate(zip(form.fields, boxes, groups, strict=True), 1):
-        whole = is_visible(box, straight, page.gray) and not crossed[i - 1]
-        number, found = _in_field(field, box, own, reading, whole)
-        if number is not None:
-            number = judged(replace(number, line=i, item=1, field=field.name), model, line)
-            numbers.append(on_page(number, model, straight.to_page, width, height))
-            read = (number.text, number.confidence, number.status)
-            found = FieldResult(field.name, *read, found.box)
-        fields.append(found)
-    places = boxes_on_page(boxes, straight.to_page, width, height)
-    return replace(
-        result,
-        rotation=straight.rotation,
-        skew=straight.skew,
-        numbers=tuple(numbers),
-        fields=tuple(replace(one, box=box) for one, box in zip(fields, places, strict=True)),
-    )
+@dataclass(frozen=True, slots=True)
+class FormReader:
+    """Reads pages of one form: what is in its fields, and nothing else."""
+
+    model: Model
+    form: Form
+    name: str  # of the form, for who gives it another page
+    review_line: float  # confidence below which a number is to be reviewed, 0..1
+    second_opinion: bool = True  # the line reader reads what the classifier leaves doubtful
+
+    def read(self, page: Page) -> PageResult:
+        """Read the fields of one page; its error says so where it is no page of the form."""
+        height, width = page.gray.shape
+        result = PageResult(page.number, width, height, page.dpi, 0, 0.0, ())
+        to_page = _map_of_form(page.gray, self.form, self.model)
+        if to_page is None:
+            return replace(result, error=f"page {page.number} doesn't show the form {self.name}")
+        upright, scale = registered_page(page.gray, to_page, self.form.size)
+        ink, boxes = _written(upright.gray, self.form, scale)
+        inside, crossed = ink_in_fields(ink, boxes)
+        components = find_components(inside)
+        reading = read_components(
+            components, self.model, second_opinion=self.second_opinion, keep_hypotheses=True
+        )
+        numbers, fields = [], []
+        groups = groups_in(boxes, {group.number: group.box for group in components.groups})
+        for i, (field, box, own) in enumerate(zip(self.form.fields, boxes, groups, strict=True), 1):
+            whole = is_visible(box, upright, page.gray) and not crossed[i - 1]
+            number, found = _in_field(field, box, own, reading, whole)
+            if number is not None:
+                number = replace(number, line=i, item=1, field=field.name)
+                number = judged_number(number, self.model, self.review_line)
+                number = number_on_page(number, self.model, upright.to_page, width, height)
+                numbers.append(number)
+                read = (number.text, number.confidence, number.status)
+                found = FieldResult(field.name, *read, found.box)
+            fields.append(found)
+        places = boxes_on_page(boxes, upright.to_page, width, height)
+        return replace(
+            result,
+            rotation=upright.rotation,
+            skew=upright.skew,
+            numbers=tuple(numbers),
+            fields=tuple(replace(one, box=box) for one, box in zip(fields, places, strict=True)),
+        )
 
 
 def _map_of_form(gray: Gray, form: Form, model: Model) -> Transform | None:
     """Return the map from a form's pixels to a page's, None where the page is none of the form."""
     if form.reference is not None:
         return find_form(gray, form.reference)
-    flat = rectify(gray, by_grid=False)  # that would move the page's edges
-    aslant = not np.allclose(flat.to_page[2, :2], 0)
-    return edge_to_edge_map(form.size, flat.gray.shape, aslant, level_ink(flat, model)[0])
+    rectified = rectify(gray, by_grid=False)  # that would move the page's edges
+    aslant = not np.allclose(rectified.to_page[2, :2], 0)
+    return edge_to_edge_map(
+        form.size, rectified.gray.shape, aslant, upright_ink(rectified, model)[0]
+    )
 
 
 def _written(gray: Gray, form: Form, scale: float) -> tuple[BinaryImage, list[Box]]:
@@ -134,7 +142,7 @@ def _in_field(
         reading: of the page.
         whole: the page shows all of the field, and no line runs through it.
     """
-    hypotheses: Hypotheses = {group: (reading.hypotheses or {})[group] for group in groups}
+    hypotheses: GroupHypotheses = {group: (reading.hypotheses or {})[group] for group in groups}
     doubtful = not whole
     if field.cells:
         hypotheses, gaps = comb_hypotheses(hypotheses, box, field.cells)
@@ -148,6 +156,6 @@ def _in_field(
     blank = FieldResult(field.name, "", sure if whole else 0.0, status, box)
     if number is None:
         return None, blank
-    if field.known != Known():
-        (number,) = reranked_numbers([number], hypotheses, rule_of(field.known))
+    if field.constraint:
+        (number,) = reranked_numbers([number], hypotheses, field.constraint)
     return replace(number, status="review" if doubtful else number.status), blank

@@ -36,23 +36,23 @@ from digitocr.recognition.orientation import quarter_turn
 _LEAST_ROWS = 3  # of a table that is told by faint or broken lines
 
 
-def level_ink(flat: RectifiedPage, model: Model) -> tuple[UprightPage, PageInk, list[Grid]]:
+def upright_ink(rectified: RectifiedPage, model: Model) -> tuple[UprightPage, PageInk, list[Grid]]:
     """Return a page upright and level, what is written on it, and what may be its tables."""
-    straight = deskew(flat)
-    ink, grids = _ink_and_grids(straight)
+    upright = deskew(rectified)
+    ink, grids = _ink_and_grids(upright)
     turn = quarter_turn(_in_tables(ink.mask, grids), model)
     if turn:
-        straight = deskew(flat, turn)
-        ink, grids = _ink_and_grids(straight)
-    return straight, ink, grids
+        upright = deskew(rectified, turn)
+        ink, grids = _ink_and_grids(upright)
+    return upright, ink, grids
 
 
-def _ink_and_grids(straight: UprightPage) -> tuple[PageInk, list[Grid]]:
+def _ink_and_grids(upright: UprightPage) -> tuple[PageInk, list[Grid]]:
     """Return what is written on a page, and what may be its tables, from the top."""
-    if straight.frame is None:
-        return _with_broken_lines(straight, page_ink(straight.gray, straight.blurred))
-    dark = binarize(straight.gray, straight.blurred)
-    framed = grid_in_frame(straight.gray, straight.frame)
+    if upright.frame is None:
+        return _with_broken_lines(upright, page_ink(upright.gray, upright.blurred))
+    dark = binarize(upright.gray, upright.blurred)
+    framed = grid_in_frame(upright.gray, upright.frame)
     ink = ink_with_strokes(separate_ruling_lines(dark.copy()), dark, framed)
     grids = find_grids(ink.ruling_lines, max(ink.mask.shape))
     framed = grid_with_spans(framed, ink.ruling_lines)
@@ -60,14 +60,14 @@ def _ink_and_grids(straight: UprightPage) -> tuple[PageInk, list[Grid]]:
     return replace(ink, mask=ink_without_grid_lines(ink.mask, framed)), grids
 
 
-def _with_broken_lines(straight: UprightPage, ink: PageInk) -> tuple[PageInk, list[Grid]]:
+def _with_broken_lines(upright: UprightPage, ink: PageInk) -> tuple[PageInk, list[Grid]]:
     """Return ink and grids, those among them whose lines are faint or broken.
 
     Of these only ones with lines between their rows: in others rows and columns align.
     """
     longer = max(ink.mask.shape)
     grids = find_grids(ink.ruling_lines, longer)
-    whole, bridged = find_faint_lines(straight.gray, ink)
+    whole, bridged = find_faint_lines(upright.gray, ink)
     found = find_grids(whole.ruling_lines, longer, bridged)
     broken = [grid for grid in found if len(grid.rows) > _LEAST_ROWS]
     if not broken:

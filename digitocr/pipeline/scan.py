@@ -1,4 +1,4 @@
-"""One file in, its pages' numbers out."""
+"""`Scanner`: all that reading takes is loaded once, then files are read, page by page."""
 
 from __future__ import annotations
 
@@ -10,59 +10,98 @@ from digitocr.core.document import (
     PageResult,
 )
 from digitocr.core.errors import FormMisfit
-from digitocr.core.settings import (
-    Settings,
-)
+from digitocr.core.page_ranges import parse_page_ranges
+from digitocr.core.settings import Settings
 from digitocr.core.source import (
     Page,
     Source,
 )
+from digitocr.forms.template import load_form
 from digitocr.inputs.reader import read_pages
-from digitocr.pipeline.page import read_page
-from digitocr.recognition.model import (
-    Model,
-    load_model,
-)
+from digitocr.numbers.constraints import constraint_of
+from digitocr.pipeline.form_page import FormReader
+from digitocr.pipeline.page import PageReader
+from digitocr.recognition.model import load_model
+
+
+class Scanner:
+    """Reads files, all of them with the same settings; made once a process."""
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        """Load the model, the form and the lists that the settings name.
+
+        Args:
+            settings: how to read; None for the defaults.
+
+        Raises:
+            ExtraMissing: a package that reads the form's picture is not installed.
+            ModelUnreadable: the model is missing, damaged or of another shape.
+            WrongUsage: the form file, a check or a list is missing or makes no sense.
+        """
+        self.settings = settings = settings or Settings()
+        self.model = load_model(settings.model)
+        self.form = load_form(settings.form) if settings.form else None
+        self._pages = None if settings.pages is None else parse_page_ranges(settings.pages)
+        self.review_line = (  # confidence below which numbers are to be reviewed, 0..1
+            self.model.review_line(settings.max_error)
+            if settings.min_confidence is None
+            else settings.min_confidence
+        )
+        self._reader: FormReader | PageReader
+        if self.form:
+            self._reader = FormReader(
+                self.model, self.form, str(settings.form), self.review_line, settings.second_opinion
+            )
+        else:
+            self._reader = PageReader(
+                self.model,
+                self.review_line,
+                settings.second_opinion,
+                settings.decimal,
+                constraint_of(settings.constraints, settings.decimal),
+            )
+
+    @property
+    def field_names(self) -> tuple[str, ...]:
+        """Return the names of the form's fields; () where no form is read."""
+        return tuple(field.name for field in self.form.fields) if self.form else ()
+
+    def scan_file(self, source: Source | str | Path) -> FileResult:
+        """Read every number in one file.
+
+        Args:
+            source: a file, as a path or a `Source`.
+
+        Returns:
+            The numbers page by page; a blank page has none.
+
+        Raises:
+            ExtraMissing: a package that reads this kind of file is not installed.
+            FormMisfit: none of its pages shows the form.
+            InputUnreadable: the file is missing, empty, damaged, too large or no image, or has
+                none of the pages that the settings name.
+        """
+        if not isinstance(source, Source):
+            source = Source(Path(source).name, Path(source))
+        return self.result(source, [result for _, result in self.pages(source)])
+
+    def pages(self, source: Source) -> Iterator[tuple[Page, PageResult]]:
+        """Yield each page of a file with what was read on it, a page at a time; as `scan_file`."""
+        settings = self.settings
+        for page in read_pages(source, self._pages, settings.dpi, settings.limits):
+            yield page, self._reader.read(page)
+
+    def result(self, source: Source, pages: Sequence[PageResult]) -> FileResult:
+        """Return what was read on a file's pages.
+
+        Raises:
+            FormMisfit: none of them shows the form.
+        """
+        if pages and all(page.error for page in pages):
+            raise FormMisfit(pages[0].error or "")
+        return FileResult(source.name, self.model.id, tuple(pages))
 
 
 def scan_file(source: Source | str | Path, settings: Settings | None = None) -> FileResult:
-    """Read every number in one file.
-
-    Args:
-        source: a file, as a path or a `Source`.
-        settings: how to read; None for the defaults.
-
-    Returns:
-        The numbers page by page; a blank page has none.
-
-    Raises:
-        ExtraMissing: a package that reads this kind of file is not installed.
-        InputUnreadable: the file is missing, empty, damaged, too large or no image, or has none
-            of the pages that the settings name.
-        ModelUnreadable: the model is missing, damaged or of another shape.
-        WrongUsage: the settings' `pages` names no pages.
-    """
-    settings = settings or Settings()
-    if not isinstance(source, Source):
-        source = Source(Path(source).name, Path(source))
-    model = load_model(settings.model)
-    return file_result(source, model, [result for _, result in scan_pages(source, settings, model)])
-
-
-def file_result(source: Source, model: Model, pages: Sequence[PageResult]) -> FileResult:
-    """Return what was read on a file's pages.
-
-    Raises:
-        FormMisfit: none of them shows the form.
-    """
-    if pages and all(page.error for page in pages):
-        raise FormMisfit(pages[0].error or "")
-    return FileResult(source.name, model.id, tuple(pages))
-
-
-def scan_pages(
-    source: Source, settings: Settings, model: Model
-) -> Iterator[tuple[Page, PageResult]]:
-    """Yield each page of a file with what was read on it, one page at a time."""
-    for page in read_pages(source, settings.pages, settings.dpi, settings.limits):
-        yield page, read_page(page, settings, model)
+    """Read every number in one file: `Scanner.scan_file`, for who reads one alone."""
+    return Scanner(settings).scan_file(source)

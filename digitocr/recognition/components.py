@@ -1,4 +1,4 @@
-"""Ink → runs: marks of a digit's size, those that may be pieces of one digit together."""
+"""Binary image → connected components → ink groups: what may be pieces of one digit together."""
 
 from __future__ import annotations
 
@@ -25,47 +25,48 @@ from digitocr.recognition.splitting import (
     split_candidates,
 )
 
-# All sizes are parts of the page's digit height, the usual height of its marks.
-_LEAST_MARK_PX = 10  # lower marks are no digits, and say nothing of their height
+# All sizes are parts of the page's digit height, the usual height of its components.
+_LEAST_COMPONENT_PX = 10  # lower components are no digits, and say nothing of their height
 _LEAST_ASPECT, _MOST_ASPECT = 0.15, 1.6  # width / height of digits, but for the thinnest 1
-_DIGIT_WIDTH = 0.7  # of touching digits, of their height
-# Where so many marks are as wide as digits are, touching ones are no more than so many times
+_DIGIT_WIDTH = 0.7  # of touching digits, as a part of their height
+# Where so many components are as wide as digits are, touching ones are no more than so many times
 # higher, as signatures and logos are.
 _MANY, _MOST_TOUCHING = 8, 3.0
 _SOLID = 0.7  # of its box
 # On a page as large as this no stroke is as thin as this, but the dashes along a sheet's edge are.
 _LARGE_PX, _HAIR_PX, _HAIR_ASPECT = 2000, 2, 4
-# Marks as large as this part of a page, both ways, are frames around it; smaller pictures than
+# Components as large as this part of a page, both ways, are frames around it; smaller pictures than
 # this are filled by a digit or two.
 _FRAME, _LEAST_FRAMED_PX = 0.6, 300
 _PAGE = 2.2  # a page's sides are longer than this, in digit heights
-_AT_EDGE = 2.0  # pixels; marks this near to the edge of a page are cut off
+_AT_EDGE = 2.0  # pixels; components this near to the edge of a page are cut off
 _SPECK = 0.25  # smaller both ways: dust and points,
 # and what is smaller than these times the usual stroke is wide, dust alone: points and dashes are
-# made by the same pen. It is measured on about so many marks.
+# made by the same pen. It is measured on about so many components.
 _POINT_PENS, _DASH_PENS, _PENS = 0.8, 0.5, 60
 _MOST_WIDTH = 8.0  # wider: strokes drawn under or through numbers
-_LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of rules
-# Low marks thinner than this, or than this part of the page's strokes where these are finer, are
-# what is left of rules and of the paper's pattern; others may be pieces of finely drawn digits.
+_LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of ruling lines
+# Low components thinner than this, or than this part of the page's strokes where these are finer,
+# are what is left of ruling lines and of the paper's pattern; others may be pieces of finely drawn
+# digits.
 _HAIR, _HAIR_PENS = 0.05, 0.5
 # What is no wider than this part of its height is a side of a box, finer and straighter than a 1.
 _UPRIGHT = 0.045
-# Marks may be pieces of one digit when they are no farther apart than this, across and down,
+# Components may be pieces of one digit when they are no farther apart than this, across and down,
 _ASIDE, _APART = 0.2, 0.3
 # when one is low, or they stand over each other by this part of the narrower one's width,
 _OVERLAP = 0.3
 # or when they are two tall strokes this close and together no wider, as the sides of an open 0.
 _OPEN, _OPEN_WIDTH = 0.1, 0.75
-# Marks no larger than this, both ways, that stand this far aside are points beside a digit.
+# Components no larger than this, both ways, that stand this far aside are points beside a digit.
 _POINT, _CLEAR = 0.34, 0.03
-_AT_ONCE = 64  # marks that are looked at together: a compromise of time and memory
-_MOST_MARKS = 30  # in a run: more are a pattern of dots or strokes, each for itself
+_AT_ONCE = 64  # components that are looked at together: a compromise of time and memory
+_MOST_IN_GROUP = 30  # in an ink group: more are a pattern of dots or strokes, each for itself
 
 
 @dataclass(frozen=True, slots=True)
 class InkGroup:
-    """Ink that has to be read together: most are one mark, others pieces of one or more digits."""
+    """Ink that is read together: most often one component, else pieces of one or more digits."""
 
     number: int  # from 0
     box: Box
@@ -74,7 +75,7 @@ class InkGroup:
 
     @property
     def whole(self) -> Candidate | None:
-        """The run as one digit, where it is one mark that is no wider than the widest digits."""
+        """All of it as one digit, where it is one component, no wider than the widest digits."""
         if len(self.components) > 1 or self.box.width >= WIDEST * self.height:
             return None
         size = self.box.height / self.height
@@ -94,14 +95,14 @@ class InkGroup:
         return split_candidates(self.components, self.box, self.number, self.height)
 
 
-def find_candidates(mask: BinaryImage) -> list[Candidate]:
-    """Return all marks, cuts and merges that may be digits, run by run; none for an empty mask."""
-    return [candidate for group in find_ink_groups(mask) for candidate in group.candidates]
+def find_candidates(binary: BinaryImage) -> list[Candidate]:
+    """Return what may be digits, group by group: whole components, splits and merges."""
+    return [candidate for group in find_ink_groups(binary) for candidate in group.candidates]
 
 
-def find_ink_groups(mask: BinaryImage) -> list[InkGroup]:
-    """Return the ink that may be digits, marks that may be pieces of one digit in one run."""
-    return find_components(mask).groups
+def find_ink_groups(binary: BinaryImage) -> list[InkGroup]:
+    """Return the ink groups that may hold digits; none for an empty image."""
+    return find_components(binary).groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,38 +114,40 @@ class Components:
     percents: list[Box]  # percent signs
 
 
-def find_components(mask: BinaryImage, tables: Sequence[Box] = ()) -> Components:
-    """Return the runs of ink that may be digits, low marks beside them, and percent signs.
+def find_components(binary: BinaryImage, tables: Sequence[Box] = ()) -> Components:
+    """Return the ink groups that may be digits, low components beside them, and percent signs.
 
     Args:
-        mask: of the page.
-        tables: where they may be: marks in them tell the digit height better than others, as the
-            cloth that a sheet lies on is full of marks.
+        binary: of the page.
+        tables: where they may be: components in them tell the digit height better than others, as
+            the cloth that a sheet lies on is full of components.
     """
-    contours, boxes = _outlines(mask)
-    edges = [_at_edge(box, mask) and _is_solid(box, contours[i]) for i, box in enumerate(boxes)]
+    contours, boxes = _contours_and_boxes(binary)
+    edges = [
+        _is_at_edge(box, binary) and _is_solid(box, contours[i]) for i, box in enumerate(boxes)
+    ]
     inner = [box for box, edge in zip(boxes, edges, strict=True) if not edge]
     in_tables = [box for box in inner if any(table.contains(box.middle) for table in tables)]
-    height = digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
-    percents = find_percents(contours, boxes, mask, height)
+    height = _digit_height(next((some for some in (in_tables, inner) if len(some) >= _MANY), boxes))
+    percents = find_percents(contours, boxes, binary, height)
     signs = {i for percent in percents for i in percent}
     tall = [i for i, box in enumerate(boxes) if _is_tall(box, height)]
-    pen = _pen(mask, [(contours[i], boxes[i]) for i in tall])
+    pen = _usual_stroke_width(binary, [(contours[i], boxes[i]) for i in tall])
     fine = _HAIR_PENS * pen if len(tall) >= _MANY else np.inf  # else these may be dust themselves
     hair = min(_HAIR * height, fine)
     kept = [
         i
         for i, box in enumerate(boxes)
         if i not in signs
-        and _may_be_ink_of_digits(box, mask, height)
+        and _may_be_ink_of_digits(box, binary, height)
         and not (box.height < LEAST_SIZE * height and _is_hair(contours[i], box, hair))
     ]
     groups: list[InkGroup] = []
     taken = set(signs)
-    for group in _groups([boxes[i] for i in kept], height):
+    for group in _index_groups([boxes[i] for i in kept], height):
         box = around([boxes[kept[i]] for i in group])
         if len(group) > 1 or box.height >= LEAST_SIZE * height:
-            components = tuple(ink_inside(mask, contours[kept[i]], box) for i in group)
+            components = tuple(ink_inside(binary, contours[kept[i]], box) for i in group)
             groups.append(InkGroup(len(groups), box, components, height))
             taken.update(kept[i] for i in group)
     low = [box for i, box in enumerate(boxes) if i not in taken and _is_low(box, height, pen)]
@@ -186,57 +189,58 @@ def _touches_edge(places: NDArray[np.float64], page: tuple[int, ...]) -> bool:
     return bool(off < _AT_EDGE)
 
 
-def _outlines(mask: BinaryImage) -> tuple[Sequence[np.ndarray], list[Box]]:
-    """Return the outline and box of each mark; what a frame around the page encloses is marks too.
+def _contours_and_boxes(binary: BinaryImage) -> tuple[Sequence[np.ndarray], list[Box]]:
+    """Return the outline and box of each component.
 
-    Such a frame is the edge of a sheet with the desk beyond it.
+    A frame around the page, as the edge of a sheet with the desk beyond it, is left out, so that
+    what it encloses are components too.
     """
     while True:
-        contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+        contours = cv2.findContours(binary, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
         boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
-        frames = [i for i, box in enumerate(boxes) if _is_frame(box, mask)]
+        frames = [i for i, box in enumerate(boxes) if _is_frame(box, binary)]
         if not frames:
             return contours, boxes
-        mask = mask.copy()
+        binary = binary.copy()
         for i in frames:
             x, y = contours[i][0, 0].tolist()
-            cv2.floodFill(mask, None, (x, y), 0, flags=8)
+            cv2.floodFill(binary, None, (x, y), 0, flags=8)
 
 
-def _is_frame(box: Box, mask: BinaryImage) -> bool:
-    height, width = mask.shape
+def _is_frame(box: Box, binary: BinaryImage) -> bool:
+    height, width = binary.shape
     large = min(height, width) >= _LEAST_FRAMED_PX
     return bool(large and box.width > _FRAME * width and box.height > _FRAME * height)
 
 
 def _is_tall(box: Box, height: float) -> bool:
-    """Tell whether a mark is as high as digits are."""
+    """Tell whether a component is as high as digits are."""
     low, high = LEAST_SIZE * height, MOST_HEIGHT * height
     return low <= box.height <= high and box.width <= _MOST_WIDTH * height
 
 
-def _pen(mask: BinaryImage, components: Sequence[tuple[np.ndarray, Box]]) -> float:
-    """Return the usual width of marks' strokes in pixels, 0 where there are none."""
+def _usual_stroke_width(binary: BinaryImage, components: Sequence[tuple[np.ndarray, Box]]) -> float:
+    """Return the usual width of components' strokes in pixels, 0 where there are none."""
     some = components[:: max(1, len(components) // _PENS)]
-    pens = [stroke_width(ink_inside(mask, contour, box)) for contour, box in some]
+    pens = [stroke_width(ink_inside(binary, contour, box)) for contour, box in some]
     return median(pens)
 
 
 def _is_low(box: Box, height: float, pen: float) -> bool:
-    """Tell whether a mark is as large as points and dashes are that a pen has made."""
+    """Tell whether a component is as large as points and dashes are that a pen has made."""
     smaller, larger = sorted((box.width, box.height))
     made = larger >= _POINT_PENS * pen and smaller >= _DASH_PENS * pen
     return made and larger <= _LOW_WIDTH * height and box.height < LEAST_SIZE * height
 
 
-def digit_height(boxes: Sequence[Box]) -> float:
-    """Return the usual height of the marks on a page, in pixels; 0 where there are none.
+def _digit_height(boxes: Sequence[Box]) -> float:
+    """Return the usual height of the components on a page, in pixels; 0 where there are none.
 
-    The median by height, so that any number of specks weighs less than the digits, of the marks
-    that are as wide as digits are, where there are any: a bracket is not. Higher marks that are
-    wider count for as many digits as may touch in them.
+    The median by height, so that any number of specks weighs less than the digits, of the
+    components that are as wide as digits are, where there are any: a bracket is not. Higher
+    components that are wider count for as many digits as may touch in them.
     """
-    components = [box for box in boxes if box.height >= _LEAST_MARK_PX]
+    components = [box for box in boxes if box.height >= _LEAST_COMPONENT_PX]
     usual = [box for box in components if _LEAST_ASPECT < box.width / box.height < _MOST_ASPECT]
     if not usual:
         return usual_size([box.height for box in components])
@@ -253,72 +257,74 @@ def digit_height(boxes: Sequence[Box]) -> float:
     return usual_size([box.height for box in usual] + [h for row in each for h in row])
 
 
-def _may_be_ink_of_digits(box: Box, mask: BinaryImage, height: float) -> bool:
-    """Tell whether a mark is neither a speck nor too large nor cut off by the page's edge."""
-    large = max(mask.shape) >= _LARGE_PX
+def _may_be_ink_of_digits(box: Box, binary: BinaryImage, height: float) -> bool:
+    """Tell whether a component is neither a speck nor too large nor cut off by the page's edge."""
+    large = max(binary.shape) >= _LARGE_PX
     return (
         max(box.width, box.height) > _SPECK * height
         and box.height <= MOST_HEIGHT * height
         and _UPRIGHT * box.height < box.width <= _MOST_WIDTH * height
         and (box.width > _HAIR_PX or box.height < _HAIR_ASPECT * box.width or not large)
         and not (box.height <= _LOW * height and box.width > _LOW_WIDTH * height)
-        and not _leaves_page(box, mask, height)
+        and not _leaves_page(box, binary, height)
     )
 
 
 def _is_hair(contour: np.ndarray, box: Box, thinnest: float) -> bool:
-    """Tell whether a mark is thinner than a pen's stroke, which is so many pixels wide."""
+    """Tell whether a component is thinner than a pen's stroke, which is so many pixels wide."""
     pixels = cv2.contourArea(contour) + cv2.arcLength(contour, True) / 2 + 1  # Pick's theorem
     return bool(pixels < thinnest * max(box.width, box.height))
 
 
-def _leaves_page(box: Box, mask: BinaryImage, height: float) -> bool:
-    """Tell whether a mark is cut off by the edge of a page: the lid of a scanner, the desk.
+def _leaves_page(box: Box, binary: BinaryImage, height: float) -> bool:
+    """Tell whether a component is cut off by the edge of a page: the lid of a scanner, the desk.
 
     Pictures that a few digits fill are no pages; there a digit may touch the edge.
     """
-    return _at_edge(box, mask) and min(mask.shape) > _PAGE * height
+    return _is_at_edge(box, binary) and min(binary.shape) > _PAGE * height
 
 
 def _is_solid(box: Box, contour: np.ndarray) -> bool:
-    """Tell whether a mark fills its box, as the desk beside a sheet does."""
+    """Tell whether a component fills its box, as the desk beside a sheet does."""
     return bool(cv2.contourArea(contour) > _SOLID * box.width * box.height)
 
 
-def _at_edge(box: Box, mask: BinaryImage) -> bool:
-    height, width = mask.shape
+def _is_at_edge(box: Box, binary: BinaryImage) -> bool:
+    height, width = binary.shape
     return box.x == 0 or box.y == 0 or box.right == width or box.bottom == height
 
 
-def _groups(boxes: Sequence[Box], height: float) -> list[list[int]]:
-    """Return groups of indices: marks that may be pieces of one digit, most of them alone."""
+def _index_groups(boxes: Sequence[Box], height: float) -> list[list[int]]:
+    """Return groups of indices: components that may be pieces of one digit, most of them alone."""
     order = sorted(range(len(boxes)), key=lambda i: boxes[i].x)
     corners = np.array(
         [(boxes[i].x, boxes[i].y, boxes[i].right, boxes[i].bottom) for i in order], np.int64
     ).reshape(-1, 4)
     widest = max((box.width for box in boxes), default=0)
-    home = np.arange(len(order))  # a mark of the run that each is in, itself in the end
+    parent = np.arange(len(order))  # of each component another of its group, or itself
     for start in range(0, len(corners), _AT_ONCE):
         some = corners[start : start + _AT_ONCE]
         first = int(np.searchsorted(corners[:, 0], some[0, 0] - widest - _ASIDE * height))
-        linked = _linked(some[:, None], corners[None, first : start + len(some)], height)
-        for i, j in (np.argwhere(linked) + np.array([start, first])).tolist():
+        may_join = _may_join(some[:, None], corners[None, first : start + len(some)], height)
+        for i, j in (np.argwhere(may_join) + np.array([start, first])).tolist():
             if j < i:
-                home[_root(home, i)] = _root(home, j)
+                parent[_root(parent, i)] = _root(parent, j)
     groups: dict[int, list[int]] = {}
     for i in range(len(order)):
-        groups.setdefault(_root(home, i), []).append(order[i])
+        groups.setdefault(_root(parent, i), []).append(order[i])
     return [
         group
         for group in groups.values()
         for group in (
-            [[i] for i in group] if len(group) > _MOST_MARKS else _by_line(group, boxes, height)
+            [[i] for i in group]
+            if len(group) > _MOST_IN_GROUP
+            else _line_by_line(group, boxes, height)
         )
     ]
 
 
-def _by_line(group: list[int], boxes: Sequence[Box], height: float) -> Iterator[list[int]]:
-    """Yield the marks of a run, those of each line where it is higher than any digit.
+def _line_by_line(group: list[int], boxes: Sequence[Box], height: float) -> Iterator[list[int]]:
+    """Yield the components of an ink group, those of each line where it is higher than any digit.
 
     The foot of a broken 7 may be near to the top of a broken 5 in the line below.
     """
@@ -330,20 +336,20 @@ def _by_line(group: list[int], boxes: Sequence[Box], height: float) -> Iterator[
         yield group
         return
     end = int(gaps.argmax()) + 1
-    yield from _by_line(group[:end], boxes, height)
-    yield from _by_line(group[end:], boxes, height)
+    yield from _line_by_line(group[:end], boxes, height)
+    yield from _line_by_line(group[end:], boxes, height)
 
 
-def _root(home: NDArray[np.intp], i: int) -> int:
-    """Return the mark that stands for a run (union-find with path halving, Tarjan 1975)."""
-    while home[i] != i:
-        home[i] = home[home[i]]
-        i = int(home[i])
+def _root(parent: NDArray[np.intp], i: int) -> int:
+    """Return which component stands for a group (union-find with path halving, Tarjan 1975)."""
+    while parent[i] != i:
+        parent[i] = parent[parent[i]]
+        i = int(parent[i])
     return i
 
 
-def _linked(some: PixelCorners, others: PixelCorners, height: float) -> NDArray[np.bool_]:
-    """Tell of marks, (..., 4) against (..., 4), which two may be pieces of one digit."""
+def _may_join(some: PixelCorners, others: PixelCorners, height: float) -> NDArray[np.bool_]:
+    """Tell which two of components, (..., 4) against (..., 4), may be pieces of one digit."""
     size, sizes = some[..., 2:] - some[..., :2], others[..., 2:] - others[..., :2]
     starts, ends = (some[..., :2], others[..., :2]), (some[..., 2:], others[..., 2:])
     gap = np.maximum(*starts) - np.minimum(*ends)  # < 0: overlap
@@ -359,8 +365,8 @@ def _linked(some: PixelCorners, others: PixelCorners, height: float) -> NDArray[
     return np.asarray(near & (low | over | sides))
 
 
-def ink_inside(mask: BinaryImage, contour: np.ndarray, box: Box) -> BinaryImage:
-    """Return the ink inside one outline, and nothing of its neighbours', in a run's box."""
+def ink_inside(binary: BinaryImage, contour: np.ndarray, box: Box) -> BinaryImage:
+    """Return the ink inside one outline, and nothing of its neighbours', in a box."""
     inside = np.zeros((box.height, box.width), np.uint8)
     cv2.drawContours(inside, [contour], -1, 255, cv2.FILLED, offset=(-box.x, -box.y))
-    return inside & mask[box.y : box.bottom, box.x : box.right]
+    return inside & binary[box.y : box.bottom, box.x : box.right]

@@ -12,33 +12,33 @@ from numpy.typing import NDArray
 from digitocr.recognition.hypotheses import GroupTexts
 from digitocr.recognition.line_images import LineImage
 
-# Paths through a strip's columns: how many are followed, and how likely a digit has to be.
+# Paths through a line image's columns: how many are followed, and how likely a digit has to be.
 _BEAM, _LEAST_CHANCE = 12, 1e-3
 _NONE = 10  # the answer for "no digit begins here"
 
 
-def group_texts(strip: LineImage, scores: NDArray[np.float32]) -> dict[int, GroupTexts]:
-    """Return what each run of a strip may be, as its columns say.
+def group_texts(line: LineImage, scores: NDArray[np.float32]) -> dict[int, GroupTexts]:
+    """Return what each ink group of a line image may be, as its columns say.
 
     Args:
-        strip: from `find_line_images`.
+        line: from `find_line_images`.
         scores: (W / 2, 11), of its columns: ten digits and none; rows sum to 1.
     """
-    chances: list[dict[str, float]] = [defaultdict(float) for _ in strip.groups]
-    places: list[dict[str, tuple[float, ...]]] = [{} for _ in strip.groups]
-    owners = strip.ink.argmax(axis=0).tolist()
-    ways = _likeliest(scores.astype(np.float64))
-    total = sum(chance for chance, _, _ in ways)
-    for chance, text, columns in ways:
-        for group in range(len(strip.groups)):
+    chances: list[dict[str, float]] = [defaultdict(float) for _ in line.groups]
+    places: list[dict[str, tuple[float, ...]]] = [{} for _ in line.groups]
+    owners = line.ink_by_column.argmax(axis=0).tolist()
+    likeliest = _likeliest_texts(scores.astype(np.float64))
+    total = sum(chance for chance, _, _ in likeliest)
+    for chance, text, columns in likeliest:
+        for group in range(len(line.groups)):
             own = [i for i, column in enumerate(columns) if owners[column] == group]
             part = "".join(text[i] for i in own)
             chances[group][part] += chance / total
-            middles = tuple(strip.left + strip.pitch * columns[i] for i in own)
+            middles = tuple(line.left + line.pitch * columns[i] for i in own)
             places[group].setdefault(part, middles)
     return {
         number: GroupTexts(dict(texts), where)
-        for number, texts, where in zip(strip.groups, chances, places, strict=True)
+        for number, texts, where in zip(line.groups, chances, places, strict=True)
     }
 
 
@@ -54,66 +54,66 @@ class _Prefix:
 
     @property
     def chance(self) -> float:
-        """That of all of them."""
+        """The chance of all of them."""
         return self.after_none + self.after_digit
 
     def stay(self, row: Sequence[float]) -> None:
-        """Take them on by a column in which no digit begins; the last may go on."""
+        """Add a column in which no digit begins; the last may go on."""
         none, again = row[_NONE], row[self.last]
         self.after_none = (self.after_none + self.after_digit) * none
         self.after_digit *= again
         self.best *= max(none, again)
 
-    def longer(self, row: Sequence[float], digit: int, column: int) -> _Prefix:
-        """Return them taken on by a column in which a digit begins."""
+    def extended(self, row: Sequence[float], digit: int, column: int) -> _Prefix:
+        """Return them with a column more, in which a digit begins."""
         before = self.after_none if digit == self.last else self.chance
         best, chance = self.best * row[digit], before * row[digit]
         return _Prefix(digit, 0.0, chance, best, (*self.columns, column))
 
 
-def _likeliest(scores: NDArray[np.float64]) -> list[tuple[float, str, tuple[int, ...]]]:
+def _likeliest_texts(scores: NDArray[np.float64]) -> list[tuple[float, str, tuple[int, ...]]]:
     """Return the likeliest texts of T columns, (T, 11): chance, text and the columns of its digits.
 
     Likeliest first. Prefix search with a beam (Graves et al. 2006, section 3.2; Hannun et al.
     2014): a digit that goes on from column to column is one.
     """
-    ways = {"": _Prefix(_NONE, 1.0, 0.0, 1.0, ())}
+    prefixes = {"": _Prefix(_NONE, 1.0, 0.0, 1.0, ())}
     for column, row in enumerate(scores.tolist()):
         likely = [digit for digit in range(_NONE) if row[digit] > _LEAST_CHANCE]
         if likely:
-            ways = _begun(_sorted(ways), row, likely, column)
+            prefixes = _extended(_by_chance(prefixes), row, likely, column)
         else:  # in three of four columns
-            for way in ways.values():
-                way.stay(row)
-    return [(way.chance, text, way.columns) for text, way in _sorted(ways).items()]
+            for prefix in prefixes.values():
+                prefix.stay(row)
+    return [(prefix.chance, text, prefix.columns) for text, prefix in _by_chance(prefixes).items()]
 
 
-def _begun(
-    ways: dict[str, _Prefix], row: Sequence[float], likely: Sequence[int], column: int
+def _extended(
+    prefixes: dict[str, _Prefix], row: Sequence[float], likely: Sequence[int], column: int
 ) -> dict[str, _Prefix]:
-    """Return paths taken on by a column in which one of the likely digits may begin."""
-    ahead: dict[str, _Prefix] = {}
-    for text, way in ways.items():
-        longer = [(text + str(digit), way.longer(row, digit, column)) for digit in likely]
-        way.stay(row)
-        _add(ahead, text, way)
-        for more, one in longer:
-            _add(ahead, more, one)
-    return dict(list(_sorted(ahead).items())[:_BEAM])
+    """Return prefixes with a column more, in which one of the likely digits may begin."""
+    found: dict[str, _Prefix] = {}
+    for text, prefix in prefixes.items():
+        extended = [(text + str(digit), prefix.extended(row, digit, column)) for digit in likely]
+        prefix.stay(row)
+        _merge(found, text, prefix)
+        for more, one in extended:
+            _merge(found, more, one)
+    return dict(list(_by_chance(found).items())[:_BEAM])
 
 
-def _sorted(ways: dict[str, _Prefix]) -> dict[str, _Prefix]:
-    """Return ways likeliest first."""
-    return dict(sorted(ways.items(), key=lambda one: -one[1].chance))
+def _by_chance(prefixes: dict[str, _Prefix]) -> dict[str, _Prefix]:
+    """Return prefixes likeliest first."""
+    return dict(sorted(prefixes.items(), key=lambda one: -one[1].chance))
 
 
-def _add(ways: dict[str, _Prefix], text: str, way: _Prefix) -> None:
-    """Add paths that give a text to those found so far."""
-    old = ways.get(text)
+def _merge(prefixes: dict[str, _Prefix], text: str, prefix: _Prefix) -> None:
+    """Add the paths that give a text to those found so far."""
+    old = prefixes.get(text)
     if old is None:
-        ways[text] = way
+        prefixes[text] = prefix
         return
-    old.after_none += way.after_none
-    old.after_digit += way.after_digit
-    if way.best > old.best:
-        old.best, old.columns = way.best, way.columns
+    old.after_none += prefix.after_none
+    old.after_digit += prefix.after_digit
+    if prefix.best > old.best:
+        old.best, old.columns = prefix.best, prefix.columns

@@ -1,8 +1,10 @@
-"""What marks may be: candidates for digits, and the readings of runs of ink."""
+"""What ink may be: candidates for digits, hypotheses about ink groups, the reading of a page."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from digitocr.core.arrays import BinaryImage
 from digitocr.core.document import Digit
@@ -11,25 +13,25 @@ from digitocr.core.geometry import Box
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A mark that may be a digit: its box and its ink alone, without its neighbours'.
+    """Ink that may be a digit: its box and its pixels alone, without its neighbours'.
 
-    It is made of the pieces `start` to `end`, counted from the left, of a run of ink.
+    It is made of the pieces `start` to `end`, counted from the left, of an ink group.
     """
 
     box: Box
     ink: BinaryImage  # (box.height, box.width)
-    group: int  # candidates of one run are alternatives to each other
+    group: int  # candidates of one ink group are alternatives to each other
     start: int  # from 0
     end: int  # the piece after its last
     size: float  # its height, as a part of the page's digit height
-    seam: float  # where it was cut off the rest of the run, as parts of the digit height
+    seam: float  # how long its border with the rest of the group is, in digit heights
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """One of the readings of a run of ink."""
+    """One of the things that an ink group may be."""
 
-    chance: float  # 0..1, weighed against the other readings
+    chance: float  # 0..1, weighed against the other hypotheses
     digits: tuple[Digit, ...]  # left to right; empty where it is no digit
 
     @property
@@ -38,9 +40,13 @@ class Hypothesis:
         return "".join(digit.digit for digit in self.digits)
 
 
+GroupHypotheses: TypeAlias = Mapping[int, Sequence[Hypothesis]]
+"""By the ink groups' numbers, likeliest first."""
+
+
 @dataclass(frozen=True, slots=True)
 class GroupTexts:
-    """What a run of ink may be, as told from the strip that it is in."""
+    """What an ink group may be to the line reader."""
 
     chances: dict[str, float]  # of each text, "" where it is no digit; 0..1
     places: dict[str, tuple[float, ...]]  # of each text: x of its digits' middles, pixels
@@ -48,13 +54,11 @@ class GroupTexts:
 
 @dataclass(frozen=True, slots=True)
 class PageReading:
-    """What the marks on a page were read as."""
+    """What was read in the ink on a page."""
 
     digits: tuple[Digit, ...]
-    non_digits: tuple[Box, ...]  # marks as high as digits that are none
-    low: tuple[Box, ...] = ()  # marks too low for digits, and no part of one: points, dashes, dust
-    slashes: tuple[Box, ...] = ()  # marks as high as digits that are slashes
-    percents: tuple[Box, ...] = ()  # percent signs
-    hypotheses: dict[int, tuple[Hypothesis, ...]] | None = (
-        None  # of each run, likeliest first; if wanted
-    )
+    non_digits: tuple[Box, ...]  # as high as digits, but none
+    low: tuple[Box, ...] = ()  # too low for digits, and no part of one: points, dashes, dust
+    slashes: tuple[Box, ...] = ()
+    percents: tuple[Box, ...] = ()
+    hypotheses: GroupHypotheses | None = None  # where they are wanted

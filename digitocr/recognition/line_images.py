@@ -1,4 +1,4 @@
-"""Runs of ink → strips: what stands side by side as one picture, and what its columns say."""
+"""Ink groups → line images: what stands side by side as one picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from digitocr.core.arrays import (
 )
 from digitocr.core.geometry import (
     Box,
+    Corners,
     around,
+    corners_of,
 )
 from digitocr.recognition.hypotheses import (
     Candidate,
@@ -24,36 +26,36 @@ from digitocr.recognition.hypotheses import (
 from digitocr.recognition.normalize import thickened_ink
 
 ROWS = 32
-_FILLED = 25  # rows of them that the ink is high
+_FILLED = 25  # of the rows: how high the ink is
 _MARGIN = 5  # columns left and right of it
 _LEAST_HEIGHT = 0.8  # in digit heights: lower ink is drawn as small as it is beside digits
-# Runs stand side by side when their gap is no wider than this, in digit heights, and when they
-# share this part of the lower one's height. Longer rows are read in parts.
-_GAP, _SHARED, _MOST_RUNS = 0.8, 0.5, 40
-# A run this many digit heights high, such as digits of two lines that touch, stands alone: beside
-# it the others would be drawn too small.
+# Ink groups stand side by side when their gap is no wider than this, in digit heights, and when
+# they share this part of the lower one's height. Longer rows are read in parts.
+_GAP, _SHARED, _MOST_GROUPS = 0.8, 0.5, 40
+# An ink group this many digit heights high, such as digits of two lines that touch, stands alone:
+# beside it the others would be drawn too small.
 _TALL = 2.0
-_NEAR = 5  # columns: a digit belongs to the run that has most ink among so many
+_NEAR = 5  # columns: a digit belongs to the ink group that has most ink among so many
 
 
 @dataclass(frozen=True, slots=True)
 class LineImage:
-    """Runs of ink that stand side by side, as one picture."""
+    """Ink groups that stand side by side, as one picture."""
 
     image: LineImages  # (1, ROWS, W)
     groups: tuple[int, ...]  # their numbers, left to right
-    ink: NDArray[np.float64]  # (len(runs), W / 2): pixels of each near each second column
-    left: float  # of the first column, in pixels of the mask
-    pitch: float  # pixels of the mask from one answer to the next
+    ink_by_column: NDArray[np.float64]  # (G, W / 2): pixels of each group near each second column
+    left: float  # of the first column, in pixels of the binary image
+    pitch: float  # pixels of the binary image from one answer to the next
 
 
 @dataclass(frozen=True, slots=True)
-class _Ink:
-    """The ink of a run."""
+class _GroupInk:
+    """The ink of an ink group."""
 
     number: int
     box: Box
-    mask: BinaryImage  # (box.height, box.width)
+    binary: BinaryImage  # (box.height, box.width)
     digit_height: float
 
 
@@ -66,39 +68,39 @@ def find_line_images(
         candidates: of all ink groups; a group's pieces are among them, each alone.
         doubtful_groups: numbers of ink groups.
     """
-    by_run: dict[int, list[Candidate]] = defaultdict(list)
+    by_group: dict[int, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
-        by_run[candidate.group].append(candidate)
-    numbers = list(by_run)
-    boxes = [around([one.box for one in by_run[number]]) for number in numbers]
-    corners = np.array([(b.x, b.y, b.right, b.bottom) for b in boxes], np.float64).reshape(-1, 4)
+        by_group[candidate.group].append(candidate)
+    numbers = list(by_group)
+    boxes = [around([one.box for one in by_group[number]]) for number in numbers]
+    corners = corners_of(boxes)
     first = next(iter(candidates), None)
     height = first.box.height / first.size if first else 0.0
     found, done = [], set[int]()
     for i, number in enumerate(numbers):
         if number in doubtful_groups and i not in done:
-            row = _row(i, corners, height, done)
+            row = _line_of(i, corners, height, done)
             done.update(row)
-            inks = [_ink(numbers[j], boxes[j], by_run[numbers[j]], height) for j in row]
-            found.append(_drawn(inks))
+            inks = [_group_ink(numbers[j], boxes[j], by_group[numbers[j]], height) for j in row]
+            found.append(_line_image(inks))
     return found
 
 
-def _row(i: int, corners: NDArray[np.float64], height: float, done: set[int]) -> list[int]:
-    """Return the runs that stand beside run i, and itself, left to right."""
+def _line_of(i: int, corners: Corners, height: float, done: set[int]) -> list[int]:
+    """Return the ink groups that stand beside group i, and itself, left to right."""
     row = [i]
     for side in (-1, 1):
         at: int | None = i
-        while at is not None and len(row) < _MOST_RUNS:
-            at = _beside(at, corners, height, side)
+        while at is not None and len(row) < _MOST_GROUPS:
+            at = _neighbour(at, corners, height, side)
             if at is None or at in done or at in row:
                 break
             row.append(at)
     return sorted(row, key=lambda j: float(corners[j, 0] + corners[j, 2]))
 
 
-def _beside(i: int, corners: NDArray[np.float64], height: float, side: int) -> int | None:
-    """Return the run next to run i on its left (side -1) or right (1), None where there is none."""
+def _neighbour(i: int, corners: Corners, height: float, side: int) -> int | None:
+    """Return the ink group next to group i on its left (side -1) or right (1), None for none."""
     own = corners[i]
     ahead = side * (corners[:, 0] + corners[:, 2] - own[0] - own[2])
     gap = np.maximum(corners[:, 0], own[0]) - np.minimum(corners[:, 2], own[2])
@@ -110,39 +112,39 @@ def _beside(i: int, corners: NDArray[np.float64], height: float, side: int) -> i
     return int(np.where(near, ahead, np.inf).argmin()) if near.any() else None
 
 
-def _ink(number: int, box: Box, candidates: Sequence[Candidate], height: float) -> _Ink:
-    """Return a run's ink: that of all its pieces."""
-    mask = np.zeros((box.height, box.width), np.uint8)
+def _group_ink(number: int, box: Box, candidates: Sequence[Candidate], height: float) -> _GroupInk:
+    """Return an ink group's ink: that of all its pieces."""
+    binary = np.zeros((box.height, box.width), np.uint8)
     for one in candidates:
         if one.end == one.start + 1:
             x, y = one.box.x - box.x, one.box.y - box.y
-            here = mask[y : y + one.box.height, x : x + one.box.width]
+            here = binary[y : y + one.box.height, x : x + one.box.width]
             np.maximum(here, one.ink, out=here)
-    return _Ink(number, box, mask, height)
+    return _GroupInk(number, box, binary, height)
 
 
-def _drawn(inks: Sequence[_Ink]) -> LineImage:
-    """Return runs as a strip."""
+def _line_image(inks: Sequence[_GroupInk]) -> LineImage:
+    """Return ink groups as a line image."""
     box = around([ink.box for ink in inks])
-    mask = np.zeros((box.height, box.width), np.uint8)
+    binary = np.zeros((box.height, box.width), np.uint8)
     scale = _FILLED / max(box.height, _LEAST_HEIGHT * inks[0].digit_height)
     wide, tall = max(1, round(box.width * scale)), max(1, round(box.height * scale))
     width = wide + 2 * _MARGIN + wide % 2
     by_column = np.zeros((len(inks), width // 2))
-    for ink, of_run in zip(inks, by_column, strict=True):
+    for ink, own_columns in zip(inks, by_column, strict=True):
         x, y = ink.box.x - box.x, ink.box.y - box.y
-        here = mask[y : y + ink.box.height, x : x + ink.box.width]
-        np.maximum(here, ink.mask, out=here)
+        here = binary[y : y + ink.box.height, x : x + ink.box.width]
+        np.maximum(here, ink.binary, out=here)
         columns = (_MARGIN + scale * (x + np.arange(ink.box.width))) / 2
-        pixels = np.count_nonzero(ink.mask, axis=0)
+        pixels = np.count_nonzero(ink.binary, axis=0)
         inked = np.bincount(columns.astype(int), pixels, minlength=width // 2)
-        of_run[:] = np.convolve(inked, np.ones(_NEAR), "same")[: len(of_run)]
+        own_columns[:] = np.convolve(inked, np.ones(_NEAR), "same")[: len(own_columns)]
     if scale < 1:
-        mask = thickened_ink(mask, _FILLED / scale)
+        binary = thickened_ink(binary, _FILLED / scale)
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     image = np.zeros((1, ROWS, width), np.float32)
     top = (ROWS - tall) // 2
-    shrunk = cv2.resize(mask, (wide, tall), interpolation=how)
+    shrunk = cv2.resize(binary, (wide, tall), interpolation=how)
     image[0, top : top + tall, _MARGIN : _MARGIN + wide] = shrunk / np.float32(255)
     left = box.x + (0.5 - _MARGIN) / scale
     return LineImage(image, tuple(ink.number for ink in inks), by_column, left, 2 / scale)

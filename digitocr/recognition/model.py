@@ -16,7 +16,6 @@ from safetensors.numpy import save
 
 from digitocr.core.document import ModelId
 from digitocr.core.errors import ModelUnreadable
-from digitocr.core.settings import Settings
 from digitocr.recognition.line_reader import (
     ARRAY_PREFIX,
     LineReader,
@@ -75,17 +74,15 @@ class Model:
         """Return how often numbers whose digits' confidences have a product are right, 0..1."""
         return _interpolated(self.card, "number_chance", confidence)
 
-    def review_line(self, settings: Settings) -> float:
+    def review_line(self, max_error: float) -> float:
         """Return the confidence below which a number is to be reviewed, 0..1.
 
-        Where the settings leave it open, the lowest at which the share of wrong numbers, of the
-        held-out ones at or above it, was at most `max_error`.
+        That is the lowest at which the share of wrong numbers, of the held-out ones at or above it,
+        was at most `max_error`.
         """
-        if settings.min_confidence is not None:
-            return settings.min_confidence
         lines, wrong = _curve(self.card, "share_wrong")
         pairs = zip(lines, wrong, strict=True)
-        return min((line for line, share in pairs if share <= settings.max_error), default=1.0)
+        return min((line for line, share in pairs if share <= max_error), default=1.0)
 
 
 def models_folder() -> Path:

@@ -18,7 +18,7 @@ SIDE = 28  # MNIST: LeCun et al. 1998, a 20×20 box centred by mass in 28×28
 BOX = 20
 # Ink is shrunk to this size first, by area, which keeps thin strokes.
 CANVAS = 2 * BOX
-# Strokes are at least this part of a mark's longer side wide: 1.4 of 20 pixels, as the thinnest of
+# Strokes are at least this part of a digit's longer side wide: 1.4 of 20 pixels, as the thinnest of
 # MNIST's. Digits on scans have thicker ones, those of a fine pen on a large photo have not.
 _THINNEST = 0.07
 # Ink fainter than this part of the darkest counts as paper when the box is measured.
@@ -34,9 +34,9 @@ def normalized_crops(patches: Sequence[Gray], shifts: NDArray[np.float64] | None
     the aspect ratio is kept.
 
     Args:
-        patches: uint8 pictures of any size, ink bright (255) on paper 0, one mark each.
+        patches: uint8 pictures of any size, ink bright (255) on paper 0, one component each.
         shifts: (N, 2, 3) affine maps that then act on each crop, about its centre, in crop pixels:
-            what training adds, because marks on pages are never quite as they should be.
+            what training adds, because components on pages are never quite as they should be.
 
     Returns:
         (N, 28, 28) float32, ink 1.0 on paper 0.0; an empty patch gives an empty crop.
@@ -118,7 +118,7 @@ def _shifted(
 
 
 def _middles(canvases: Gray) -> tuple[NDArray[np.float64], ...]:
-    """Return x and y of the centre of mass, and the slant, of each of N marks.
+    """Return x and y of the centre of mass, and the slant, of each of N components.
 
     Sums are of whole numbers that float32 (by row, below 2^24) and float64 hold exactly: a crop
     must not depend on the others in its batch.
@@ -132,7 +132,7 @@ def _middles(canvases: Gray) -> tuple[NDArray[np.float64], ...]:
 
 
 def _longer_sides(inked: NDArray[np.bool_], slant: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the longer side, in canvas pixels, of (N, CANVAS, CANVAS) marks once upright."""
+    """Return the longer side, in canvas pixels, of (N, CANVAS, CANVAS) components once upright."""
     rows = np.asarray(inked.any(axis=2))  # (N, CANVAS)
     shift = slant[:, None] * _AXIS
     left = np.where(rows, np.argmax(inked, axis=2) - shift, np.inf).min(axis=1)

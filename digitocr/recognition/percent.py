@@ -1,4 +1,4 @@
-"""Percent signs among the marks on a page: a leaning stroke between two small rings."""
+"""Percent signs among the components on a page: a leaning stroke between two small rings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from digitocr.core.arrays import BinaryImage
 from digitocr.core.geometry import (
     Box,
+    Corners,
     around,
+    corners_of,
 )
 from digitocr.imaging.stroke_width import stroke_width
 
@@ -45,24 +47,24 @@ _Off = NDArray[np.float64]  # (H, W): pixels to the right of a stroke, 0 in it
 
 
 def find_percents(
-    contours: Sequence[np.ndarray], boxes: Sequence[Box], mask: BinaryImage, height: float
+    contours: Sequence[np.ndarray], boxes: Sequence[Box], binary: BinaryImage, height: float
 ) -> list[tuple[int, ...]]:
-    """Return the marks of each percent sign on a page, as places among all marks.
+    """Return the components of each percent sign on a page, as places among all components.
 
-    Three marks, or fewer where its parts touch.
+    Three components, or fewer where its parts touch.
 
     Args:
-        contours: the outline of each mark.
-        boxes: the same marks' boxes.
-        mask: of the page.
+        contours: the outline of each component.
+        boxes: the same components' boxes.
+        binary: of the page.
         height: of its digits, pixels; 0 where there are none.
     """
     if height == 0:
         return []
-    n_holes = _n_holes(boxes, mask)
+    n_holes = _n_holes(boxes, binary)
     if n_holes.sum() < 2:
         return []
-    corners = np.array([(b.x, b.y, b.right, b.bottom) for b in boxes], np.float64).reshape(-1, 4)
+    corners = corners_of(boxes)
     corners = corners[np.argsort(corners[:, 0], kind="stable")]
     order = sorted(range(len(boxes)), key=lambda i: boxes[i].x)
     longest = (corners[:, 2:] - corners[:, :2]).max(axis=1, initial=0)
@@ -75,32 +77,32 @@ def find_percents(
     found: list[tuple[int, ...]] = []
     taken: set[int] = set()
     for i in strokes.tolist():
-        for way in _ways(i, corners, small):
-            marks = tuple(order[one] for one in way)
-            box = around([boxes[one] for one in marks])
-            if not _LEAST_PX <= box.height <= most or holes[list(way)].sum() < 2:
+        for places in _possible_signs(i, corners, small):
+            members = tuple(order[one] for one in places)
+            box = around([boxes[one] for one in members])
+            if not _LEAST_PX <= box.height <= most or holes[list(places)].sum() < 2:
                 continue
-            stroke = _ink(marks[1:2], contours, box, mask) if len(marks) == 3 else None
-            if taken.isdisjoint(marks) and _is_percent(_ink(marks, contours, box, mask), stroke):
-                found.append(marks)
-                taken.update(marks)
+            stroke = _ink(members[1:2], contours, box, binary) if len(members) == 3 else None
+            if taken.isdisjoint(members) and _is_percent(
+                _ink(members, contours, box, binary), stroke
+            ):
+                found.append(members)
+                taken.update(members)
                 break
     return found
 
 
-def _n_holes(boxes: Sequence[Box], mask: BinaryImage) -> NDArray[np.int64]:
-    """Return how many holes each mark has, (N,)."""
-    outlines, tree = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+def _n_holes(boxes: Sequence[Box], binary: BinaryImage) -> NDArray[np.int64]:
+    """Return how many holes each component has, (N,)."""
+    outlines, tree = cv2.findContours(binary, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     around_holes = Counter(tree[0, :, 3].tolist() if len(outlines) else [])
     counts = {cv2.boundingRect(outlines[i]): n for i, n in around_holes.items() if i >= 0}
     found = [counts.get((box.x, box.y, box.width, box.height), 0) for box in boxes]
     return np.array(found, np.int64)
 
 
-def _have_near(
-    corners: NDArray[np.float64], small: NDArray[np.intp], height: float
-) -> NDArray[np.bool_]:
-    """Tell for each mark whether one that may be a ring is near it.
+def _have_near(corners: Corners, small: NDArray[np.intp], height: float) -> NDArray[np.bool_]:
+    """Tell for each component whether one that may be a ring is near it.
 
     In its square of a chequered page or in one beside that.
     """
@@ -111,15 +113,13 @@ def _have_near(
     return np.isin(squares, np.add.outer(squares[small], beside))
 
 
-def _ways(
-    i: int, corners: NDArray[np.float64], small: NDArray[np.intp]
-) -> Iterator[tuple[int, ...]]:
-    """Yield the marks that may be a sign with mark i, those of most parts first.
+def _possible_signs(i: int, corners: Corners, small: NDArray[np.intp]) -> Iterator[tuple[int, ...]]:
+    """Yield the components that may be a sign with component i, those of most parts first.
 
     Args:
-        i: the mark that holds the stroke.
-        corners: (N, 4) of all marks, from the left.
-        small: marks that may be rings, from the left.
+        i: the component that holds the stroke.
+        corners: (N, 4) of all components, from the left.
+        small: components that may be rings, from the left.
     """
     left, top, right, bottom = corners[i]
     own = max(right - left, bottom - top)
@@ -141,12 +141,14 @@ def _ways(
         yield (i,)
 
 
-def _ink(marks: Sequence[int], contours: Sequence[np.ndarray], box: Box, mask: BinaryImage) -> _Ink:
-    """Return the ink of some marks in a box."""
+def _ink(
+    members: Sequence[int], contours: Sequence[np.ndarray], box: Box, binary: BinaryImage
+) -> _Ink:
+    """Return the ink of some components in a box."""
     inside = np.zeros((box.height, box.width), np.uint8)
-    own = [contours[i] for i in marks]
+    own = [contours[i] for i in members]
     cv2.drawContours(inside, own, -1, 255, cv2.FILLED, offset=(-box.x, -box.y))
-    return np.asarray((inside & mask[box.y : box.bottom, box.x : box.right]) > 0)
+    return np.asarray((inside & binary[box.y : box.bottom, box.x : box.right]) > 0)
 
 
 def _is_percent(ink: _Ink, stroke: _Ink | None) -> bool:

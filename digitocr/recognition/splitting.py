@@ -1,4 +1,4 @@
-"""A run of ink → candidates: where its marks may be cut, and which pieces may be one digit."""
+"""An ink group → candidates: where touching digits may be split, what may be one digit."""
 
 from __future__ import annotations
 
@@ -13,73 +13,74 @@ from digitocr.core.geometry import Box
 from digitocr.imaging.stroke_width import stroke_width
 from digitocr.recognition.hypotheses import Candidate
 
-# All sizes are parts of the page's digit height, the usual height of its marks.
+# All sizes are parts of the page's digit height, the usual height of its components.
 LEAST_SIZE = 0.45  # lower: dots, commas and dashes
 MOST_HEIGHT = 2.2  # higher: stains, boxes, brackets
 WHOLE = 0.75  # lower: perhaps a piece of a broken digit
 _MOST_PIECES = 6  # of one digit
 MOST_DIGIT_HEIGHT, _MOST_DIGIT_WIDTH = 1.35, 1.4  # of pieces taken together
 
-# Cuts: sizes are parts of the height of the mark's digits, ink is counted in widths of its stroke.
-WIDEST = 1.15  # wider marks are no digit, whatever they look like when they are shrunk
-WIDE = 0.9  # wider marks are cut wherever there is little ink, narrower ones
+# Splits: sizes are parts of the height of the component's digits, ink is counted in widths of its
+# stroke.
+WIDEST = 1.15  # wider components are no digit, whatever they look like when they are shrunk
+WIDE = 0.9  # wider components are split wherever there is little ink, narrower ones
 _ONE_STROKE = 2.0  # only through one stroke
-_LEAST_CUT_WIDTH = 0.4  # narrower marks are one digit
+_LEAST_SPLIT_WIDTH = 0.4  # narrower components are one digit
 _MOST_STROKES = 3.2
-_CUT_APART, _CUT_FROM_END = 0.06, 0.12  # cuts are no closer to each other and to the ends
+_SEAMS_APART, _SEAM_FROM_END = 0.06, 0.12  # seams are no closer to each other and to the ends
 _SEAM_REACH = 0.12  # how far they wind
-_SLANTS = (-0.25, 0.0, 0.25, 0.5)  # of cuts, in pixels to the right for one up
-_SEAM_ROWS = 40  # higher marks are looked at shrunk
+_SLANTS = (-0.25, 0.0, 0.25, 0.5)  # of seams, in pixels to the right for one up
+_SEAM_ROWS = 40  # higher components are looked at shrunk
 _ASIDE_COST = 0.1  # of a pixel of ink: what a step aside costs, so that seams are straight
-_SAME = 0.05  # ways this little apart in cost are equally good
+_SAME = 0.05  # seams this little apart in cost are equally good
 # A piece that holds this part of a loop's rim gets all its wall, if that is this part of its ink.
 _MOST_OF_LOOP, _LEAST_LENT = 0.55, 0.04
-_MOST_LOOPS = 12  # of a run are looked at, the largest
+_MOST_LOOPS = 12  # of an ink group are looked at, the largest
 _FRAGMENT = 0.5  # of a piece's ink: less that hangs on the next piece alone belongs there
 
-Pieces = NDArray[np.int16]  # (H, W), 0 paper, 1..n the pieces of a run of ink from the left
+Pieces = NDArray[np.int16]  # (H, W), 0 paper, 1..n the pieces of an ink group from the left
 
 
 def split_candidates(
-    marks: Sequence[BinaryImage], box: Box, group: int, height: float
+    components: Sequence[BinaryImage], box: Box, group: int, height: float
 ) -> list[Candidate]:
-    """Return a candidate for each way to take neighbouring pieces of a run, for one digit.
+    """Return a candidate for each way to take neighbouring pieces of an ink group, for one digit.
 
     Every piece alone is one too.
 
     Args:
-        marks: of the run, (box.height, box.width) each; at least one.
-        box: of the run.
+        components: of the ink group, (box.height, box.width) each; at least one.
+        box: of the ink group.
         group: its number.
         height: the page's digit height, pixels.
     """
-    return list(_spans(_pieces(marks, height), box, group, height))
+    return list(_candidates(_pieces(components, height), box, group, height))
 
 
-def _pieces(marks: Sequence[BinaryImage], height: float) -> Pieces:
-    """Return the pieces of a run, given the ink of each of its marks."""
-    found = [piece for mark in marks for piece in _cut(mark, height)]
+def _pieces(components: Sequence[BinaryImage], height: float) -> Pieces:
+    """Return the pieces of an ink group, given the ink of each of its components."""
+    found = [piece for component in components for piece in _pieces_of(component, height)]
     if len(found) > 1:
         found.sort(key=lambda piece: float(np.flatnonzero(piece.any(axis=0)).mean()))
-    pieces = np.zeros(marks[0].shape, np.int16)
+    pieces = np.zeros(components[0].shape, np.int16)
     for number, piece in enumerate(found, 1):
         pieces[piece] = number
     return pieces
 
 
-def _cut(mark: BinaryImage, height: float) -> list[NDArray[np.bool_]]:
-    """Return the pieces, (H, W) each, that a mark falls into where touching digits may part."""
-    ink = mark > 0
-    _, _, width, own = cv2.boundingRect(mark)
+def _pieces_of(component: BinaryImage, height: float) -> list[NDArray[np.bool_]]:
+    """Return the pieces, (H, W) each, of a component that is split where digits may touch."""
+    ink = component > 0
+    _, _, width, own = cv2.boundingRect(component)
     tall = float(np.clip(own, WHOLE * height, MOST_DIGIT_HEIGHT * height))
-    if width < _LEAST_CUT_WIDTH * tall:
+    if width < _LEAST_SPLIT_WIDTH * tall:
         return [ink]
     rows, columns = np.nonzero(ink)
     down = rows - rows.min()
     slant = max(_SLANTS, key=lambda slant: _unevenness(rows, columns, slant))
     places = _places(rows, columns, slant)
     narrow = width < WIDE * tall
-    most = (_ONE_STROKE if narrow else _MOST_STROKES) * stroke_width(mark)
+    most = (_ONE_STROKE if narrow else _MOST_STROKES) * stroke_width(component)
     seams = _seams(down, places, most, tall)  # (S, H)
     if len(seams) == 0:
         return [ink]
@@ -110,25 +111,25 @@ def _unevenness(rows: NDArray[np.intp], columns: NDArray[np.intp], slant: float)
 def _seams(
     rows: NDArray[np.intp], places: NDArray[np.intp], most: float, tall: float
 ) -> NDArray[np.float64]:
-    """Return the ways down through a mark that cross little ink: (S, H), a column for each row.
+    """Return the seams through a component that cross little ink: (S, H), a column for each row.
 
-    For each column the cheapest way down that stays near it (seams: Avidan and Shamir 2007);
-    kept are those that no way near them betters, if they cross no more ink than `most`.
+    For each column the cheapest way down that stays near it (Avidan and Shamir 2007); kept are
+    those that no seam near them betters, if they cross no more ink than `most`.
 
     Args:
         rows: of each pixel of ink.
         places: its column, the slant taken out.
         most: pixels of ink.
-        tall: the height of the mark's digits, pixels.
+        tall: the height of the component's digits, pixels.
     """
     times = max(1, -(-(int(rows.max()) + 1) // _SEAM_ROWS))  # fewer rows are enough to go by
     height, width = int(rows.max()) // times + 1, int(places.max()) // times + 1
     ink = np.zeros((height, width), np.float32)
     cells = rows // times * width + places // times
     np.add.at(ink.reshape(-1), cells, np.float32(1 / times))  # pixels crossed going down
-    apart = max(1, round(_CUT_APART * tall / times))
-    end = max(1, round(_CUT_FROM_END * tall / times))
-    cost, paths = _ways_down(ink, max(1, round(_SEAM_REACH * tall / times)))
+    apart = max(1, round(_SEAMS_APART * tall / times))
+    end = max(1, round(_SEAM_FROM_END * tall / times))
+    cost, paths = _cheapest_paths(ink, max(1, round(_SEAM_REACH * tall / times)))
     lowest = cv2.erode(cost, np.ones((1, 2 * apart + 1), np.uint8))[0]
     few = (cost[0] <= lowest + _SAME) & (cost[0] <= most)
     few[:end] = few[-end:] = False
@@ -138,12 +139,12 @@ def _seams(
     return np.repeat(paths[kept] * times + (times - 1) / 2, times, axis=1)
 
 
-def _ways_down(
+def _cheapest_paths(
     ink: NDArray[np.float32], reach: int
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """Return the ink on the cheapest way down near each column, (1, W), and the ways, (W, H).
+    """Return the ink on the cheapest path down near each column, (1, W), and the paths, (W, H).
 
-    Ways keep within `reach` of their column and move at most one pixel aside a row.
+    Paths keep within `reach` of their column and move at most one pixel aside a row.
     """
     height, width = ink.shape
     padded = cv2.copyMakeBorder(ink, 0, 0, reach, reach, cv2.BORDER_CONSTANT)
@@ -166,9 +167,9 @@ def _ways_down(
 
 
 def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
-    """Return each piece, with what a cut severed from it and left hanging on its neighbour.
+    """Return each piece, with what a seam left hanging on its neighbour.
 
-    A flag over the next digit falls to that side of the cut, but touches only its own.
+    A flag over the next digit falls to that side of the seam, but touches only its own.
     """
     for number in range(1, int(pieces.max()) + 1):
         n, parts = cv2.connectedComponents((pieces == number).view(np.uint8))
@@ -186,8 +187,8 @@ def _with_fragments_home(pieces: Pieces) -> list[NDArray[np.bool_]]:
     return [piece for piece in found if piece.any()]
 
 
-def _spans(pieces: Pieces, box: Box, group: int, height: float) -> Iterator[Candidate]:
-    """Yield a candidate for each way to take neighbouring pieces of a run for one digit.
+def _candidates(pieces: Pieces, box: Box, group: int, height: float) -> Iterator[Candidate]:
+    """Yield a candidate for each way to take neighbouring pieces of an ink group for one digit.
 
     A second one where loops that it holds most of have a wall in common with the next digit.
     """
@@ -196,12 +197,12 @@ def _spans(pieces: Pieces, box: Box, group: int, height: float) -> Iterator[Cand
     for start in range(n):
         for end in range(start + 1, min(n, start + _MOST_PIECES) + 1):
             ink = (pieces > start) & (pieces <= end)
-            seam = _contact(ink, pieces)
+            seam = _seam_length(ink, pieces)
             alone = end == start + 1
             if alone or _is_of_digit_size(ink, height, seam == 0):
                 place = group, start, end
                 yield _candidate(ink, box, place, height, seam)
-                closed = _closed(ink, loops)
+                closed = _with_loop_walls(ink, loops)
                 if closed is not None and _is_of_digit_size(closed, height, False):
                     yield _candidate(closed, box, place, height, seam)
 
@@ -209,7 +210,7 @@ def _spans(pieces: Pieces, box: Box, group: int, height: float) -> Iterator[Cand
 def _candidate(
     ink: NDArray[np.bool_], box: Box, place: tuple[int, int, int], height: float, seam: int
 ) -> Candidate:
-    """Return some of a run's ink as a candidate; its place is run, start and end."""
+    """Return some of an ink group's ink as a candidate; its place is group, start and end."""
     x, y, width, tall = cv2.boundingRect(ink.astype(np.uint8))
     part = np.multiply(ink[y : y + tall, x : x + width], 255, dtype=np.uint8)
     inside = Box(box.x + x, box.y + y, width, tall)
@@ -217,7 +218,7 @@ def _candidate(
 
 
 def _is_of_digit_size(ink: NDArray[np.bool_], height: float, whole: bool) -> bool:
-    """Tell whether ink is no larger than digits of the page; a whole mark may be the one larger."""
+    """Tell whether ink is no larger than digits are; a whole component may be a bit larger."""
     _, _, width, tall = cv2.boundingRect(ink.astype(np.uint8))
     if whole and tall <= MOST_HEIGHT * height and width <= WIDE * tall:
         return True
@@ -225,21 +226,24 @@ def _is_of_digit_size(ink: NDArray[np.bool_], height: float, whole: bool) -> boo
 
 
 def _loops(pieces: Pieces) -> Iterator[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Yield the rim and the wall, (H, W) each, of what a run encloses: ink around it."""
+    """Yield the rim and the wall, (H, W) each, of what an ink group encloses: ink around it."""
     ink = pieces > 0
     paper = cv2.copyMakeBorder((~ink).view(np.uint8), *(1,) * 4, cv2.BORDER_CONSTANT, value=1)
     n, parts = cv2.connectedComponents(paper, connectivity=4)
     stroke = max(1, round(stroke_width(ink.astype(np.uint8))))
     areas = np.bincount(parts.ravel(), minlength=n)
-    areas[[0, parts[0, 0]]] = 0  # ink, and what is around the run
+    areas[[0, parts[0, 0]]] = 0  # ink, and what is around the ink group
     for number in np.argsort(-areas)[:_MOST_LOOPS].tolist():
         if areas[number]:
             hole = (parts == number).astype(np.uint8)
-            rim, wall = _grown(hole, 1, cv2.MORPH_RECT), _grown(hole, stroke, cv2.MORPH_ELLIPSE)
+            rim, wall = (
+                _grown_hole(hole, 1, cv2.MORPH_RECT),
+                _grown_hole(hole, stroke, cv2.MORPH_ELLIPSE),
+            )
             yield rim[1:-1, 1:-1] & ink, wall[1:-1, 1:-1] & ink
 
 
-def _grown(hole: BinaryImage, reach: int, shape: int) -> NDArray[np.bool_]:
+def _grown_hole(hole: BinaryImage, reach: int, shape: int) -> NDArray[np.bool_]:
     """Return a hole with what is within reach, pixels, the square or the disc around each."""
     x, y, width, height = cv2.boundingRect(hole)
     rows = slice(max(0, y - reach), y + height + reach)
@@ -250,7 +254,7 @@ def _grown(hole: BinaryImage, reach: int, shape: int) -> NDArray[np.bool_]:
     return grown
 
 
-def _closed(
+def _with_loop_walls(
     ink: NDArray[np.bool_], loops: Sequence[tuple[NDArray[np.bool_], NDArray[np.bool_]]]
 ) -> NDArray[np.bool_] | None:
     """Return ink with the walls of the loops that it holds most of; None if it has them all."""
@@ -262,7 +266,7 @@ def _closed(
     return closed if lent >= _LEAST_LENT * np.count_nonzero(ink) else None
 
 
-def _contact(ink: NDArray[np.bool_], pieces: Pieces) -> int:
+def _seam_length(ink: NDArray[np.bool_], pieces: Pieces) -> int:
     """Return how many pixels of the other pieces ink meets."""
     rim = cv2.dilate(ink.astype(np.uint8), np.ones((3, 3), np.uint8))
     return int(np.count_nonzero((rim > 0) & ~ink & (pieces > 0)))

@@ -1,4 +1,4 @@
-"""Marks that look like a 1 → what tells brackets, slashes and rests of rules among them."""
+"""Candidates that look like a 1 → which are brackets, slashes and rests of ruling lines."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from digitocr.core.arrays import BinaryImage
 from digitocr.core.statistics import median
 
-_BOW_ROWS = 8  # lower marks are too coarse to tell
+_BOW_ROWS = 8  # lower components are too coarse to tell
 # Strokes read as 1 that are bowed by this part of their height, evenly, are brackets, as on
 # photographed sums; so are 0.2 % of MNIST's ones.
 _BOWED, _EVEN = 0.13, 0.045
@@ -20,13 +20,13 @@ _BOWED, _EVEN = 0.13, 0.045
 _BROAD, _STRAIGHT = 1.3, 0.07
 _FLAGGED, _LEANS = 3, 0.25
 # Where so many ones have flags or feet, and so many times as many as are plain uprights, these are
-# rests of rules, unless another pen made them, whose strokes are so many times as wide.
+# rests of ruling lines, unless another pen made them, whose strokes are so many times as wide.
 _MOST_FLAGGED, _TIMES_FLAGGED, _OTHER_PEN = 24, 8, 1.3
 
 
 @dataclass(frozen=True, slots=True)
 class Stroke:
-    """A mark taken for one stroke from top to bottom; lengths are parts of its height."""
+    """Ink taken for one stroke from top to bottom; lengths are parts of its height."""
 
     lean: float  # to the right for one up
     bow: float  # how far its middle is off the line between its ends (the sagitta)
@@ -45,8 +45,8 @@ class Stroke:
         return self.bow < _STRAIGHT and self.broad < _BROAD
 
 
-def as_stroke(ink: BinaryImage) -> Stroke | None:
-    """Return a mark as one stroke, a parabola through its middle; None where it is too coarse."""
+def stroke_of(ink: BinaryImage) -> Stroke | None:
+    """Return ink as one stroke, a parabola through its middle; None where it is too coarse."""
     y, x = np.nonzero(ink)
     height = len(ink)
     if height < _BOW_ROWS:
@@ -67,8 +67,8 @@ def slashes_among(strokes: Mapping[int, Stroke]) -> frozenset[int]:
     return frozenset(straight)
 
 
-def rests_of_rules(strokes: Mapping[int, Stroke]) -> list[int]:
-    """Return which whole marks, among those that look like ones, are rests of upright rules."""
+def ruling_line_rests(strokes: Mapping[int, Stroke]) -> list[int]:
+    """Return which of the whole ink groups that look like ones are rests of ruling lines."""
     flagged = [stroke.pen for stroke in strokes.values() if stroke.broad >= _BROAD]
     plain = {
         i: stroke.pen

@@ -18,7 +18,7 @@ _Z = 1.959964  # of the normal distribution: 95 % of it lie within so many devia
 _SIZES = 1_000_000  # samples beyond are no use: whoever looks at so many can look at all
 
 
-def drawn(population: int, size: int, seed: int) -> list[int]:
+def random_sample(population: int, size: int, seed: int) -> list[int]:
     """Return a simple random sample of 0..population-1, without replacement, in random order.
 
     Any first part of it is such a sample too. All come back where there are no more than `size`;

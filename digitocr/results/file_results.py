@@ -223,15 +223,17 @@ def _texts(
         yield "form.csv", form_head + form_rows(result, excel)
 
 
-def read_result(folder: Path, file: str) -> FileResult:
+def read_result(folder: Path, file: str, with_digits: bool = True) -> FileResult:
     """Return what the results in a folder say of a file, and what was read there.
+
+    Its numbers have no digits unless `with_digits`: these take most of the memory and time.
 
     Raises:
         InputUnreadable: they have no JSON of it, or it is damaged.
     """
     path = folder / f"{file}.json"
     try:
-        return from_json(path.read_bytes(), file)
+        return from_json(path.read_bytes(), file, with_digits)
     except OSError as error:
         sentence = f"{path}: can't be read: {error.strerror}"
     except ValueError as error:

@@ -151,7 +151,7 @@ def new_run_info(
         threshold: the confidence below which numbers are for review, 0..1.
         field_names: of the form's fields; none without a form.
     """
-    known = {name: text for name, text in asdict(settings.known).items() if text}
+    known = {name: text for name, text in asdict(settings.constraints).items() if text}
     return RunInfo(
         settings=RunSettings(
             formats=output.formats,

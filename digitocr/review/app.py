@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,8 @@ from digitocr.review.page_images import (
     Pictures,
     Shape,
     crop_around,
+    line_around,
+    part_of,
 )
 from digitocr.review.queue import (
     Filter,
@@ -32,7 +35,6 @@ from digitocr.review.security import Guard
 from digitocr.review.session import (
     Conflict,
     Session,
-    shown,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ _TYPES = {
 _MOST_BYTES = 4096  # of what is posted; a decision has less than 200
 _MOST_NUMBERS = 1000  # asked for at a time
 # Pictures made at a time: more would only wait for each other, and decisions for all of them.
-_AT_A_TIME = 2
+_PICTURES_AT_ONCE = 2
 _KEPT = {"cache-control": "private, max-age=86400"}  # an address with a token shows one picture
 
 
@@ -79,7 +81,7 @@ def web_app(
     routes = [
         *_page_routes(),
         *_number_routes(session),
-        *_picture_routes(session.doubts, pictures, model),
+        *_picture_routes(session.queue, pictures, model),
     ]
     app = Starlette(routes=[Mount(f"/{token}", routes=routes)], exception_handlers=handlers)
     return Guard(app, token, tuple(hosts))
@@ -105,14 +107,17 @@ def _number_routes(session: Session) -> list[Any]:
     """Return the routes that tell of numbers, and those that decide about them."""
     from starlette.routing import Route
 
-    def one(entry: ReviewItem) -> dict[str, Any]:
-        return shown(entry, session.doubts)
+    def one(item: ReviewItem) -> dict[str, Any]:
+        return _item_json(item, session.queue)
+
+    def progress() -> dict[str, Any]:
+        return asdict(session.progress())
 
     def state(_request: Request) -> Response:
         audit = session.audit and {"shown": session.audit.shown}
-        choices = session.doubts.choices()
+        choices = session.queue.choices()
         return _json({
-            "progress": session.progress(), "choices": choices, "audit": audit,
+            "progress": progress(), "choices": choices, "audit": audit,
             "recent": session.recent(),
         })  # fmt: skip
 
@@ -122,98 +127,148 @@ def _number_routes(session: Session) -> list[Any]:
         return _json({**session.audit.summary(), "sizes": session.audit.sizes()})
 
     def queue(request: Request) -> Response:
-        return _json({"ids": session.queue(_filter(request)), "progress": session.progress()})
+        return _json({"ids": session.wanted(_filter(request)), "progress": progress()})
 
     def numbers(request: Request) -> Response:
         asked = request.query_params.get("ids", "").split(",")[:_MOST_NUMBERS]
-        return _json([one(session.doubts[_whole(number)]) for number in asked])
+        return _json([one(session.queue[_whole_number(number)]) for number in asked])
 
-    def beside(request: Request) -> Response:
-        found = session.doubts.beside(session.doubts[_whole(request.query_params.get("id"))])
-        return _json([one(entry) for entry in found])
+    def neighbours(request: Request) -> Response:
+        found = session.queue.neighbours(session.queue[_asked_number(request, "id")])
+        return _json([one(item) for item in found])
 
     def changes(request: Request) -> Response:
-        since = _whole(request.query_params.get("since"))
+        since = _asked_number(request, "since")
         ids, changes = session.changes(since, _MOST_NUMBERS)
-        found = [one(session.doubts[number]) for number in ids]
-        return _json({"numbers": found, "changes": changes, "progress": session.progress()})
+        found = [one(session.queue[number]) for number in ids]
+        return _json({"numbers": found, "changes": changes, "progress": progress()})
 
-    def decided(entry: ReviewItem) -> Response:
-        return _json({"number": one(entry), "progress": session.progress()})
+    def decided(item: ReviewItem) -> Response:
+        return _json({"number": one(item), "progress": progress()})
 
-    def decide(told: dict[str, Any]) -> Response:
-        text = told.get("number")
-        return decided(session.decide(_whole(told.get("id")), _whole(told.get("version")), text))
+    def seen(posted: dict[str, Any]) -> tuple[int, int]:
+        return _whole_number(posted.get("id")), _whole_number(posted.get("version"))
 
-    def undo(told: dict[str, Any]) -> Response:
-        return decided(session.undo(_whole(told.get("id")), _whole(told.get("version"))))
+    def decide(posted: dict[str, Any]) -> Response:
+        text = posted.get("number")
+        return decided(
+            session.decide(
+                _whole_number(posted.get("id")), _whole_number(posted.get("version")), text
+            )
+        )
 
-    def add(told: dict[str, Any]) -> Response:
-        beside = session.doubts[_whole(told.get("id"))]
-        box = _box(told.get("box"), session.doubts.shapes[beside.file, beside.page])
-        return decided(session.add(beside.file, beside.page, box, told.get("number")))
+    def undo(posted: dict[str, Any]) -> Response:
+        return decided(
+            session.undo(_whole_number(posted.get("id")), _whole_number(posted.get("version")))
+        )
 
-    asked = {"state": state, "queue": queue, "numbers": numbers, "beside": beside, "audit": audit}
-    posted = {"decide": decide, "undo": undo, "add": add}
+    def add(posted: dict[str, Any]) -> Response:
+        item = session.queue[_whole_number(posted.get("id"))]  # of the same page
+        box = _box(posted.get("box"), session.queue.shapes[item.file, item.page])
+        return decided(session.add(item.file, item.page, box, posted.get("number")))
+
+    answers = {
+        "state": state,
+        "queue": queue,
+        "numbers": numbers,
+        "beside": neighbours,
+        "audit": audit,
+        "changes": changes,
+    }
+    actions = {"decide": decide, "undo": undo, "add": add}
     return [
-        *(Route(f"/{name}", answer) for name, answer in {**asked, "changes": changes}.items()),
-        *(Route(f"/{name}", _posted(act), methods=["POST"]) for name, act in posted.items()),
+        *(Route(f"/{name}", answer) for name, answer in answers.items()),
+        *(Route(f"/{name}", _posted(act), methods=["POST"]) for name, act in actions.items()),
     ]
 
 
-def _picture_routes(doubts: ReviewQueue, pictures: Pictures, model: Model | None) -> list[Any]:
+def _item_json(item: ReviewItem, queue: ReviewQueue) -> dict[str, Any]:
+    """Return what the page needs to know of a number, as JSON takes it."""
+    shape = queue.shapes[item.file, item.page]
+    page = shape.upright
+    turned, line = shape.turned(item.box), line_around(shape, item.box)
+    crop = crop_around(shape, item.box)
+    return {
+        "id": item.id,
+        "version": item.version,
+        "file": item.file,
+        "page": item.page,
+        "pageId": f"{queue.files[item.file]}/{item.page}",
+        "line": item.line,
+        "item": item.item,
+        "table": item.table,
+        "row": item.row,
+        "column": item.column,
+        "field": item.field,
+        "read": item.read,
+        "confidence": item.confidence,
+        "doubtful": item.for_review,
+        "digits": [
+            {"digit": one.digit, "confidence": one.confidence} for one in queue.digits(item)
+        ],
+        "decided": item.decision is not None,
+        "number": item.decision.number if item.decision else None,
+        "onPage": part_of(turned, Box(0, 0, page.width, page.height)),
+        "onLine": part_of(turned, line),
+        "pageSize": [page.width, page.height],
+        "lineSize": [line.width, line.height],
+        "cropSize": [crop.width, crop.height],
+    }
+
+
+def _picture_routes(queue: ReviewQueue, pictures: Pictures, model: Model | None) -> list[Any]:
     """Return the routes of pictures, and of what is seen in them."""
     from starlette.responses import Response
     from starlette.routing import Route
 
-    turn = Semaphore(_AT_A_TIME)
+    turn = Semaphore(_PICTURES_AT_ONCE)
     makers = {"crop": pictures.crop, "line": pictures.line}
-    pages = list(doubts.files)
+    pages = list(queue.files)
 
     def number(request: Request) -> Response:
         asked = request.path_params
-        entry, make = doubts[_whole(asked["id"])], makers.get(asked["kind"])
+        item, make = queue[_whole_number(asked["id"])], makers.get(asked["kind"])
         if make is None:
             raise WrongUsage("there is no such picture")
         with turn:
-            made = make(entry.file, entry.page, doubts.shapes[entry.file, entry.page], entry.box)
+            made = make(item.file, item.page, queue.shapes[item.file, item.page], item.box)
         return Response(made, media_type="image/png", headers=_KEPT)
 
     def page(request: Request) -> Response:
         asked = request.path_params
-        index, number, side = (_whole(asked[name]) for name in ("file", "page", "side"))
+        index, number, side = (_whole_number(asked[name]) for name in ("file", "page", "side"))
         file = pages[index] if index < len(pages) else ""
-        if (file, number) not in doubts.shapes or side not in PAGE_SIDES:
+        if (file, number) not in queue.shapes or side not in PAGE_SIDES:
             raise WrongUsage("there is no such page")
         with turn:
-            made = pictures.whole(file, number, doubts.shapes[file, number], side)
+            made = pictures.whole(file, number, queue.shapes[file, number], side)
         return Response(made, media_type="image/jpeg", headers=_KEPT)
 
-    def hypotheses(request: Request) -> Response:
-        entry = doubts[_whole(request.query_params.get("id"))]
+    def guesses(request: Request) -> Response:
+        item = queue[_asked_number(request, "id")]
         with turn:
-            return _json(_guesses(entry, doubts, pictures, model) if model else [])
+            return _json(_second_guesses(item, queue, pictures, model) if model else [])
 
     return [
         Route("/pictures/{id}/{kind}.png", number),
         Route("/pages/{file}/{page}/{side}.jpg", page),
-        Route("/guesses", hypotheses),
+        Route("/guesses", guesses),
     ]
 
 
-def _guesses(
-    entry: ReviewItem, doubts: ReviewQueue, pictures: Pictures, model: Model
+def _second_guesses(
+    item: ReviewItem, queue: ReviewQueue, pictures: Pictures, model: Model
 ) -> list[tuple[str, float]]:
     """Return a second guess for each digit of a number."""
-    shape, digits = doubts.shapes[entry.file, entry.page], doubts.digits(entry)
+    shape, digits = queue.shapes[item.file, item.page], queue.digits(item)
     if not digits:
         return []
-    around = crop_around(shape, entry.box)
-    gray = pictures.upright(entry.file, entry.page, shape)
+    around = crop_around(shape, item.box)
+    gray = pictures.upright(item.file, item.page, shape)
     gray = gray[around.y : around.bottom, around.x : around.right]
-    places = [shape.turned(Box(*digit["box"])) for digit in digits]
+    places = [shape.turned(digit.box) for digit in digits]
     boxes = [Box(one.x - around.x, one.y - around.y, one.width, one.height) for one in places]
-    return second_guesses(gray, [digit["digit"] for digit in digits], boxes, model)
+    return second_guesses(gray, [digit.digit for digit in digits], boxes, model)
 
 
 def _posted(act: Callable[[dict[str, Any]], Response]) -> Callable[[Request], Any]:
@@ -222,12 +277,12 @@ def _posted(act: Callable[[dict[str, Any]], Response]) -> Callable[[Request], An
     async def handler(request: Request) -> Response:
         from starlette.concurrency import run_in_threadpool
 
-        return await run_in_threadpool(act, await _told(request))
+        return await run_in_threadpool(act, await _posted_object(request))
 
     return handler
 
 
-async def _told(request: Request) -> dict[str, Any]:
+async def _posted_object(request: Request) -> dict[str, Any]:
     """Return the JSON object that was posted; no more is read than it may have."""
     if request.headers.get("content-type") != "application/json":
         raise WrongUsage("what is posted is JSON")
@@ -237,12 +292,12 @@ async def _told(request: Request) -> dict[str, Any]:
         if len(body) > _MOST_BYTES:
             raise WrongUsage(f"what is posted has at most {_MOST_BYTES} bytes")
     try:
-        told = json.loads(body)
+        posted = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise WrongUsage("what was posted is no JSON") from error
-    if not isinstance(told, dict):
+    if not isinstance(posted, dict):
         raise WrongUsage("what is posted is one object")
-    return told
+    return posted
 
 
 def _json(content: object) -> Response:
@@ -278,13 +333,18 @@ def _failed(status: int, sentence: str) -> Response:
     return answer
 
 
-def _whole(value: object) -> int:
+def _whole_number(value: object) -> int:
     """Return a whole number as it was sent."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 16:
         return int(value)
     if type(value) is int:
         return value
     raise WrongUsage("a number is asked for by its place in the list")
+
+
+def _asked_number(request: Request, name: str) -> int:
+    """Return a whole number of an address's query."""
+    return _whole_number(request.query_params.get(name))
 
 
 def _filter(request: Request) -> Filter:

@@ -39,7 +39,7 @@ class Audit:
     @property
     def looked_at(self) -> list[ReviewItem]:
         """The numbers of the sample about which something is decided."""
-        return [entry for entry in self.sample if entry.decision]
+        return [item for item in self.sample if item.decision]
 
     @property
     def wrong(self) -> int:
@@ -73,7 +73,7 @@ class Audit:
         return [(bound, size) for bound, size in sizes if size and size <= self.population][:3]
 
 
-def sentences(begun: Audit) -> list[str]:
+def audit_sentences(begun: Audit) -> list[str]:
     """Return what an audit says so far, and how many numbers would say more."""
     found, left = begun.summary(), len(begun.sample) - len(begun.looked_at)
     said = [f"Audit: {found['sentence']}."]
@@ -84,15 +84,15 @@ def sentences(begun: Audit) -> list[str]:
     return said
 
 
-def begin(
-    folder: Path, run: dict[str, Any], doubts: ReviewQueue, size: int, seed: int, shown: bool
+def begin_audit(
+    folder: Path, run: dict[str, Any], queue: ReviewQueue, size: int, seed: int, shown: bool
 ) -> Audit:
     """Return the audit of this size and seed: the one that was begun, if it still holds.
 
     Args:
         folder: of the results.
         run: what is audited (`audit.audited`).
-        doubts: the numbers of the run.
+        queue: the numbers of the run.
         size: how many numbers to look at.
         seed: of the choice.
         shown: as of the `Audit`.
@@ -103,23 +103,21 @@ def begin(
     """
     kept = audit.kept(folder)
     if kept and (kept["run"], kept["seed"], kept["asked"]) == (run, seed, size):
-        entries = _found(kept["sample"], doubts)
-        if entries is not None:
-            return Audit(
-                run, size, seed, kept["population"], entries, tuple(kept["earlier"]), shown
-            )
+        items = _found(kept["sample"], queue)
+        if items is not None:
+            return Audit(run, size, seed, kept["population"], items, tuple(kept["earlier"]), shown)
     earlier = [*kept["earlier"], kept["summary"]] if kept else []
-    population = [entry for entry in doubts.entries if entry.status == "ok" and entry.is_there]
+    population = [item for item in queue.items if item.status == "ok" and item.is_there]
     if not population:
         raise NothingToRead(f"{folder}: holds no ok numbers to audit", "Scan something first.")
-    chosen = audit.drawn(len(population), size, seed)
+    chosen = audit.random_sample(len(population), size, seed)
     sample = tuple(population[i] for i in chosen)
     begun = Audit(run, size, seed, len(population), sample, tuple(earlier), shown)
-    write(folder, begun)
+    write_audit(folder, begun)
     return begun
 
 
-def write(folder: Path, begun: Audit) -> None:
+def write_audit(folder: Path, begun: Audit) -> None:
     """Write audit.json; raise OutputUnwritable where it can't be."""
     content = {
         "summary": begun.summary(),
@@ -127,36 +125,36 @@ def write(folder: Path, begun: Audit) -> None:
         "seed": begun.seed,
         "asked": begun.asked,
         "population": begun.population,
-        "sample": [_described(entry) for entry in begun.sample],
+        "sample": [_described(item) for item in begun.sample],
         "earlier": begun.earlier,
     }
     write_file(folder / audit.NAME, json.dumps(content, indent=1, ensure_ascii=False).encode())
 
 
-def _described(entry: ReviewItem) -> dict[str, Any]:
+def _described(item: ReviewItem) -> dict[str, Any]:
     return {
-        "file": utf8_name(entry.file),
-        "page": entry.page,
-        "box": astuple(entry.box),
-        "read": entry.read,
-        "looked_at": entry.decision is not None,
-        "number": entry.decision.number if entry.decision else None,
+        "file": utf8_name(item.file),
+        "page": item.page,
+        "box": astuple(item.box),
+        "read": item.read,
+        "looked_at": item.decision is not None,
+        "number": item.decision.number if item.decision else None,
     }
 
 
 def _found(
-    sample: Sequence[Mapping[str, Any]], doubts: ReviewQueue
+    sample: Sequence[Mapping[str, Any]], queue: ReviewQueue
 ) -> tuple[ReviewItem, ...] | None:
     """Return the numbers of a sample, None where one is not there any more, or read otherwise."""
-    places = {_place(entry): entry for entry in doubts.entries}
+    places = {_place(item): item for item in queue.items}
     try:
         found = [
             places.get((one["file"], one["page"], tuple(one["box"]), one["read"])) for one in sample
         ]
     except (KeyError, TypeError):
         return None
-    return None if None in found else tuple(entry for entry in found if entry)
+    return None if None in found else tuple(item for item in found if item)
 
 
-def _place(entry: ReviewItem) -> tuple[str, int, tuple[int, ...], str | None]:
-    return utf8_name(entry.file), entry.page, astuple(entry.box), entry.read
+def _place(item: ReviewItem) -> tuple[str, int, tuple[int, ...], str | None]:
+    return utf8_name(item.file), item.page, astuple(item.box), item.read

@@ -121,7 +121,9 @@ class Pictures:
                 if key in self._pages:
                     self._pages.move_to_end(key)
                     return self._pages[key]
-            found = read_pages(self._source(file), str(number), self._dpi, self._limits)
+            found = read_pages(
+                self._source(file), (range(number, number + 1),), self._dpi, self._limits
+            )
             gray = next(found).gray
             self._keep(key, gray)
         return gray

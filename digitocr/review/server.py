@@ -1,9 +1,8 @@
-"""Check a run's doubtful numbers in the browser: a page on this machine, for this machine alone."""
+"""Check a run's numbers in the browser: a page on this machine, for this machine alone."""
 
 from __future__ import annotations
 
 import gc
-import json
 import secrets
 import signal
 import socket
@@ -11,11 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from digitocr.core.document import FileResult
 from digitocr.core.errors import (
-    InputUnreadable,
     ModelUnreadable,
     NothingToRead,
     OutputUnwritable,
@@ -33,15 +31,15 @@ from digitocr.results.run_info import RunInfo, read_run_info
 from digitocr.review.app import web_app
 from digitocr.review.audit_sample import (
     Audit,
-    begin,
-    sentences,
-    write,
+    audit_sentences,
+    begin_audit,
+    write_audit,
 )
 from digitocr.review.page_images import Pictures
 from digitocr.review.queue import ReviewQueue
 from digitocr.review.session import Session
-from digitocr.review.sync import Rewriting
-from digitocr.review.workspace import Checking
+from digitocr.review.sync import ResultsSync
+from digitocr.review.workspace import Workspace
 
 _HOST = "127.0.0.1"
 _TOKEN = 32  # random bytes in the address
@@ -49,11 +47,10 @@ _GRACE = 2  # seconds that answers begun may take once the review is to end
 # Seconds that a connection may be idle: one closed while a decision is sent looks like the end.
 _IDLE = 86_400
 _LATER = "No decision is lost: make room there, and review it again."
-_AGAIN = "Scan it again into the same folder."
 _ADVICE = "Name a folder that digitocr scan wrote, with JSON among its --format."
 
 
-class Sampling(NamedTuple):
+class AuditOptions(NamedTuple):
     """What an audit looks at."""
 
     size: int  # numbers
@@ -65,7 +62,7 @@ def review(
     folder: Path,
     inputs: Path | None,
     say: Callable[[str], None],
-    sampling: Sampling | None = None,
+    audit_options: AuditOptions | None = None,
 ) -> None:
     """Let a person review a run's numbers in a browser, until Ctrl-C or SIGTERM.
 
@@ -74,7 +71,8 @@ def review(
         inputs: the folder that the inputs are in now; None: they are where they were read.
         say: is given sentences: the page's address, in the end how many numbers are checked, or
             what an audit came to.
-        sampling: look at a random sample of the `ok` numbers instead, to tell how many are wrong.
+        audit_options: look at a random sample of the `ok` numbers instead, to tell how many are
+            wrong.
 
     Raises:
         ExtraMissing: a package that this needs is not installed.
@@ -85,47 +83,48 @@ def review(
     import uvicorn  # noqa: F401
 
     run = _run_to_review(folder)
-    with Checking(folder, inputs) as checking:
-        read = list(checking.files())
-        doubts = _doubts(folder, read, checking)
-        audit = begin(folder, audited(run), doubts, *sampling) if sampling else None
+    with Workspace(folder, inputs) as workspace:
+        read = list(workspace.files())
+        queue = _review_queue(folder, read, workspace)
+        audit = begin_audit(folder, audited(run), queue, *audit_options) if audit_options else None
         behind = run.decided != run_decisions_digest(read)
-        rewriting = Rewriting(checking, partial(_write_audit, folder, audit), behind, say)
-        session = _session(folder, read, checking, doubts, rewriting, audit)
-        with rewriting:
-            _serve(session, checking.pictures, _model_of(run), say)
-        if rewriting.trouble:
-            raise OutputUnwritable(rewriting.trouble, _LATER)
-        for sentence in sentences(audit) if audit else _counted(session, folder):
+        results_sync = ResultsSync(workspace, partial(_write_audit_of, folder, audit), behind, say)
+        session = _session(folder, read, workspace, queue, results_sync, audit)
+        with results_sync:
+            _serve(session, workspace.pictures, _model_of(run), say)
+        if results_sync.trouble:
+            raise OutputUnwritable(results_sync.trouble, _LATER)
+        for sentence in audit_sentences(audit) if audit else _review_sentences(session, folder):
             say(sentence)
 
 
-def _counted(session: Session, folder: Path) -> list[str]:
+def _review_sentences(session: Session, folder: Path) -> list[str]:
     """Return what a review ends with: how many of the numbers asked for are checked."""
     progress = session.progress()
-    return [f"{progress['done']} of {progress['asked']} checked. Results: {folder}"]
+    return [f"{progress.done} of {progress.asked} checked. Results: {folder}"]
 
 
 def _session(
     folder: Path,
     read: Iterable[Done],
-    checking: Checking,
-    doubts: ReviewQueue,
-    rewriting: Rewriting,
+    workspace: Workspace,
+    queue: ReviewQueue,
+    results_sync: ResultsSync,
     audit: Audit | None,
 ) -> Session:
     stamps = {done.file: done.stamp for done in read}
 
-    def result(file: str) -> FileResult:  # not `checking.result`: it is another thread's
-        decisions = checking.corrections.valid(file, stamps[file])
+    def result(file: str) -> FileResult:  # not `workspace.result`: it is another thread's
+        decisions = workspace.corrections.valid(file, stamps[file])
         return corrected_result(read_result(folder, file), decisions)
 
-    return Session(doubts, checking.corrections, stamps, result, rewriting, audit)
+    return Session(queue, workspace.corrections, stamps, result, results_sync, audit)
 
 
-def _write_audit(folder: Path, audit: Audit | None) -> None:
+def _write_audit_of(folder: Path, audit: Audit | None) -> None:
+    """Write audit.json, where there is an audit."""
     if audit:
-        write(folder, audit)
+        write_audit(folder, audit)
 
 
 def _serve(
@@ -180,23 +179,14 @@ def _model_of(run: RunInfo) -> Model | None:
     return None
 
 
-def _doubts(folder: Path, read: Iterable[Done], checking: Checking) -> ReviewQueue:
+def _review_queue(folder: Path, read: Iterable[Done], workspace: Workspace) -> ReviewQueue:
     """Return the numbers of all files that were read."""
-
-    def content(name: str) -> dict[str, Any]:
-        path = folder / f"{name}.json"
-        try:
-            return dict(json.loads(path.read_bytes()))
-        except OSError as error:
-            raise InputUnreadable(f"{path}: can't be read: {error.strerror}", _AGAIN) from error
-        except (ValueError, TypeError) as error:
-            raise InputUnreadable(f"{path}: is damaged: {error}", _AGAIN) from error
-
-    doubts = ReviewQueue(content)
+    queue = ReviewQueue(partial(read_result, folder))
     gc.disable()  # it would go through all numbers again and again, and find nothing
     for done in read:
         if (folder / f"{done.file}.json").exists():  # else somebody has removed its results
-            doubts.add_file(done.file, content(done.file), checking.decisions(done))
+            result = read_result(folder, done.file, with_digits=False)
+            queue.add_file(result, workspace.decisions(done))
     gc.enable()
     gc.freeze()
-    return doubts
+    return queue

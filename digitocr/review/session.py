@@ -6,9 +6,9 @@ import heapq
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 from threading import RLock
-from typing import Any, Protocol
+from typing import Protocol
 
 from digitocr.core.document import (
     FileResult,
@@ -26,11 +26,6 @@ from digitocr.results.corrections import (
 )
 from digitocr.results.journal import Stamp
 from digitocr.review.audit_sample import Audit
-from digitocr.review.page_images import (
-    crop_around,
-    line_around,
-    part_of,
-)
 from digitocr.review.queue import (
     Filter,
     ReviewItem,
@@ -43,6 +38,18 @@ _PAUSE = 60.0  # seconds; who decides nothing for longer does something else mea
 
 class Conflict(Exception):
     """Somebody else, such as another tab, has decided about a number meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a review is."""
+
+    asked: int  # numbers to look at
+    done: int  # of these, those that are decided about
+    decided: int  # decisions of this session
+    hourly: int | None  # how many decisions an hour; None at first
+    changes: int  # of this session, those taken back among them
+    trouble: str  # as of the `ResultsWriter`
 
 
 class ResultsWriter(Protocol):
@@ -61,32 +68,32 @@ class Session:
 
     def __init__(
         self,
-        doubts: ReviewQueue,
+        queue: ReviewQueue,
         corrections: Corrections,
         stamps: Mapping[str, Stamp | None],
         result: Callable[[str], FileResult],
-        written: ResultsWriter,
+        writer: ResultsWriter,
         audit: Audit | None = None,
     ) -> None:
         """Begin.
 
         Args:
-            doubts: the numbers of the run.
+            queue: the numbers of the run.
             corrections: where decisions go.
             stamps: that files were read with, by name.
             result: returns what is known of a file with the decisions about it; raises
                 InputUnreadable where its results are gone.
-            written: is told each file about which something was decided, to write its results.
-            audit: whose sample is looked at, in place of the doubtful numbers.
+            writer: is told each file about which something was decided, to write its results.
+            audit: whose sample is looked at, in place of the numbers for review.
         """
-        self.doubts, self.audit, self._corrections = doubts, audit, corrections
-        self._stamps, self._result, self._written = stamps, result, written
+        self.queue, self.audit, self._corrections = queue, audit, corrections
+        self._stamps, self._result, self._writer = stamps, result, writer
         self._log: list[int] = []  # the number of each change, in order
         self._seconds, self._last = 0.0, 0.0  # spent, and when the last decision was made
         self._n_decisions = 0
-        asked = audit.sample if audit else [one for one in doubts.entries if one.doubtful]
-        self._asked = {entry.id for entry in asked}
-        self._n_done = sum(entry.decision is not None for entry in asked)
+        asked = audit.sample if audit else [one for one in queue.items if one.for_review]
+        self._asked = {item.id for item in asked}
+        self._n_done = sum(item.decision is not None for item in asked)
         self._lock = RLock()
 
     def decide(self, number: int, version: int, text: str | None) -> ReviewItem:
@@ -103,20 +110,20 @@ class Session:
             WrongUsage: the text is no number.
         """
         with self._lock:
-            entry = self._unchanged(number, version)
-            return self._write(entry, _checked(text))
+            item = self._unchanged(number, version)
+            return self._write(item, _checked_number(text))
 
     def undo(self, number: int, version: int) -> ReviewItem:
         """Take the decision about a number back; raises as `decide`."""
         with self._lock:
-            entry = self._unchanged(number, version)
-            if entry.decision is None:
+            item = self._unchanged(number, version)
+            if item.decision is None:
                 raise WrongUsage("nothing is decided about this number")
-            return self._write(entry, entry.decision.number, undone=True)
+            return self._write(item, item.decision.number, undone=True)
 
     def recent(self) -> list[int]:
         """Return the numbers about which something was decided last, the last one at the end."""
-        among = self.audit.sample if self.audit else self.doubts.entries
+        among = self.audit.sample if self.audit else self.queue.items
         with self._lock:
             decided = [(one.decision.time, one.id) for one in among if one.decision]
         return [number for _, number in reversed(heapq.nlargest(_RECENT, decided))]
@@ -127,46 +134,46 @@ class Session:
         Drawn in a field of a form that was not read, or around a number, it is what is there.
         """
         with self._lock:
-            if (file, page) not in self.doubts.shapes:
+            if (file, page) not in self.queue.shapes:
                 raise WrongUsage("there is no such page")
-            checked = _checked(text)
+            checked = _checked_number(text)
             if checked is None:
                 raise WrongUsage("a number that was missed is one")
-            entry = self.doubts.drawn(file, page, box)
-            added = self._write(entry, checked, box if entry.read is None else None)
-            if entry.line:
+            item = self.queue.drawn_item(file, page, box)
+            added = self._write(item, checked, box if item.read is None else None)
+            if item.line:
                 return added
             with suppress(InputUnreadable):  # its place stays unknown
-                entry.place(asdict(_number_at(box, page, self._result(file))))
-            return replace(entry)
+                item.take_place_of(_number_at(box, page, self._result(file)))
+            return replace(item)
 
     def _unchanged(self, number: int, version: int) -> ReviewItem:
-        entry = self.doubts[number]
-        if entry.version != version:
+        item = self.queue[number]
+        if item.version != version:
             raise Conflict
-        return entry
+        return item
 
     def _write(
-        self, entry: ReviewItem, text: str | None, box: Box | None = None, undone: bool = False
+        self, item: ReviewItem, text: str | None, box: Box | None = None, undone: bool = False
     ) -> ReviewItem:
         """Write a decision down, then take note of it.
 
         Another one is of the place that the one before was about, as is its being taken back: boxes
         move where files are read anew, and a number may be drawn in a part of a field.
         """
-        place = entry.decision.box if entry.decision else box or entry.box
+        place = item.decision.box if item.decision else box or item.box
         decision = Correction(
-            entry.file, entry.page, place, entry.read, text, self._stamps[entry.file], undone
+            item.file, item.page, place, item.read, text, self._stamps[item.file], undone
         )
         kept = self._corrections.add(decision)
-        before, entry.decision = entry.decision, None if undone else kept
-        if entry.id in self._asked:
-            self._n_done += (entry.decision is not None) - (before is not None)
-        entry.version += 1
-        self._log.append(entry.id)
-        self._written.changed(entry.file)
+        before, item.decision = item.decision, None if undone else kept
+        if item.id in self._asked:
+            self._n_done += (item.decision is not None) - (before is not None)
+        item.version += 1
+        self._log.append(item.id)
+        self._writer.changed(item.file)
         self._count_time(0 if undone else 1)
-        return replace(entry)
+        return replace(item)
 
     def _count_time(self, n_decisions: int) -> None:
         now = time.monotonic()
@@ -175,15 +182,15 @@ class Session:
         self._last = now
         self._n_decisions += n_decisions
 
-    def queue(self, wanted: Filter) -> list[int]:
+    def wanted(self, chosen: Filter) -> list[int]:
         """Return which numbers are wanted, by their places in the list of all, in order.
 
         In an audit those of its sample that are left.
         """
         with self._lock:
             if self.audit:
-                return [entry.id for entry in self.audit.sample if not entry.decision]
-            return [entry.id for entry in self.doubts.queue(wanted)]
+                return [item.id for item in self.audit.sample if not item.decision]
+            return [item.id for item in self.queue.wanted(chosen)]
 
     def changes(self, since: int, most: int) -> tuple[list[int], int]:
         """Return what has changed in the session since its first `since` changes, at most so many.
@@ -195,18 +202,18 @@ class Session:
             found = self._log[max(0, since) :][:most]
             return sorted(set(found)), max(0, since) + len(found)
 
-    def progress(self) -> dict[str, Any]:
-        """Return how far the review is: counts, and numbers an hour (None at first)."""
+    def progress(self) -> Progress:
+        """Return how far the review is."""
         with self._lock:
             speed = self._n_decisions / self._seconds * 3600 if self._seconds > 0 else None
-            return {
-                "asked": len(self._asked),
-                "done": self._n_done,
-                "decided": self._n_decisions,
-                "hourly": speed and round(speed),
-                "changes": len(self._log),
-                "trouble": self._written.trouble,
-            }
+            return Progress(
+                asked=len(self._asked),
+                done=self._n_done,
+                decided=self._n_decisions,
+                hourly=None if speed is None else round(speed),
+                changes=len(self._log),
+                trouble=self._writer.trouble,
+            )
 
 
 def _number_at(box: Box, page: int, result: FileResult) -> Number:
@@ -218,42 +225,8 @@ def _number_at(box: Box, page: int, result: FileResult) -> Number:
     raise InputUnreadable("its results don't have it")
 
 
-def _checked(text: str | None) -> str | None:
+def _checked_number(text: str | None) -> str | None:
     """Return a number as typed, if it is one."""
     if text is not None and not (isinstance(text, str) and is_number(text)):
         raise WrongUsage("a number has digits, and of other signs only . , : / - %")
     return text
-
-
-def shown(entry: ReviewItem, doubts: ReviewQueue) -> dict[str, Any]:
-    """Return what the page needs to know of a number, as JSON takes it."""
-    shape = doubts.shapes[entry.file, entry.page]
-    page = shape.upright
-    turned, line = shape.turned(entry.box), line_around(shape, entry.box)
-    crop = crop_around(shape, entry.box)
-    return {
-        "id": entry.id,
-        "version": entry.version,
-        "file": entry.file,
-        "page": entry.page,
-        "pageId": f"{doubts.files[entry.file]}/{entry.page}",
-        "line": entry.line,
-        "item": entry.item,
-        "table": entry.table,
-        "row": entry.row,
-        "column": entry.column,
-        "field": entry.field,
-        "read": entry.read,
-        "confidence": entry.confidence,
-        "doubtful": entry.doubtful,
-        "digits": [
-            {"digit": one["digit"], "confidence": one["confidence"]} for one in doubts.digits(entry)
-        ],
-        "decided": entry.decision is not None,
-        "number": entry.decision.number if entry.decision else None,
-        "onPage": part_of(turned, Box(0, 0, page.width, page.height)),
-        "onLine": part_of(turned, line),
-        "pageSize": [page.width, page.height],
-        "lineSize": [line.width, line.height],
-        "cropSize": [crop.width, crop.height],
-    }

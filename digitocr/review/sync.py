@@ -1,4 +1,4 @@
-"""Results kept up to date with decisions while these are made: a file's soon, the views in turn."""
+"""Results kept up to date with decisions: a file's soon, those of the whole run in turn."""
 
 from __future__ import annotations
 
@@ -8,40 +8,42 @@ from functools import partial
 from threading import Event, Lock, Thread
 
 from digitocr.core.errors import DigitocrError
-from digitocr.review.workspace import Checking
+from digitocr.review.workspace import Workspace
 
 _PAUSE = 0.5  # seconds that a file's results wait at the least: decisions come one after the other
-# The views are written anew no sooner than after so many seconds, and after so many times what
+# Combined files are written anew no sooner than after so many seconds, and after so many times what
 # writing them took: with 100,000 files that is minutes.
-_VIEWS, _VIEWS_SHARE = 5.0, 10
+_COMBINED_PAUSE, _COMBINED_SHARE = 5.0, 10
 
 
-class Rewriting:
+class ResultsSync:
     """A thread that writes results anew; while it runs, the folder's journal is its own."""
 
     def __init__(
         self,
-        checking: Checking,
-        besides: Callable[[], None],
+        workspace: Workspace,
+        write_audit: Callable[[], None],
         stale: bool,
         say: Callable[[str], None],
     ) -> None:
         """Begin.
 
         Args:
-            checking: the results folder.
-            besides: writes what else depends on decisions, before the views.
-            stale: the views are behind the decisions.
+            workspace: the results folder.
+            write_audit: writes what else depends on decisions, before the combined files.
+            stale: the combined files are behind the decisions.
             say: is given a sentence when results can't be written, and when they are again.
         """
-        self._checking, self._besides, self._say = checking, besides, say
+        self._workspace, self._write_audit, self._say = workspace, write_audit, say
         self._files: dict[str, None] = {}  # in the order of the decisions
-        self._stale, self._views_at = stale, 0.0
-        self._of_files = self._of_views = ""  # why they could not be written the last time
+        self._stale, self._combined_at = stale, 0.0
+        self._files_trouble = self._combined_trouble = (
+            ""  # why they could not be written the last time
+        )
         self._lock, self._stop = Lock(), Event()
         self._thread = Thread(target=self._run, daemon=True)
 
-    def __enter__(self) -> Rewriting:
+    def __enter__(self) -> ResultsSync:
         self._thread.start()
         return self
 
@@ -49,13 +51,13 @@ class Rewriting:
         """Write what is left."""
         self._stop.set()
         self._thread.join()
-        self._views_at = 0.0
+        self._combined_at = 0.0
         self._write()
 
     @property
     def trouble(self) -> str:
         """Why results are behind the decisions, a sentence without full stop; "" if they aren't."""
-        why = self._of_files or self._of_views
+        why = self._files_trouble or self._combined_trouble
         return f"results don't show the last decisions: {why}" if why else ""
 
     def changed(self, file: str) -> None:
@@ -77,20 +79,20 @@ class Rewriting:
         with self._lock:
             files, self._files = self._files, {}
         self._stale = self._stale or bool(files)
-        troubles = {file: _failure(partial(self._checking.rewrite, file)) for file in files}
+        troubles = {file: _failure(partial(self._workspace.rewrite, file)) for file in files}
         for file in filter(troubles.get, files):
             self.changed(file)  # it is tried again
-        self._of_files = next(filter(None, troubles.values()), "")
-        if self._stale and time.monotonic() >= self._views_at:
+        self._files_trouble = next(filter(None, troubles.values()), "")
+        if self._stale and time.monotonic() >= self._combined_at:
             start = time.monotonic()
-            self._of_views = _failure(self._write_views)
+            self._combined_trouble = _failure(self._write_combined)
             end = time.monotonic()
-            self._stale = bool(self._of_views)
-            self._views_at = end + max(_VIEWS, _VIEWS_SHARE * (end - start))
+            self._stale = bool(self._combined_trouble)
+            self._combined_at = end + max(_COMBINED_PAUSE, _COMBINED_SHARE * (end - start))
 
-    def _write_views(self) -> None:
-        self._besides()
-        self._checking.write_combined()
+    def _write_combined(self) -> None:
+        self._write_audit()
+        self._workspace.write_combined()
 
 
 def _failure(write: Callable[[], object]) -> str:

@@ -5,7 +5,7 @@ What the reader read stays in each file's JSON, so that no picture is read again
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +16,7 @@ from digitocr.core.errors import (
     InputUnreadable,
     NothingToRead,
 )
-from digitocr.core.source import Page
+from digitocr.core.source import Page, Source
 from digitocr.results.apply_corrections import corrected_result
 from digitocr.results.combined import (
     INPUTS,
@@ -41,11 +41,10 @@ from digitocr.results.journal import (
 )
 from digitocr.results.run_info import NAME as RUN_INFO
 from digitocr.results.run_info import read_run_info
-from digitocr.review.origins import finder
 from digitocr.review.page_images import Pictures
 
 
-class Checking:
+class Workspace:
     """The results of a folder's last run, which are this process's own until this is closed.
 
     One thread may add to `corrections`, or take `pictures`, while another has results written.
@@ -70,7 +69,7 @@ class Checking:
         self._journal = Journal(folder)
         try:
             self.corrections = Corrections(folder, self._journal)
-            self.pictures = self._of_inputs(inputs)
+            self.pictures = self._input_pictures(inputs)
             for done in self.files():
                 if done.decided != decisions_digest(self.decisions(done)):
                     self.rewrite(done.file)
@@ -78,7 +77,7 @@ class Checking:
             self._journal.close()
             raise
 
-    def __enter__(self) -> Checking:
+    def __enter__(self) -> Workspace:
         return self
 
     def __exit__(self, kind: object, error: object, trace: object) -> None:
@@ -96,7 +95,7 @@ class Checking:
             sentence = f"{self._folder}: its results are damaged: {error}"
             raise InputUnreadable(sentence, "Scan into it again.") from error
 
-    def _of_inputs(self, inputs: Path | None) -> Pictures:
+    def _input_pictures(self, inputs: Path | None) -> Pictures:
         """Return the pictures of the inputs; raise InputUnreadable where run.json is damaged."""
         try:
             settings = read_run_info(self._folder).settings
@@ -105,7 +104,7 @@ class Checking:
         except (OSError, ValueError) as error:
             sentence = f"{self._folder / RUN_INFO}: is damaged: {error}"
             raise InputUnreadable(sentence, "Scan into it again.") from error
-        return Pictures(finder(self.files(), inputs), settings.dpi, settings.limits)
+        return Pictures(input_finder(self.files(), inputs), settings.dpi, settings.limits)
 
     def decisions(self, done: Done) -> list[Correction]:
         """Return the decisions about a file that hold for it as it was read."""
@@ -176,10 +175,41 @@ class Checking:
         return rewrite_combined(self._folder, self._journal)
 
     def close(self) -> None:
-        """Let other processes have the folder; the views are written before, where wanted.
+        """Let other processes have the folder; the combined files are written before, where wanted.
 
         Raises:
             OutputUnwritable: the journal can't be written.
         """
         self.corrections.close()
         self._journal.close()
+
+
+def input_finder(read: Iterable[Done], inputs: Path | None) -> Callable[[str], Source]:
+    """Return what finds the input of a name, or raises InputUnreadable, saying what to do.
+
+    Args:
+        read: how the reading of each input ended.
+        inputs: the folder that they are in now; None: they are where they were read.
+    """
+    origins = {done.file: (done.path, done.stamp) for done in read}
+
+    def find(name: str) -> Source:
+        read_at, stamp = origins[name]
+        path = inputs / name if inputs else Path(read_at)
+        if not (inputs or read_at):
+            raise InputUnreadable(
+                f"the results don't say where {name} is: end the review, and name the folder that"
+                " the inputs are in with --inputs"
+            )
+        try:
+            now = path.stat()
+        except OSError as error:
+            raise InputUnreadable(
+                f"{path} is not there any more: end the review, and name the folder that the inputs"
+                " are in now with --inputs"
+            ) from error
+        if stamp and (now.st_size, now.st_mtime_ns) != (stamp.size, stamp.mtime_ns):
+            raise InputUnreadable(f"{path} has changed since it was read: scan it again")
+        return Source(name, path)
+
+    return find

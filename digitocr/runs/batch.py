@@ -1,39 +1,29 @@
-"""Many files: what is left to do, have it done by an engine, keep the journal, count."""
+"""Many files: have what is left to do done by an executor, keep the journal, count."""
 
 from __future__ import annotations
 
-import os
-import signal
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Event
-from types import FrameType, TracebackType
+from types import MappingProxyType, TracebackType
 
-from digitocr.core.errors import (
-    InputUnreadable,
-    OutputUnwritable,
-    counted,
-)
-from digitocr.core.settings import Settings
+from digitocr.core.errors import OutputUnwritable
 from digitocr.core.source import (
     Source,
     Unread,
 )
-from digitocr.recognition.model import Model
+from digitocr.pipeline.scan import Scanner
 from digitocr.results import journal
 from digitocr.results.combined import Report
 from digitocr.results.corrections import (
     Correction,
     Corrections,
-    decisions_digest,
-    valid_corrections,
 )
 from digitocr.results.file_results import (
     Output,
@@ -44,12 +34,21 @@ from digitocr.results.guard import refuse_foreign_files
 from digitocr.results.journal import (
     Done,
     Journal,
-    Stamp,
 )
 from digitocr.results.store_journal import StoreJournal
-from digitocr.runs import executors as executors
-from digitocr.runs import job as work
-from digitocr.storage.atomic import inside
+from digitocr.runs.executors import FileExecutor, InPlace, Lost
+from digitocr.runs.job import (
+    Job,
+    job_of,
+    keep_scanner,
+    lost,
+    not_read,
+    prepare,
+    read_file,
+    stamp,
+    too_much,
+)
+from digitocr.runs.resume import left_to_do
 from digitocr.storage.object_store import (
     Place,
     StorePath,
@@ -69,19 +68,20 @@ class Batch:
     def __init__(
         self,
         found: Sequence[Source | Unread],
-        settings: Settings,
-        model: Model,
+        scanner: Scanner,
         output: Output,
+        *,
         restart: bool = False,
+        option_names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Open the journal; `plan` finds out what is left to do.
 
         Args:
             found: the inputs, in order.
-            settings: how to read.
-            model: to read with; workers load it from where the settings say.
+            scanner: to read with; workers make their own, of the same settings.
             output: where results go; a folder is there.
             restart: forget earlier runs.
+            option_names: how settings are called where sentences about files are read.
 
         Raises:
             OutputUnwritable: the folder can't be written, another run is writing there, or it holds
@@ -90,7 +90,8 @@ class Batch:
         self.report = Report()
         self.notes: list[str] = []  # sentences about what is read again
         self._found = found
-        self._job = work.job(settings, model, output)
+        self._scanner, self._output = scanner, output
+        self._job = job_of(scanner, output, option_names)
         self._journal: Journal | None = None
         self._corrections: Corrections | None = None  # stores have none
         self._todo = [one for one in found if isinstance(one, Source)]
@@ -124,11 +125,11 @@ class Batch:
         return len(self._todo) + len(self._unread())
 
     def _unread(self) -> list[Done]:
-        return [not_read(one) for one in self._found if isinstance(one, Unread)]
+        return [not_read(one, self._job) for one in self._found if isinstance(one, Unread)]
 
     def executor(
         self, workers: int, timeout: float | None, cluster: str | None = None
-    ) -> executors.FileExecutor:
+    ) -> FileExecutor:
         """Return what reads; it starts while it is found out what has been done already.
 
         One file alone is read in this process, unless it is to be given up after some time: a
@@ -140,66 +141,56 @@ class Batch:
             cluster: the address of a Dask scheduler, whose workers read instead.
 
         Raises:
-            EngineBroken: the cluster can't be reached.
+            ExecutorBroken: the cluster can't be reached.
             ExtraMissing: Dask is not installed.
         """
         self._job = replace(self._job, elsewhere=cluster is not None)
-        memory, prepare = self._job.settings.limits.process, partial(work.prepare, self._job)
+        memory, ready = self._job.settings.limits.process, partial(prepare, self._job)
         if cluster:
             from digitocr.runs.dask_executor import DaskExecutor
 
-            return DaskExecutor(cluster, timeout or TIMEOUT, memory, prepare)
+            return DaskExecutor(cluster, timeout or TIMEOUT, memory, ready)
         if len(self._found) == 1 and timeout is None:
-            return executors.InPlace()
+            keep_scanner(self._job, self._scanner)
+            return InPlace()
         from digitocr.runs.process_pool import ProcessPool
 
         few, at_once = min(workers, len(self._todo)), min(workers, self._surely_left())
-        return ProcessPool(few, timeout or TIMEOUT, memory, prepare, at_once)
+        return ProcessPool(few, timeout or TIMEOUT, memory, ready, at_once)
 
     def _surely_left(self) -> int:
         """Return how many files are to be read, whatever becomes of those that have been."""
         return self._journal.n_open if self._journal else len(self._todo)
 
-    def begin(self, executor: executors.FileExecutor) -> None:
+    def begin(self, executor: FileExecutor) -> None:
         """Have the first files read that no earlier run has; `plan` looks at the others meanwhile.
 
         Args:
             executor: that reads, in other processes.
         """
-        if self._journal and not isinstance(executor, executors.InPlace):
+        if self._journal and not isinstance(executor, InPlace):
             new = (one for one in self._todo if one.name not in self._journal)
             for source in islice(new, executor.workers * executor.ahead):
                 self._reading[self._begun(executor, source)] = source
 
     def plan(self) -> None:
         """Leave out what an earlier run has done, where it still holds; note what doesn't."""
-        if self._journal and self._job.output.folder:
-            self._leave_out_done(self._job.output.folder, self._journal)
-
-    def _leave_out_done(self, folder: Place, kept: Journal) -> None:
-        left, reasons, present = [], Counter[str](), Present(folder)
-        for source in self._todo:
-            done = kept[source.name]
-            reason = "" if done is None else self._why_again(present, done, source)
-            if done is None or reason is not None:
-                kept.forget(source.name)
-                left.append(source)
-                reasons.update([reason] if reason else [])
-        self.report.earlier = len(self._todo) - len(left)
-        self._todo = left
-        self.notes = [
-            f"read again because {why}: {counted(n, 'file')}" for why, n in reasons.items()
-        ]
-
-    def _why_again(self, present: Present, done: Done, source: Source) -> str | None:
-        now = work.stamp(source, self._job)
-        return why_again(present, done, now, valid_corrections(self._decisions(source.name), now))
+        if self._journal and self._output.folder:
+            n_found = len(self._todo)
+            self._todo, self.notes = left_to_do(
+                self._todo,
+                self._journal,
+                self._output.folder,
+                partial(stamp, job=self._job),
+                self._decisions,
+            )
+            self.report.earlier = n_found - len(self._todo)
 
     def _decisions(self, name: str) -> list[Correction]:
         """Return what a person decided about a file's numbers, also before it changed."""
         return self._corrections.of(name) if self._corrections else []
 
-    def work(self, executor: executors.FileExecutor, stop: Event) -> Iterator[Done]:
+    def work(self, executor: FileExecutor, stop: Event) -> Iterator[Done]:
         """Read what is left; yield how each input ended.
 
         Args:
@@ -207,7 +198,7 @@ class Batch:
             stop: once it is set, files begun are finished and no others begun.
 
         Raises:
-            EngineBroken: no process can be started, or the cluster went away or has other versions.
+            ExecutorBroken: no process can be started, the cluster went away or has other versions.
             ModelUnreadable: the model has changed.
             OutputUnwritable: results can't be written, whatever the file.
         """
@@ -225,9 +216,9 @@ class Batch:
         Raises:
             OutputUnwritable: the journal can't be written.
         """
-        if self._journal and self._job.output.folder:
+        if self._journal and self._output.folder:
             self._journal.flush()
-            sweep(self._job.output.folder, self._found_names())
+            sweep(self._output.folder, self._found_names())
             for done in self._ended():
                 self.report.add(done, self._decisions(done.file))
 
@@ -243,14 +234,14 @@ class Batch:
         """Yield how each input in the journal ended, in order; not those that have not."""
         for one in self._found:
             if isinstance(one, Unread):
-                yield not_read(one)
+                yield not_read(one, self._job)
             elif self._journal and (done := self._journal[one.name]):
                 yield done
 
-    def _begun(self, executor: executors.FileExecutor, source: Source) -> Future[Outcome]:
-        return executor.submit(work.read, source, self._job, self._decisions(source.name))
+    def _begun(self, executor: FileExecutor, source: Source) -> Future[Outcome]:
+        return executor.submit(read_file, source, self._job, self._decisions(source.name))
 
-    def _outcomes(self, executor: executors.FileExecutor, stop: Event) -> Iterator[Outcome]:
+    def _outcomes(self, executor: FileExecutor, stop: Event) -> Iterator[Outcome]:
         """Yield how each file ended: printed ones in order, else as they end."""
         in_order = self._journal is None
         ahead = _AHEAD_IN_ORDER if in_order else executor.ahead
@@ -279,18 +270,18 @@ class Batch:
                 self._journal.keep_up()
 
 
-def outcome(future: Future[Outcome], source: Source, job: work.Job) -> Outcome:
-    """Return how it ended with a file that an engine was given, and its results as text.
+def outcome(future: Future[Outcome], source: Source, job: Job) -> Outcome:
+    """Return how it ended with a file that an executor was given, and its results as text.
 
     Raises:
-        Exception: what `work.read` raises; that its process was lost is an outcome.
+        Exception: what `read_file` raises; that its process was lost is an outcome.
     """
     try:
         return future.result()
-    except executors.Lost as error:
-        return work.lost(source, job, str(error)), ""
-    except MemoryError:  # where even `work.read` had none left to say so
-        return work.lost(source, job, work.too_much(job)), ""
+    except Lost as error:
+        return lost(source, job, str(error)), ""
+    except MemoryError:  # where even `read_file` had none left to say so
+        return lost(source, job, too_much(job)), ""
 
 
 def _first(waiting: Iterable[Future[Outcome]]) -> list[Future[Outcome]]:
@@ -311,94 +302,3 @@ def _journal_of(folder: Place, names: Iterable[str], restart: bool) -> Journal:
     if isinstance(folder, StorePath):
         return StoreJournal(folder, names, restart)
     return Journal(folder, names, restart)
-
-
-def not_read(one: Unread) -> Done:
-    """Return how it ended with what is no file to read."""
-    return Done(one.file, error=one.error, advice=one.advice)
-
-
-def why_again(
-    present: Present, done: Done, now: Stamp | None, decisions: Sequence[Correction] = ()
-) -> str | None:
-    """Return why an input that was done is to be read again, None where it is not.
-
-    "" for what needs no word: it failed, or can't be reached now.
-
-    Args:
-        present: the results that are there.
-        done: how it ended.
-        now: what its results depend on now.
-        decisions: of a person about its numbers, which hold now.
-    """
-    if done.error is not None or now is None or done.stamp is None:
-        return ""
-    if done.stamp.settings != now.settings:
-        return "settings have changed"
-    if done.stamp.model != now.model:
-        return "the model has changed"
-    if done.stamp != now:
-        return "inputs have changed"
-    if done.decided != decisions_digest(decisions):
-        return "corrections are not in their results"
-    if not all(present.has(name, size) for name, size in done.written.items()):
-        return "results are gone"
-    return None
-
-
-class Present:
-    """The results that are there when it is made, or soon after: each folder is listed once."""
-
-    def __init__(self, folder: Place) -> None:
-        """Begin; nothing is listed yet."""
-        self._folder, self._sizes = folder, dict[str, dict[str, int]]()
-
-    def has(self, name: str, size: int) -> bool:
-        """Tell whether a result is there, as it was written: no link, and through none."""
-        if isinstance(self._folder, StorePath):
-            return True  # to ask for each would take as long as to read many of them
-        parent, _, file = name.rpartition("/")
-        if parent not in self._sizes:
-            self._sizes[parent] = _sizes_in(self._folder, f"{parent}/" if parent else "")
-        return self._sizes[parent].get(file) == size
-
-
-def _sizes_in(folder: Path, parent: str) -> dict[str, int]:
-    """Return the sizes of the files in a folder of the results, none through a link out of it."""
-    sizes = dict[str, int]()
-    with (
-        suppress(OSError, InputUnreadable),
-        os.scandir(inside(folder, f"{parent}file").parent) as listing,
-    ):
-        for entry in listing:
-            with suppress(FileNotFoundError):  # what is written meanwhile gets another name
-                if entry.is_file(follow_symlinks=False):
-                    sizes[entry.name] = entry.stat(follow_symlinks=False).st_size
-    return sizes
-
-
-def cores() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-@contextmanager
-def interruptible(say: Callable[[str], None]) -> Iterator[Event]:
-    """Let the first Ctrl-C set an event, and the next one raise KeyboardInterrupt."""
-    stop = Event()
-    before = signal.getsignal(signal.SIGINT)
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        signal.signal(signal.SIGINT, before)
-        stop.set()
-        say("Interrupted: what is being read is finished. Ctrl-C once more stops at once.")
-
-    if before is signal.default_int_handler:  # it is ignored where a shell runs in the background
-        signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, before)

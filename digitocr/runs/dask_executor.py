@@ -1,6 +1,6 @@
-"""The engine for many machines: a Dask cluster, whose workers do the same units of work.
+"""The executor for many machines: a Dask cluster, whose workers do the same units of work.
 
-Each Dask worker has processes of its own read files (`processes.Processes`), so that a file that
+Each Dask worker has processes of its own read files (`ProcessPool`), so that a file that
 makes one die or hang costs that file alone, as on one machine, and Dask never sees it. What Dask
 does is to find free workers, and to give the files of one that went away to others.
 """
@@ -54,13 +54,13 @@ class DaskExecutor(FileExecutor):
             prepare: is called in each before its first call, whose time begins after it.
 
         Raises:
-            EngineBroken: there is no scheduler.
+            ExecutorBroken: there is no scheduler.
             ExtraMissing: Dask is not installed.
         """
         try:
             from distributed import Client
         except ModuleNotFoundError as error:
-            sentence = f"--cluster needs {error.name}, which is not installed"
+            sentence = f"Run.cluster needs {error.name}, which is not installed"
             advice = "Install it with: pip install 'digitocr[cluster]'"
             raise ExtraMissing(sentence, advice) from error
         logging.disable()  # Dask's logs have tracebacks; what matters of them is said here

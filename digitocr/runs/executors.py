@@ -1,7 +1,7 @@
-"""Where the work runs: an engine is a `concurrent.futures.Executor`.
+"""Where the work runs: `FileExecutor`, a `concurrent.futures.Executor`.
 
-`InPlace` is the calling process itself, `processes.Processes` are worker processes on this machine,
-and `cluster.Cluster` is many machines.
+`InPlace` is the calling process itself, `process_pool.ProcessPool` are worker processes on this
+machine, and `dask_executor.DaskExecutor` is many machines.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Lost(Exception):
 class ExecutorBroken(DigitocrError):
     """No worker process can be started."""
 
-    advice = "Is there memory for it? Fewer take less: --workers 1"
+    advice = "Is there memory for it? Fewer take less: Run.workers 1"
 
 
 class FileExecutor(Executor):

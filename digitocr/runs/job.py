@@ -6,11 +6,11 @@ import hashlib
 import platform
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 
 import cv2
 import numpy as np
@@ -24,16 +24,12 @@ from digitocr.core.errors import (
     InputTooLarge,
     ModelUnreadable,
     OutputUnwritable,
+    with_names,
 )
-from digitocr.core.settings import Settings
-from digitocr.core.source import Source
+from digitocr.core.settings import Settings, list_and_column
+from digitocr.core.source import Source, Unread
 from digitocr.core.version import __version__
-from digitocr.forms.template import load_form
-from digitocr.pipeline.scan import file_result, scan_pages
-from digitocr.recognition.model import (
-    Model,
-    load_model,
-)
+from digitocr.pipeline.scan import Scanner
 from digitocr.results.apply_corrections import corrected_page
 from digitocr.results.corrections import (
     Correction,
@@ -50,7 +46,10 @@ from digitocr.results.journal import (
     Stamp,
     with_counts,
 )
-from digitocr.runs import executors as executors
+from digitocr.results.run_info import RunInfo, new_run_info
+from digitocr.runs.executors import ExecutorBroken, go_on
+
+_NO_NAMES: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +61,32 @@ class Job:
     model: str  # of the weights file, SHA-256
     fingerprint: str  # of the settings (`fingerprint`)
     versions: str  # of what reads (`versions`)
+    # How the command that is being run calls settings (`with_names`): pairs.
+    option_names: tuple[tuple[str, str], ...] = ()
     # It is done on other machines, whose disks the journal's process can't see to.
     elsewhere: bool = False
 
+    def worded(self, sentence: str) -> str:
+        """Return a sentence with the names that settings have where it is read."""
+        return with_names(sentence, dict(self.option_names))
 
-def job(settings: Settings, model: Model, output: Output) -> Job:
-    """Return what is to be done, by this process and others."""
-    known = fingerprint(settings, output)
-    return Job(settings, output, model.id.sha256, known, versions())
+
+def job_of(scanner: Scanner, output: Output, option_names: Mapping[str, str] = _NO_NAMES) -> Job:
+    """Return what is to be done, by this process and others; this one has its scanner already.
+
+    Args:
+        scanner: what files are read with.
+        output: where results go.
+        option_names: how settings are called where sentences about files are read.
+    """
+    return Job(
+        scanner.settings,
+        output,
+        scanner.model.id.sha256,
+        fingerprint(scanner, output),
+        versions(),
+        tuple(option_names.items()),
+    )
 
 
 def versions() -> str:
@@ -77,39 +94,72 @@ def versions() -> str:
     return f"digitocr {__version__}, NumPy {np.__version__}, OpenCV {cv2.__version__}"
 
 
-@lru_cache(maxsize=1)
-def check_same(job: Job) -> None:
-    """See that this process, maybe on another machine, reads as the one that the run began in.
+_scanners: dict[Job, Scanner] = {}  # of this process: one at the most
+
+
+def keep_scanner(job: Job, scanner: Scanner) -> None:
+    """Have this process read the files of a job with a scanner that it has."""
+    _scanners.clear()
+    _scanners[job] = scanner
+
+
+def scanner_of(job: Job) -> Scanner:
+    """Return what this process reads the files of a job with; it is made once.
 
     Raises:
-        EngineBroken: it would not, or the files that it needs are not there.
+        DigitocrError: as `same_scanner`.
+    """
+    if job not in _scanners:
+        keep_scanner(job, same_scanner(job))
+    return _scanners[job]
+
+
+def same_scanner(job: Job) -> Scanner:
+    """Return a scanner that reads as that of the process, maybe on another machine, that began.
+
+    Raises:
+        ExecutorBroken: it would not, or the files that it needs are not there.
         ModelUnreadable: its model is another.
         OutputUnwritable: the output folder is not there.
     """
     here, settings, advice = platform.node(), job.settings, "Every machine needs the same install."
     if job.versions != versions():
         sentence = f"{here}: has {versions()}, and the run began with {job.versions}"
-        raise executors.ExecutorBroken(sentence, advice)
+        raise ExecutorBroken(sentence, advice)
     advice = "Put what all machines need on storage that all of them see by the same path."
     try:
-        model, known = load_model(settings.model), fingerprint(settings, job.output)
+        scanner = Scanner(settings)
+        own_fingerprint = fingerprint(scanner, job.output)
     except (OSError, DigitocrError) as error:
-        raise executors.ExecutorBroken(f"{here}: {error}", advice) from error
-    if model.id.sha256 != job.model:
+        raise ExecutorBroken(f"{here}: {error}", advice) from error
+    if scanner.model.id.sha256 != job.model:
         raise ModelUnreadable(f"{here}: {settings.model}: is not the model that the run began with")
-    if known != job.fingerprint:
-        raise executors.ExecutorBroken(f"{here}: has other form files or lists of numbers", advice)
+    if own_fingerprint != job.fingerprint:
+        raise ExecutorBroken(f"{here}: has other form files or lists of numbers", advice)
     if isinstance(job.output.folder, Path) and not job.output.folder.is_dir():
         raise OutputUnwritable(f"{here}: {job.output.folder}: is not there", advice)
+    return scanner
+
+
+def run_info(inputs: Sequence[str], scanner: Scanner, output: Output) -> RunInfo:
+    """Return what run.json says of a run before it has ended; `inputs` are as typed."""
+    return new_run_info(
+        inputs,
+        scanner.settings,
+        output,
+        scanner.model.id,
+        scanner.review_line,
+        scanner.field_names,
+    )
 
 
 def prepare(job: Job) -> None:
-    """Load what all files of a run need; what is wrong with it `read` says."""
+    """Load what all files of a run need; what is wrong with it `read_file` says."""
     with suppress(Exception):
-        check_same(job)
+        scanner_of(job)
 
 
-def fingerprint(settings: Settings, output: Output) -> str:
+def fingerprint(scanner: Scanner, output: Output) -> str:
     """Return a hash of all but the model and the input that results depend on.
 
     It covers what the settings name, too: the form with its picture, and the lists of numbers.
@@ -118,25 +168,25 @@ def fingerprint(settings: Settings, output: Output) -> str:
     Raises:
         OSError: a list is not there.
     """
+    settings, form = scanner.settings, scanner.form
     about = asdict(settings) | {"model": None, "limits": None, "version": __version__}
     about |= {"output": (output.formats, output.annotate, output.excel)}
     digest = hashlib.sha256(repr(about).encode("utf-8", "surrogateescape"))
-    known = [settings.known]
-    if settings.form:
-        form = load_form(settings.form)
-        known += [field.known for field in form.fields]
+    constraints = [settings.constraints]
+    if settings.form and form:
+        constraints += [field.constraints for field in form.fields]
         digest.update(settings.form.read_bytes())
         digest.update(form.reference.gray.tobytes() if form.reference else b"")
-    for listed in sorted({one.listed for one in known if one.listed}):
-        digest.update(Path(listed.rpartition(":")[0]).read_bytes())
+    for listed in sorted({one.listed for one in constraints if one.listed}):
+        digest.update(list_and_column(listed)[0].read_bytes())
     return digest.hexdigest()[:16]
 
 
 def stamp(source: Source, job: Job) -> Stamp | None:
     """Return what the results of a file depend on, None where that can't be told or reached."""
     if remote := source.remote:  # as it was when it was found: to ask again would take a request
-        size, known = remote.size or 0, remote.version
-        return Stamp(size, 0, job.fingerprint, job.model, known) if known else None
+        size, version = remote.size or 0, remote.version
+        return Stamp(size, 0, job.fingerprint, job.model, version) if version else None
     try:
         found = source.path.stat() if source.path else None
     except OSError:
@@ -149,7 +199,7 @@ def place(source: Source) -> str:
     return str(source.path.absolute()) if source.path else ""
 
 
-def read(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tuple[Done, str]:
+def read_file(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tuple[Done, str]:
     """Read one file; write its results into the output folder, or return them as text.
 
     Args:
@@ -158,34 +208,35 @@ def read(source: Source, job: Job, decisions: Sequence[Correction] = ()) -> tupl
         decisions: of a person about its numbers; those that hold are put over what is read.
 
     Raises:
-        EngineBroken: this process would read otherwise than the one that the run began in.
+        ExecutorBroken: this process would read otherwise than the one that the run began in.
         ModelUnreadable: the model is not the one that the run began with.
         OutputUnwritable: results can't be written, whatever the file.
     """
-    check_same(job)
+    scanner = scanner_of(job)
     start, text = time.perf_counter(), ""
     # Before it is read: it may change meanwhile.
     done = Done(source.name, stamp(source, job), place(source))
-    results = _results(source, job)
+    results = _results(source, job, scanner.field_names)
     try:
         held = valid_corrections(decisions, done.stamp)
-        result = _read(source, job, results, held)
+        result = _read(source, scanner, results, held)
         if results:
             results.write(result)
             done = replace(done, written=results.written)
         else:
-            text = text_of(result, job.output, field_names(job.settings))
+            text = text_of(result, job.output, scanner.field_names)
         done = with_counts(replace(done, decided=decisions_digest(held)), result)
     except (OutputUnwritable, ModelUnreadable):
         raise
     except DigitocrError as error:
         lacks_extra = isinstance(error, ExtraMissing)
-        done = replace(done, error=str(error), advice=error.advice, lacks_extra=lacks_extra)
+        sentence, advice = job.worded(str(error)), job.worded(error.advice)
+        done = replace(done, error=sentence, advice=advice, lacks_extra=lacks_extra)
     except MemoryError:
         done = replace(done, error=too_much(job), advice=InputTooLarge.advice)
     except Exception as error:  # a bug met on one file must not cost the others
         sentence = f"unexpected {type(error).__name__}: {error}"
-        advice = "Report what was unexpected; --verbose shows where it was met."
+        advice = job.worded("Report what was unexpected; Run.verbose shows where it was met.")
         done = replace(done, error=sentence, advice=advice, trace=traceback.format_exc())
     if results and done.error is not None:
         results.forget()
@@ -196,8 +247,9 @@ def lost(source: Source, job: Job, why: str) -> Done:
     """Return that a file was not read, because the process that was to do it died or hung."""
     if results := _results(source, job):
         results.forget()
-    advice = "Leave out what ends the process that reads it; raise --timeout for what takes long."
-    return Done(source.name, stamp(source, job), place(source), error=why, advice=advice)
+    advice = "Leave out what ends the process that reads it; raise Run.timeout for what takes long."
+    error, advice = job.worded(why), job.worded(advice)
+    return Done(source.name, stamp(source, job), place(source), error=error, advice=advice)
 
 
 def too_much(job: Job) -> str:
@@ -206,7 +258,13 @@ def too_much(job: Job) -> str:
     return f"takes more memory than there is, or than {most} MB"
 
 
-def _results(source: Source, job: Job) -> FileResultsWriter | None:
+def not_read(one: Unread, job: Job) -> Done:
+    """Return how it ended with what is no file to read."""
+    return Done(one.file, error=job.worded(one.error), advice=job.worded(one.advice))
+
+
+def _results(source: Source, job: Job, field_names: Sequence[str] = ()) -> FileResultsWriter | None:
+    """Return what writes the results of a file, None where they go to stdout."""
     folder = job.output.folder
     if folder is None:
         return None
@@ -214,30 +272,24 @@ def _results(source: Source, job: Job) -> FileResultsWriter | None:
         folder,
         source.name,
         job.output,
-        field_names(job.settings),
+        field_names,
         some_pages=job.settings.pages is not None,
         safe=job.elsewhere,
     )
 
 
-def field_names(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the form's fields; () where no form is read."""
-    form = load_form(settings.form) if settings.form else None
-    return tuple(field.name for field in form.fields) if form else ()
-
-
 def _read(
-    source: Source, job: Job, results: FileResultsWriter | None, decisions: Sequence[Correction]
+    source: Source,
+    scanner: Scanner,
+    results: FileResultsWriter | None,
+    decisions: Sequence[Correction],
 ) -> FileResult:
     """Return what is in a file, with decisions put over it; write its pages' pictures."""
-    model = load_model(job.settings.model)
-    if model.id.sha256 != job.model:
-        raise ModelUnreadable(f"{job.settings.model}: has changed while it was in use")
     pages = []
-    for page, reading in scan_pages(source, job.settings, model):
+    for page, reading in scanner.pages(source):
         result = corrected_page(reading, [one for one in decisions if one.page == page.number])
         pages.append(result)
         if results:
             results.write_page(page, result)
-        executors.go_on()
-    return file_result(source, model, pages)
+        go_on()
+    return scanner.result(source, pages)

@@ -1,4 +1,4 @@
-"""An engine of worker processes on this machine.
+"""An executor of worker processes on this machine.
 
 Of `concurrent.futures`' own pool all is lost when one process dies; here each call has a process to
 itself, and one that dies or hangs costs this call alone.
@@ -23,7 +23,7 @@ from queue import Empty, SimpleQueue
 from threading import Lock, Thread
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
-from digitocr.runs import executors as executors
+from digitocr.runs import executors
 from digitocr.runs.executors import (
     ExecutorBroken,
     FileExecutor,
@@ -54,6 +54,13 @@ _GRACE = 2.0  # seconds that one may take to end
 _OF_PARENT = {signal.SIGINT, signal.SIGTERM}
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STARTING = Lock()  # what multiprocessing keeps of its processes is not made for threads
+
+
+def cores() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 class _Call(NamedTuple):
@@ -181,7 +188,7 @@ class _Worker:
         except (EOFError, OSError):
             raise Lost(f"the process that read it {self._end()}") from None
         self._end(at_once=True)
-        raise Lost(f"takes too long: gave nothing for {self._timeout:g} s (--timeout)")
+        raise Lost(f"takes too long: gave nothing for {self._timeout:g} s (Run.timeout)")
 
     def running(self) -> Connection:
         """Return the pipe to the process, which is started where there is none or a dead one."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, wait
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from threading import Event
-from types import FrameType
+from types import MappingProxyType
 
 from digitocr.core.errors import (
     NothingToRead,
@@ -18,11 +17,10 @@ from digitocr.core.errors import (
     WrongUsage,
     counted,
 )
-from digitocr.core.settings import Settings
 from digitocr.core.source import Source
 from digitocr.export.csv import form_header, header_row
 from digitocr.inputs.discover import natural_key
-from digitocr.recognition.model import Model
+from digitocr.pipeline.scan import Scanner
 from digitocr.results.combined import (
     Report,
     write_combined,
@@ -37,12 +35,12 @@ from digitocr.results.journal import (
     Done,
     Journal,
 )
-from digitocr.results.run_info import new_run_info
-from digitocr.runs import batch
-from digitocr.runs import job as work
 from digitocr.runs.archive import Archive
+from digitocr.runs.batch import TIMEOUT, Outcome, outcome
 from digitocr.runs.inbox import Inbox
+from digitocr.runs.job import job_of, not_read, prepare, read_file, run_info, stamp
 from digitocr.runs.process_pool import ProcessPool
+from digitocr.runs.resume import PresentResults, why_again
 from digitocr.storage.places import check_folder
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
@@ -61,21 +59,21 @@ class Watch:
     def __init__(
         self,
         inbox: Inbox,
-        settings: Settings,
-        model: Model,
+        scanner: Scanner,
         output: Output,
         archive: Path | None,
         warn: Callable[[str], None],
+        option_names: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         """Begin.
 
         Args:
             inbox: the folder; it passes over those of results and archive.
-            settings: how to read.
-            model: to read with; workers load it from where the settings say.
+            scanner: to read with; workers make their own, of the same settings.
             output: where results go.
             archive: the folder to move what is read into; None: nothing is moved.
             warn: is given sentences about what is not as it should be.
+            option_names: how settings are called where sentences about files are read.
 
         Raises:
             NothingToRead: the folder is not there.
@@ -85,19 +83,21 @@ class Watch:
         """
         if not isinstance(output.folder, Path):
             where = output.folder or "-"
-            raise WrongUsage(f"-o {where}: watch writes files, into a folder of this machine")
+            raise WrongUsage(
+                f"Run.output {where}: watch writes files, into a folder of this machine"
+            )
         _check_folders(inbox.folder, output.folder, archive)
         refuse_foreign_files(output, ())
         self._folder, self._output = output.folder, output
-        self._settings, self._model, self._warn = settings, model, warn
-        self._job = work.job(settings, model, output)
+        self._scanner, self._warn = scanner, warn
+        self._job = job_of(scanner, output, option_names)
         self._inbox = inbox
         self._journal = Journal(output.folder)
         self._corrections = Corrections(output.folder, self._journal)
         self._archive = archive and Archive(archive, self._inbox, self._journal, warn)
-        self._heads = _heads(settings, output)
+        self._heads = _heads(scanner.field_names, output)
         self._waiting: dict[Path, Source] = {}  # complete and not begun
-        self._reading: dict[Future[batch.Outcome], Source] = {}
+        self._reading: dict[Future[Outcome], Source] = {}
         self._failed: dict[str, Path] = {}  # what the journal names as such, and is there
         self._start, self._views_at = time.perf_counter(), time.monotonic() + _VIEWS
         self._stale = True  # the views don't show all that is read
@@ -135,17 +135,16 @@ class Watch:
 
         Args:
             workers: processes to read with.
-            timeout: seconds that a page may take; None for `batch.TIMEOUT`.
+            timeout: seconds that a page may take; None for `TIMEOUT`.
             stop: once it is set, files begun are finished and no others begun.
 
         Raises:
-            EngineBroken: no process can be started.
+            ExecutorBroken: no process can be started.
             ModelUnreadable: the model has changed.
             OutputUnwritable: results can't be written, whatever the file.
         """
-        memory = self._settings.limits.process
-        prepare = partial(work.prepare, self._job)
-        with ProcessPool(workers, timeout or batch.TIMEOUT, memory, prepare) as executor:
+        memory, ready = self._job.settings.limits.process, partial(prepare, self._job)
+        with ProcessPool(workers, timeout or TIMEOUT, memory, ready) as executor:
             for changed in _ticks(self._inbox.folder, stop):
                 yield from self._take(changed)
                 self._begin(executor, workers * executor.ahead)
@@ -164,7 +163,7 @@ class Watch:
                 self._waiting[_path(one)] = one
             else:
                 self._stale = True
-                yield batch.not_read(one)
+                yield not_read(one, self._job)
         gone = [name for name, path in self._failed.items() if not self._inbox.has(path)]
         for name in gone:
             self._journal.forget(name)
@@ -173,7 +172,7 @@ class Watch:
 
     def _begin(self, executor: Executor, most: int) -> None:
         """Have the next files read; those that earlier runs have read are only moved."""
-        present = batch.Present(self._folder)
+        present = PresentResults(self._folder)
         busy = {_path(source) for source in self._reading.values()}
         for path in [path for path in self._waiting if path not in busy]:
             if len(self._reading) >= most:
@@ -185,18 +184,18 @@ class Watch:
                 source = self._archive.named(source)
             if not self._is_done(source, present):
                 decisions = self._corrections.of(source.name)
-                future = executor.submit(work.read, source, self._job, decisions)
+                future = executor.submit(read_file, source, self._job, decisions)
                 self._reading[future] = source
             elif self._archive:
                 self._archive.put_away(source)
 
-    def _is_done(self, source: Source, present: batch.Present) -> bool:
+    def _is_done(self, source: Source, present: PresentResults) -> bool:
         done = self._journal[source.name]
-        now = work.stamp(source, self._job)
+        now = stamp(source, self._job)
         if done is None or done.error is not None:
             return done is not None and done.stamp == now
         decisions = self._corrections.valid(source.name, now)
-        return batch.why_again(present, done, now, decisions) is None and self._fits(done)
+        return why_again(present, done, now, decisions) is None and self._fits(done)
 
     def _end(self) -> Iterator[Done]:
         """Note and yield how files ended; move those that were read."""
@@ -205,7 +204,7 @@ class Watch:
             source = self._reading.pop(future)
             if future.cancelled():
                 continue
-            done, _ = batch.outcome(future, source, self._job)
+            done, _ = outcome(future, source, self._job)
             if done.error is None:
                 read.append(source)
                 self._failed.pop(done.file, None)
@@ -237,16 +236,9 @@ class Watch:
         for done in self._ended(names):
             report.add(done, self._corrections.of(done.file))
         inputs = [str(self._inbox.folder)]
-        threshold = self._model.review_line(self._settings)
-        run_info = new_run_info(
-            inputs,
-            self._settings,
-            self._output,
-            self._model.id,
-            threshold,
-            work.field_names(self._settings),
+        left_out = write_combined(
+            report, run_info(inputs, self._scanner, self._output), self._folder
         )
-        left_out = write_combined(report, run_info, self._folder)
         end = time.monotonic()
         self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
         return report, left_out
@@ -260,7 +252,7 @@ class Watch:
     def _ended(self, names: Iterable[str]) -> Iterator[Done]:
         """Yield how files ended, and what is there and is no file to read."""
         for unread in self._inbox.unread:
-            yield batch.not_read(unread)
+            yield not_read(unread, self._job)
         for name in names:
             if done := self._journal[name]:
                 yield done
@@ -283,18 +275,18 @@ def _check_folders(inbox: Path, folder: Path, archive: Path | None) -> None:
     try:
         check_folder(archive)
     except OutputUnwritable as error:
-        raise OutputUnwritable(str(error), "Choose another folder with --done.") from error
+        raise OutputUnwritable(str(error), "Choose another folder with Run.done.") from error
     if archive.samefile(inbox):
-        raise WrongUsage(f"--done {archive}: is the folder that is watched")
+        raise WrongUsage(f"Run.done {archive}: is the folder that is watched")
 
 
-def _heads(settings: Settings, output: Output) -> list[tuple[str, bytes]]:
+def _heads(field_names: Sequence[str], output: Output) -> list[tuple[str, bytes]]:
     """Return the endings of what the views are made of, and what each such file begins with."""
     heads = []
     if "csv" in output.formats:
         heads.append(("csv", header_row(output.excel)))
-    if settings.form:
-        heads.append(("form.csv", form_header(work.field_names(settings), output.excel)))
+    if field_names:
+        heads.append(("form.csv", form_header(field_names, output.excel)))
     if "xlsx" in output.formats:
         heads.append(("json", "{"))
     return [(ending, head.encode()) for ending, head in heads]
@@ -326,26 +318,3 @@ def _ticks(folder: Path, stop: Event) -> Iterator[bool]:
             yield bool(changes)
     while not stop.wait(_TICK):
         yield False
-
-
-@contextmanager
-def ended_by_sigterm(stop: Event, say: Callable[[str], None]) -> Iterator[Event]:
-    """Let SIGTERM, by which services are ended, set `stop` and the event that this gives.
-
-    The next one ends the process at once.
-    """
-    asked = Event()
-    before = signal.getsignal(signal.SIGTERM)
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        del number, frame
-        signal.signal(signal.SIGTERM, before)
-        asked.set()
-        stop.set()
-        say("Asked to end: what is being read is finished.")
-
-    signal.signal(signal.SIGTERM, ask)
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -24,13 +24,12 @@ from digitocr.core.errors import (
     DataMissing,
     InputUnreadable,
 )
-from digitocr.core.settings import Settings
 from digitocr.core.source import Source
 from digitocr.export.annotate import annotated_jpeg
 from digitocr.imaging.binarize import page_ink
 from digitocr.imaging.deskew import upright_page
 from digitocr.inputs.reader import read_pages
-from digitocr.pipeline.scan import scan_pages
+from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalized_crops
@@ -177,11 +176,11 @@ class _Tally:
     confused: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def evaluate_pages(model: Model, folder: Path, pictures: Path | None = None) -> PageReport:
+def evaluate_pages(scanner: Scanner, folder: Path, pictures: Path | None = None) -> PageReport:
     """Measure a model on a folder of pages with their numbers in truth.csv.
 
     Args:
-        model: what to measure.
+        scanner: what to measure.
         folder: the pages and truth.csv.
         pictures: where to write the pages with a fault, annotated; None writes none.
 
@@ -196,7 +195,7 @@ def evaluate_pages(model: Model, folder: Path, pictures: Path | None = None) -> 
     right: list[bool] = []
     for row in rows:
         try:
-            numbers = _read(model, folder, row, pictures)
+            numbers = _read(scanner, folder, row, pictures)
         except InputUnreadable as error:
             unreadable.append(f"{row.file}: {error}")
             numbers = []
@@ -206,9 +205,9 @@ def evaluate_pages(model: Model, folder: Path, pictures: Path | None = None) -> 
     return _page_report(tally, len(rows), np.array(confidence), np.array(right, bool), unreadable)
 
 
-def _read(model: Model, folder: Path, row: Truth, pictures: Path | None) -> list[Number]:
+def _read(scanner: Scanner, folder: Path, row: Truth, pictures: Path | None) -> list[Number]:
     """Return the numbers of one file, and write its pages annotated where they have a fault."""
-    pages = list(scan_pages(Source(row.file, folder / row.file), Settings(), model))
+    pages = list(scanner.pages(Source(row.file, folder / row.file)))
     numbers = [number for _, result in pages for number in result.numbers]
     if pictures and list(row.numbers) != [number.text for number in numbers]:
         for page, result in pages:

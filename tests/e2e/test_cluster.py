@@ -23,12 +23,11 @@ from digitocr.core.errors import (
     ModelUnreadable,
     OutputUnwritable,
 )
-from digitocr.core.settings import Settings
-from digitocr.recognition.model import load_model
+from digitocr.pipeline.scan import Scanner
 from digitocr.results.corrections import NAME as CORRECTIONS
 from digitocr.results.corrections import Correction
 from digitocr.results.file_results import Output
-from digitocr.review.workspace import Checking
+from digitocr.review.workspace import Workspace
 from digitocr.runs import dask_executor as cluster
 from digitocr.runs import job as work
 from digitocr.runs.executors import ExecutorBroken
@@ -132,13 +131,13 @@ def test_a_cluster_gives_the_bytes_of_one_machine(
 
 def test_a_cluster_keeps_corrections(run: RunCommand, dask: Dask, tmp_path: Path) -> None:
     run("scan", "scans", "-o", "one", "--workers", "2")
-    with Checking(tmp_path / "one") as checking:
-        done = next(checking.files())
-        number = checking.result(done.file).numbers[0]
+    with Workspace(tmp_path / "one") as workspace:
+        done = next(workspace.files())
+        number = workspace.result(done.file).numbers[0]
         decision = Correction(done.file, 1, number.box, number.text, "12", done.stamp)
-        checking.corrections.add(decision)
-        checking.rewrite(done.file)
-        checking.write_views()
+        workspace.corrections.add(decision)
+        workspace.rewrite(done.file)
+        workspace.write_combined()
     (tmp_path / "many").mkdir()
     shutil.copy(tmp_path / "one" / CORRECTIONS, tmp_path / "many")
     assert run("scan", "scans", "-o", "many", "--cluster", dask.address).returncode == 0
@@ -182,9 +181,9 @@ def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(
 
 
 def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
-    settings, output = Settings(), Output(tmp_path, ("csv",))
-    job = work.job(settings, load_model("digits"), output)
-    work.check_same(job)
+    output = Output(tmp_path, ("csv",))
+    job = work.job_of(Scanner(), output)
+    work.same_scanner(job)
     for other, error in (
         (replace(job, versions="digitocr 0.0.1"), ExecutorBroken),
         (replace(job, model="0" * 64), ModelUnreadable),
@@ -192,7 +191,7 @@ def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
         (replace(job, output=Output(tmp_path / "gone", ("csv",))), OutputUnwritable),
     ):
         with pytest.raises(error):
-            work.check_same(other)
+            work.same_scanner(other)
 
 
 class Set:

@@ -22,9 +22,9 @@ from digitocr.core.errors import (
     ModelUnreadable,
     WrongUsage,
 )
-from digitocr.core.settings import Known
+from digitocr.core.settings import Constraints
 from digitocr.forms.template import load_form
-from digitocr.numbers.constraints import rule_of
+from digitocr.numbers.constraints import constraint_of
 from digitocr.recognition.model import (
     load_model,
     model_file,
@@ -219,8 +219,7 @@ def test_any_bytes_for_a_truth(tmp_path: Path, data: bytes) -> None:
 @given(tables)
 def test_any_bytes_for_a_list(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "list.csv").write_bytes(data)
-    rule_of.cache_clear()
     try:
-        rule_of(Known(listed=f"{tmp_path}/list.csv:truth"))
+        constraint_of(Constraints(listed=f"{tmp_path}/list.csv:truth"))
     except WrongUsage as error:
-        assert "--list" in str(error)
+        assert str(error).startswith("listed ")

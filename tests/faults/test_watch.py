@@ -21,7 +21,7 @@ from support.pictures import Clear, encode
 
 from digitocr.core.errors import ExitCode
 from digitocr.results.corrections import Correction
-from digitocr.review.workspace import Checking
+from digitocr.review.workspace import Workspace
 
 pytest.importorskip("watchfiles")
 
@@ -263,11 +263,11 @@ def test_corrections_are_kept(inbox: Path, tmp_path: Path, page: bytes) -> None:
     with watching(tmp_path) as running:
         running.until(lambda: files(tmp_path) == {"a.png": ["3407", "57"]})
         running.end()
-    with Checking(tmp_path / "out") as checking:
-        (done,) = checking.files()
-        number = checking.result("a.png").numbers[1]
+    with Workspace(tmp_path / "out") as workspace:
+        (done,) = workspace.files()
+        number = workspace.result("a.png").numbers[1]
         decision = Correction("a.png", 1, number.box, number.text, "58", done.stamp)
-        checking.corrections.add(decision)
+        workspace.corrections.add(decision)
     with watching(tmp_path) as running:
         running.until(lambda: files(tmp_path) == {"a.png": ["3407", "58"]})
         assert running.end() == 0

@@ -13,7 +13,7 @@ from support.pictures import Clear
 from support.tiff import tiff
 
 from digitocr.core.errors import WrongUsage
-from digitocr.inputs.page_ranges import page_ranges
+from digitocr.core.page_ranges import parse_page_ranges
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from digitocr.inputs.page_ranges import page_ranges
     ],
 )
 def test_pages_that_a_text_names(text: str, pages: list[int]) -> None:
-    ranges = page_ranges(text)
+    ranges = parse_page_ranges(text)
     assert [page for page in range(13) if any(page in one for one in ranges)] == pages
 
 
@@ -37,8 +37,8 @@ WRONG = ["", ",", "1,", "0", "0-3", "4-2", "-3", "a", "1-2-3", "1.5", "1;2", "٣
 
 @pytest.mark.parametrize("text", WRONG)
 def test_other_text_is_wrong_usage(text: str) -> None:
-    with pytest.raises(WrongUsage, match="--pages "):
-        page_ranges(text)
+    with pytest.raises(WrongUsage, match="pages "):
+        parse_page_ranges(text)
 
 
 def test_wrong_pages_end_with_2_before_anything_is_read(run: RunCommand, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from support.pdf import PdfPage, pdf, pdf_image, pdf_stream, scan_page
 from support.pictures import Clear, Gray, encode
 
 from digitocr.core.errors import InputUnreadable
+from digitocr.core.page_ranges import parse_page_ranges
 from digitocr.core.source import Source
 from digitocr.inputs import reader as pages
 
@@ -27,7 +28,8 @@ TEXT = PdfPage("BT /F 60 Tf 40 60 Td (3407) Tj 250 0 Td (57) Tj ET")
 
 def read(data: bytes, wanted: str | None = None, dpi: int = 300) -> list[tuple[Gray, float | None]]:
     """Return the pages of a PDF in grey, and their resolutions."""
-    return [(page.gray, page.dpi) for page in pages.read_pages(Source("x", data=data), wanted, dpi)]
+    ranges = None if wanted is None else parse_page_ranges(wanted)
+    return [(page.gray, page.dpi) for page in pages.read_pages(Source("x", data=data), ranges, dpi)]
 
 
 def strips(gray: Gray) -> PdfPage:

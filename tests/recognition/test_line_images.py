@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from digitocr.core.geometry import Box
-from digitocr.recognition.ctc import _likeliest, group_texts
+from digitocr.recognition.ctc import _likeliest_texts, group_texts
 from digitocr.recognition.hypotheses import Candidate
 from digitocr.recognition.line_images import find_line_images
 
@@ -53,7 +53,7 @@ def test_a_strip_is_32_rows_high_and_low_ink_stays_low(height: int, rows: int) -
     assert strip.image.shape[:2] == (1, 32)
     assert strip.image.shape[2] % 2 == 0
     assert np.count_nonzero(strip.image[0].max(axis=1)) == rows
-    assert strip.ink.shape == (1, strip.image.shape[2] // 2)
+    assert strip.ink_by_column.shape == (1, strip.image.shape[2] // 2)
 
 
 def test_a_fine_pens_strokes_are_as_wide_as_those_trained_on() -> None:
@@ -74,9 +74,9 @@ def test_pieces_of_a_run_are_drawn_together() -> None:
 
 def test_each_run_gets_the_digits_that_stand_in_it() -> None:
     (strip,) = find_line_images([solid(0, 5), solid(40, 8)], {5})
-    width = strip.ink.shape[1]
+    width = strip.ink_by_column.shape[1]
     text = ["-"] * width
-    middles = [int(np.median(np.flatnonzero(ink == ink.max()))) for ink in strip.ink]
+    middles = [int(np.median(np.flatnonzero(ink == ink.max()))) for ink in strip.ink_by_column]
     text[middles[0]], text[middles[1]], text[middles[1] + 2] = "3", "4", "4"
     found = group_texts(strip, columns("".join(text)))
     assert max(found[5].chances, key=found[5].chances.__getitem__) == "3"
@@ -88,7 +88,7 @@ def test_each_run_gets_the_digits_that_stand_in_it() -> None:
 
 def test_a_strip_without_digits_says_so() -> None:
     (strip,) = find_line_images([solid(0, 5)], {5})
-    found = group_texts(strip, columns("-" * strip.ink.shape[1]))
+    found = group_texts(strip, columns("-" * strip.ink_by_column.shape[1]))
     assert found[5].chances[""] > 0.9
 
 
@@ -96,7 +96,7 @@ def test_a_strip_without_digits_says_so() -> None:
     ("path", "text"), [("-33-", "3"), ("3-3", "33"), ("---", ""), ("1123", "123"), ("", "")]
 )
 def test_a_digit_that_goes_on_is_one(path: str, text: str) -> None:
-    assert _likeliest(columns(path).astype(np.float64))[0][1] == text
+    assert _likeliest_texts(columns(path).astype(np.float64))[0][1] == text
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -112,7 +112,7 @@ def test_the_search_agrees_with_all_paths(seed: int) -> None:
         text = "".join(str(digit) for digit in starts if digit != NONE)
         chance = float(np.prod([scores[i, answer] for i, answer in enumerate(path)]))
         totals[text] = totals.get(text, 0.0) + chance
-    chance, text, places = _likeliest(scores)[0]
+    chance, text, places = _likeliest_texts(scores)[0]
     assert text == max(totals, key=totals.__getitem__)
     assert chance == pytest.approx(totals[text], rel=0.05)
     assert len(places) == len(text)

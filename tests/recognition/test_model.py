@@ -17,7 +17,6 @@ from digitocr.core.errors import (
     ExitCode,
     ModelUnreadable,
 )
-from digitocr.core.settings import Settings
 from digitocr.recognition import reader as page_reader
 from digitocr.recognition.classifier import logits, scores
 from digitocr.recognition.components import find_components
@@ -142,9 +141,8 @@ def test_the_line_for_review_keeps_the_share_wrong_below_what_is_asked(
     curve = [[0.5, 0.8, 0.9, 0.99], [0.3, 0.05, 0.01, 0.004]]
     save_model(tmp_path / "mine.safetensors", arrays, {"share_wrong": curve})
     model = load_model(tmp_path / "mine.safetensors")
-    lines = {share: model.review_line(Settings(max_error=share)) for share in (1, 0.05, 0.01, 0.0)}
+    lines = {share: model.review_line(share) for share in (1, 0.05, 0.01, 0.0)}
     assert lines == {1: 0.5, 0.05: 0.8, 0.01: 0.9, 0.0: 1.0}
-    assert model.review_line(Settings(max_error=0.01, min_confidence=0.2)) == 0.2
 
 
 def test_chances_are_read_off_the_cards_curves(arrays: Arrays, tmp_path: Path) -> None:

@@ -27,8 +27,8 @@ from digitocr.results.journal import (
     Journal,
     Stamp,
 )
-from digitocr.runs.batch import (
-    Present,
+from digitocr.runs.resume import (
+    PresentResults,
     why_again,
 )
 from digitocr.storage import atomic as disk
@@ -154,7 +154,7 @@ def test_results_are_there_though_others_are_written_as_they_are_listed(
 
     scandir = os.scandir
     monkeypatch.setattr(os, "scandir", listed)
-    assert why_again(Present(tmp_path), READ, STAMP) is None
+    assert why_again(PresentResults(tmp_path), READ, STAMP) is None
     assert not unfinished.exists()
 
 
@@ -169,7 +169,7 @@ def test_whatever_is_in_it_a_run_goes_on(found: list[bytes]) -> None:
             assert not (folder / f"{name}.csv").exists()
             if done := new[name]:
                 report.add(done)
-                why_again(Present(folder), done, done.stamp)
+                why_again(PresentResults(folder), done, done.stamp)
                 assert error_rows([Unread(done.file, done.error or "")]).encode()
                 assert journal._from_line(journal._as_line(done)) == done or "nan" in repr(done)
         assert report.read + report.failed <= len(new.names())

@@ -21,9 +21,10 @@ from support.pdf import pdf, scan_page
 from support.pictures import Clear, encode
 from support.reviewing import Server, decisions, reviewing, scanned
 
+from digitocr.core.document import FileResult, ModelId, Number, PageResult
 from digitocr.core.geometry import Box
 from digitocr.results.audit import (
-    drawn,
+    random_sample,
     sample_size,
     sentence,
     wilson,
@@ -242,28 +243,20 @@ def test_pages_of_documents_have_pictures(tmp_path: Path, clear: Clear) -> None:
 
 
 def test_decisions_go_with_boxes_that_have_moved() -> None:
-    number = {
-        **dict.fromkeys(("table", "row", "column")),
-        "text": "57",
-        "confidence": 0.5,
-        "status": "review",
-        "line": 1,
-        "item": 1,
-        "box": [102, 101, 60, 40],
-        "digits": [],
-    }
-    page = {"page": 1, "width": 700, "height": 260, "rotation": 0, "numbers": [number]}
+    number = Number("57", 0.5, "review", 1, 1, Box(102, 101, 60, 40), ())
+    page = PageResult(1, 700, 260, None, 0, 0.0, (number,))
+    result = FileResult("a.png", ModelId("digits", ""), (page,))
     about = [
         Correction("a.png", 1, Box(100, 100, 60, 40), "67", "57", None),
         Correction("a.png", 1, Box(300, 100, 60, 40), None, "8", None),
     ]
-    doubts = ReviewQueue(lambda _name: {})
-    doubts.add_file("a.png", {"pages": [page]}, about)
-    assert [(one.read, one.decision and one.decision.number) for one in doubts.entries] == [
+    queue = ReviewQueue(lambda _name: result)
+    queue.add_file(result, about)
+    assert [(one.read, one.decision and one.decision.number) for one in queue.items] == [
         ("57", "57"),
         (None, "8"),
     ]
-    assert doubts.queue(Filter()) == []
+    assert queue.wanted(Filter()) == []
 
 
 def test_turned_pages_are_shown_upright() -> None:
@@ -313,9 +306,13 @@ def test_an_audit_draws_the_same_sample_again(tmp_path: Path, samples: Path) -> 
 
 
 def test_samples_and_bounds_are_what_they_should_be() -> None:
-    assert sorted(drawn(50, 50, 1)) == list(range(50))
-    assert drawn(1000, 20, 1)[:5] == drawn(1000, 20, 1)[:5] != drawn(1000, 20, 2)[:5]
-    counts = np.bincount([one for seed in range(2000) for one in drawn(20, 5, seed)])
+    assert sorted(random_sample(50, 50, 1)) == list(range(50))
+    assert (
+        random_sample(1000, 20, 1)[:5]
+        == random_sample(1000, 20, 1)[:5]
+        != random_sample(1000, 20, 2)[:5]
+    )
+    counts = np.bincount([one for seed in range(2000) for one in random_sample(20, 5, seed)])
     assert counts.min() > 400  # of 500 that each is expected to be drawn
     assert wilson(0, 0) == (0.0, 1.0)
     assert wilson(10, 100) == pytest.approx((0.05522914, 0.17436566), abs=1e-6)  # R's binom.wilson

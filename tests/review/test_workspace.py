@@ -26,7 +26,7 @@ from digitocr.results.corrections import (
     NAME,
     Correction,
 )
-from digitocr.review.workspace import Checking
+from digitocr.review.workspace import Workspace
 
 WITH_TIMES = {"run.json", "journal.jsonl", NAME}
 FORMS = SAMPLES.parent / "forms"
@@ -63,31 +63,33 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def numbers_in(folder: Path, file: str) -> list[Number]:
-    with Checking(folder) as checking:
-        return checking.result(file).numbers
+    with Workspace(folder) as workspace:
+        return workspace.result(file).numbers
 
 
-def stamped(checking: Checking, file: str, box: Box, read: str | None, number: str | None) -> None:
+def stamped(
+    workspace: Workspace, file: str, box: Box, read: str | None, number: str | None
+) -> None:
     """Decide about a place on a file's first page, as it was read."""
-    (stamp,) = (done.stamp for done in checking.files() if done.file == file)
-    checking.corrections.add(Correction(file, 1, box, read, number, stamp))
+    (stamp,) = (done.stamp for done in workspace.files() if done.file == file)
+    workspace.corrections.add(Correction(file, 1, box, read, number, stamp))
 
 
-def decide(checking: Checking) -> None:
+def decide(workspace: Workspace) -> None:
     """Decide about two numbers of a page, a table's first cell, and two that were missed."""
-    first, second = checking.result("clear.png").numbers
-    stamped(checking, "clear.png", first.box, first.text, "007")
-    stamped(checking, "clear.png", second.box, second.text, None)
-    cell = next(one for one in checking.result(RECEIPT).numbers if one.table)
-    stamped(checking, RECEIPT, cell.box, cell.text, cell.text + "99")
-    stamped(checking, RECEIPT, Box(5, 5, 20, 20), None, "77")
-    stamped(checking, "deeper/blank.png", Box(50, 60, 70, 30), None, "12")
+    first, second = workspace.result("clear.png").numbers
+    stamped(workspace, "clear.png", first.box, first.text, "007")
+    stamped(workspace, "clear.png", second.box, second.text, None)
+    cell = next(one for one in workspace.result(RECEIPT).numbers if one.table)
+    stamped(workspace, RECEIPT, cell.box, cell.text, cell.text + "99")
+    stamped(workspace, RECEIPT, Box(5, 5, 20, 20), None, "77")
+    stamped(workspace, "deeper/blank.png", Box(50, 60, 70, 30), None, "12")
 
 
-def rewrite_all(checking: Checking) -> None:
-    for done in list(checking.files()):
-        checking.rewrite(done.file)
-    assert checking.write_combined() == []
+def rewrite_all(workspace: Workspace) -> None:
+    for done in list(workspace.files()):
+        workspace.rewrite(done.file)
+    assert workspace.write_combined() == []
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +97,9 @@ def checked(scanned: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same folder with decisions in its results."""
     top = tmp_path_factory.mktemp("checked") / "copy"
     shutil.copytree(scanned, top)
-    with Checking(top / "out") as checking:
-        decide(checking)
-        rewrite_all(checking)
+    with Workspace(top / "out") as workspace:
+        decide(workspace)
+        rewrite_all(workspace)
     return top
 
 
@@ -156,11 +158,11 @@ def test_what_is_taken_back_leaves_what_the_scan_wrote(
     checked: Path, scanned: Path, tmp_path: Path
 ) -> None:
     top = Path(shutil.copytree(checked, tmp_path / "copy"))
-    with Checking(top / "out") as checking:
-        for done in list(checking.files()):
-            for one in checking.decisions(done):
-                checking.corrections.add(replace(one, undone=True))
-        rewrite_all(checking)
+    with Workspace(top / "out") as workspace:
+        for done in list(workspace.files()):
+            for one in workspace.decisions(done):
+                workspace.corrections.add(replace(one, undone=True))
+        rewrite_all(workspace)
     assert contents(top / "out") == contents(scanned / "out") != contents(checked / "out")
 
 
@@ -188,8 +190,8 @@ def test_scanning_gives_the_bytes_that_checking_gives(
 
 def test_who_opens_results_again_finds_all_decisions_in_them(checked: Path, top: Path) -> None:
     shutil.copy(checked / "out" / NAME, top / "out")
-    with Checking(top / "out") as checking:
-        checking.write_combined()
+    with Workspace(top / "out") as workspace:
+        workspace.write_combined()
     assert contents(top / "out") == contents(checked / "out")
 
 
@@ -204,16 +206,16 @@ def test_other_settings_keep_decisions_and_a_changed_file_does_not(
     assert [row["number"] for row in rows] == ["3407", "57"]
     statuses = [row["status"] for row in read_rows(top / "out" / "numbers.csv")]
     assert statuses.count("checked") == 3
-    with Checking(top / "out") as checking:  # for Excel, as they are
-        checking.rewrite(RECEIPT)
-        checking.write_combined()
+    with Workspace(top / "out") as workspace:  # for Excel, as they are
+        workspace.rewrite(RECEIPT)
+        workspace.write_combined()
         first = (top / "out" / "numbers.csv").read_bytes()
     run_command(*SCAN, "--min-confidence", "0.5", "--excel", "--restart", cwd=top)
     assert (top / "out" / "numbers.csv").read_bytes() == first
 
 
 def test_a_scan_and_a_review_exclude_each_other(top: Path) -> None:
-    with Checking(top / "out"):
+    with Workspace(top / "out"):
         done = run_command(*SCAN, cwd=top)
     assert done.returncode == ExitCode.OUTPUT
     assert done.stderr == (
@@ -228,12 +230,12 @@ def test_results_without_json_are_not_checked(
     (tmp_path / "a.png").write_bytes(encode(".png", clear.gray))
     run("scan", "a.png", "-o", "out", "--format", "csv")
     with (
-        Checking(tmp_path / "out") as checking,
+        Workspace(tmp_path / "out") as workspace,
         pytest.raises(InputUnreadable, match=r"a\.png\.json: can't be read"),
     ):
-        checking.rewrite("a.png")
+        workspace.rewrite("a.png")
     with pytest.raises(NothingToRead, match="is no folder of results"):
-        Checking(tmp_path)
+        Workspace(tmp_path)
 
 
 DAMAGE: list[tuple[str, Callable[[bytes], bytes]]] = [
@@ -250,8 +252,8 @@ DAMAGE: list[tuple[str, Callable[[bytes], bytes]]] = [
 def test_damaged_results_are_named(name: str, damage: Callable[[bytes], bytes], top: Path) -> None:
     path = top / "out" / name
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(InputUnreadable, match="damaged"), Checking(top / "out") as checking:
-        rewrite_all(checking)
+    with pytest.raises(InputUnreadable, match="damaged"), Workspace(top / "out") as workspace:
+        rewrite_all(workspace)
 
 
 @pytest.fixture(scope="module")
@@ -267,17 +269,17 @@ def form(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_fields_of_forms_show_decisions_and_give_them_back(form: Path) -> None:
     out, file = form / "out", "scanned.png"
     before, (was,) = contents(out), read_rows(out / "forms.csv")
-    with Checking(out) as checking:
-        (page,) = checking.result(file).pages
+    with Workspace(out) as workspace:
+        (page,) = workspace.result(file).pages
         numbers = {number.field: number for number in page.numbers}
         fields = {field.name: field for field in page.fields}
         assert was["q4"] == "" and was["year"] == numbers["year"].text
-        stamped(checking, file, numbers["meter"].box, numbers["meter"].text, "123")
-        stamped(checking, file, numbers["year"].box, numbers["year"].text, None)
+        stamped(workspace, file, numbers["meter"].box, numbers["meter"].text, "123")
+        stamped(workspace, file, numbers["year"].box, numbers["year"].text, None)
         box = fields["q4"].box
         inside = Box(box.x + 10, box.y + 10, box.width // 2, box.height - 20)
-        stamped(checking, file, inside, None, "46")
-        rewrite_all(checking)
+        stamped(workspace, file, inside, None, "46")
+        rewrite_all(workspace)
     (now,) = read_rows(out / "forms.csv")
     assert (now["meter"], now["year"], now["q4"]) == ("123", "", "46")
     statuses = {name for name, cell in now.items() if cell == "checked"}
@@ -287,8 +289,8 @@ def test_fields_of_forms_show_decisions_and_give_them_back(form: Path) -> None:
     after = contents(out)
     run_command(*SCAN, "--form", FORMS / "form.toml", "--restart", cwd=form)
     assert contents(out) == after
-    with Checking(out) as checking:
-        for one in checking.corrections.of(file):
-            checking.corrections.add(replace(one, undone=True))
-        rewrite_all(checking)
+    with Workspace(out) as workspace:
+        for one in workspace.corrections.of(file):
+            workspace.corrections.add(replace(one, undone=True))
+        rewrite_all(workspace)
     assert contents(out) == before

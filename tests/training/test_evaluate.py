@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.command import SAMPLES, RunCommand
 
+from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.model import load_model
 from digitocr.training.evaluate import (
     edit_distance,
@@ -55,7 +56,7 @@ def test_pages_are_scored_against_their_truth(run: RunCommand, pages: Path) -> N
 def test_pages_with_a_fault_are_drawn(pages: Path, tmp_path: Path) -> None:
     truth = (pages / "truth.csv").read_text("utf-8").replace("receipt.jpg,22897", "receipt.jpg,1")
     (pages / "truth.csv").write_text(truth)
-    evaluate_pages(load_model("digits"), pages, tmp_path / "report")
+    evaluate_pages(Scanner(), pages, tmp_path / "report")
     assert cv2.imread(str(tmp_path / "report" / "receipt.jpg.page1.jpg")) is not None
 
 

@@ -179,7 +179,8 @@ def _of_file(
     by_page: dict[int, list[Correction]] = defaultdict(list)
     for one in decisions:
         by_page[one.page].append(one)
-    for page in read_pages(source, ",".join(map(str, sorted(by_page))), dpi, limits):
+    wanted = tuple(range(page, page + 1) for page in sorted(by_page))
+    for page in read_pages(source, wanted, dpi, limits):
         yield from _of_page(page, by_page[page.number], model)
 
 
