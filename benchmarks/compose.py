@@ -66,7 +66,7 @@ def written(image: Gray, size: float) -> Gray:
     return ink[y : y + height, x : x + width]
 
 
-def write_number(
+def touching_number(
     digits: Digits, chosen: NDArray[np.int64], size: float, touching: float, rng: Rng
 ) -> Gray:
     """Return the ink of one number: digits side by side, the baseline a little uneven.
@@ -123,7 +123,7 @@ def compose_line(
     line, truth = np.zeros((round(1.6 * size), 0), np.uint8), []
     for _ in range(per_line):
         chosen = rng.integers(len(digits.labels), size=rng.integers(4, 9))
-        number = write_number(digits, chosen, size, touching, rng)
+        number = touching_number(digits, chosen, size, touching, rng)
         gap = round(rng.uniform(1.5, 2.5) * size) if truth else 0
         longer = np.hstack([line, np.zeros((len(line), gap), np.uint8), number])
         if longer.shape[1] > WIDTH - 2 * MARGIN:

@@ -42,7 +42,7 @@ from compose import (
     photographed,
     shadowed,
     skewed,
-    write_number,
+    touching_number,
     written,
 )
 
@@ -109,7 +109,7 @@ def fill(page: Page, field: Field, text: str, digits: Digits, rng: Rng) -> None:
             lay(page, ink, left, y + (height - ink.shape[0]) / 2 + down)
     elif text:
         left = 0.42 * width if field["name"] == "year" else rng.uniform(0.2, 0.5) * height
-        ink = write_number(digits, np.array(places), size, 0.0, rng)
+        ink = touching_number(digits, np.array(places), size, 0.0, rng)
         room = (width - left - 0.1 * height) / ink.shape[1]
         if room < 1:  # nobody writes beyond the box
             ink = cv2.resize(ink, None, fx=room, fy=room, interpolation=cv2.INTER_AREA)
@@ -136,7 +136,7 @@ class Counts(NamedTuple):
     ok: list[bool]
 
 
-def scanned(folder: Path, results: Path) -> dict[str, dict[str, str]]:
+def scanned_ink(folder: Path, results: Path) -> dict[str, dict[str, str]]:
     """Return the rows of forms.csv by their file, once a folder is scanned."""
     ran = run([digitocr(), "scan", folder, "-o", results, "-q", "--form", FORMS / "form.toml"])
     if ran.code not in (0, 7):  # 7: pages that are none of the form
@@ -206,7 +206,7 @@ def main() -> None:
             for number, (page, wanted) in enumerate(pages_of(kind, a.pages, digits), 1):
                 cv2.imwrite(str(pages / f"form_{number:02}.png"), page)
                 truth[f"form_{number:02}.png"] = wanted
-            counts = counted(scanned(pages, work / f"{kind}-read"), truth)
+            counts = counted(scanned_ink(pages, work / f"{kind}-read"), truth)
             print(shown(kind, counts))
             for part, more in zip(every, counts if kind in KINDS else [], strict=kind in KINDS):
                 part += more
@@ -216,7 +216,7 @@ def main() -> None:
             pages = work / "others"
             others(pages)
             n_all = len(list(pages.iterdir()))
-            taken = len(scanned(pages, work / "others-read"))
+            taken = len(scanned_ink(pages, work / "others-read"))
             print(f"others   pages {n_all}, taken for the form {taken}")
 
 

@@ -32,7 +32,7 @@ from compose import (
     Truth,
     load_digits,
     photographed,
-    write_number,
+    touching_number,
     write_set,
 )
 
@@ -52,7 +52,7 @@ def written_page(numbers: list[str], digits: Digits, variant: str, rng: Rng) -> 
     tops = np.linspace(MARGIN, HEIGHT - MARGIN - 160, N_LINES).astype(int)
     for i, number in enumerate(numbers):
         chosen = np.array([rng.choice(places[digit]) for digit in number])
-        patch = write_number(digits, chosen, rng.uniform(52, 60), how.touching, rng)
+        patch = touching_number(digits, chosen, rng.uniform(52, 60), how.touching, rng)
         x = MARGIN + i % PER_LINE * (WIDTH - 2 * MARGIN) // PER_LINE
         ink[tops[i // PER_LINE] :, x:][: patch.shape[0], : patch.shape[1]] = patch
     page = PAPER - ink * np.float32((PAPER - INK) / 255)

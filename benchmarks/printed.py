@@ -81,7 +81,7 @@ def compose_print(folder: Path, *, n_pages: int, seed: int = 1) -> Truth:
             rng = np.random.default_rng([seed, number])
             sheet = Sheet(fonts[number % len(fonts)], PRINT_POINTS, rng)
             numbers = [text for line in sheet.lines() for text in print_numbers(sheet, line)]
-            yield sheet.scanned(), numbers
+            yield sheet.scanned_ink(), numbers
 
     return write_set(folder, pages(), ".jpg")
 
@@ -103,7 +103,7 @@ def compose_text(folder: Path, *, n_pages: int, seed: int = 1) -> Truth:
                 words = LETTERS[number % len(LETTERS)]
             for line in sheet.lines():
                 print_words(sheet, line, words.split())
-            yield sheet.scanned(), []
+            yield sheet.scanned_ink(), []
 
     return write_set(folder, pages(), ".jpg")
 
@@ -144,7 +144,7 @@ class Sheet:
         """Print a text."""
         self.draw.text((x, baseline), text, 255, self.font, "ls")
 
-    def scanned(self) -> Gray:
+    def scanned_ink(self) -> Gray:
         """Return the page as scanned: ink less than black, soft edges, noise."""
         ink: Page = np.asarray(self.ink, np.float32) / 255
         soft = cv2.GaussianBlur(ink, (0, 0), self.rng.uniform(0.4, 0.4 + self.dpi / 500))

@@ -189,7 +189,7 @@ def stretches(
         yield 0, length
 
 
-def scanned(page: Page, rng: Rng) -> Gray:
+def scanned_ink(page: Page, rng: Rng) -> Gray:
     """Return a page as a scanner sees it."""
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), rng.uniform(-1, 1), 1)
     page = cv2.warpAffine(page, turn, (WIDTH, HEIGHT), borderValue=PAPER)
@@ -204,7 +204,7 @@ def photo(page: Page, rng: Rng) -> Gray:
     return photographed(on_desk(page, rng), rng)
 
 
-WAYS: dict[str, Callable[[Page, Rng], Gray]] = {"scan": scanned, "photo": photo}
+WAYS: dict[str, Callable[[Page, Rng], Gray]] = {"scan": scanned_ink, "photo": photo}
 
 
 def compose_tables(folder: Path, kind: str, seen: str, n_pages: int, seed: int) -> dict[str, Texts]:

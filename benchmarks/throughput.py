@@ -40,7 +40,7 @@ from compose import (
     compose_line,
     load_digits,
     photographed,
-    write_number,
+    touching_number,
     write_set,
 )
 from speed import TESSERACT
@@ -75,7 +75,7 @@ def dense_pages(n_pages: int) -> Iterator[tuple[Gray, list[str]]]:
         for top in np.linspace(200, HEIGHT - 280, N_ROWS).astype(int):
             for x in np.linspace(200, 1900, N_COLUMNS).astype(int):
                 chosen = rng.integers(len(digits.labels), size=rng.integers(3, 7))
-                patch = write_number(digits, chosen, rng.uniform(*SIZES), 0.0, rng)
+                patch = touching_number(digits, chosen, rng.uniform(*SIZES), 0.0, rng)
                 ink[top : top + patch.shape[0], x : x + patch.shape[1]] = patch
                 truth.append("".join(map(str, digits.labels[chosen])))
         yield photographed(PAPER - ink * np.float32((PAPER - INK) / 255), rng), truth

@@ -346,7 +346,7 @@ def train(
     with _reported(verbose), extra("train"):
         from digitocr.cli import train as training
         from digitocr.training import recipes, train
-        from digitocr.training.data.corrected_samples import is_checked
+        from digitocr.training.data.corrected_samples import holds_corrections
 
         if model is not None:
             others = (fonts, batch_size, learning_rate, report)
@@ -356,7 +356,7 @@ def train(
                 )
             training.learn_checked(model, list(map(Path, add)), data, epochs, seed, output)
             return
-        if any(is_checked(Path(one)) for one in add or []):
+        if any(holds_corrections(Path(one)) for one in add or []):
             raise WrongUsage("--add of a results folder needs --from MODEL, which goes on from it")
         wanted = recipes.recipe(recipe, epochs, batch_size, learning_rate, seed)
         found = training.Data(data, add or [], fonts)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from digitocr.results.diff import Tally
     from digitocr.results.journal import Done
     from digitocr.training.calibration import Level
-    from digitocr.training.data.corrected_samples import Checked
+    from digitocr.training.data.corrected_samples import CheckedFolder
     from digitocr.training.evaluate import (
         DigitReport,
         PageReport,
@@ -156,7 +156,7 @@ def trained(last: Epoch, card: Mapping[str, Any], where: str) -> str:
     return f"final training loss {last.loss:.4f}; {', '.join(measured)}. Written: {where}"
 
 
-def checked(found: Checked) -> str:
+def checked(found: CheckedFolder) -> str:
     """Return what there is to learn in a results folder, in a line."""
     facts = found.facts
     missing = [

@@ -28,10 +28,10 @@ from digitocr.storage.places import check_folder
 from digitocr.training import evaluate, train
 from digitocr.training import finetune as learn
 from digitocr.training.data import replay
-from digitocr.training.data.corrected_samples import checked_numbers
+from digitocr.training.data.corrected_samples import corrected_samples
 from digitocr.training.data.datasets import (
     Digits,
-    joined,
+    joined_digits,
     load_mnist,
     mnist_at_hand,
     mnist_folder,
@@ -88,13 +88,14 @@ def learn_checked(
     _check_file(output)
     old, mnist = load_model(name), mnist_at_hand(data)
     training, test = load_mnist(mnist) if mnist else (None, None)
-    checked = [checked_numbers(folder, old) for folder in folders]
+    checked = [corrected_samples(folder, old) for folder in folders]
     for one in checked:
         say(show.checked(one))
     known = replay.replay(training, seed)
-    samples, apart = learn.held_out([sample for one in checked for sample in one.samples])
-    new = learn.learned(old, samples, known, seed, rounds or learn.ROUNDS, say)
-    before, after = (learn.measured(model, apart, test) for model in (old, new))
+    everything = [sample for one in checked for sample in one.samples]
+    samples, apart = learn.training_and_held_out(everything)
+    new = learn.finetuned_model(old, samples, known, seed, rounds or learn.ROUNDS, say)
+    before, after = (learn.measure(model, apart, test) for model in (old, new))
     card = learn.card(old, checked, known, before, after, _command_line())
     disk.write(output, model_file(new.arrays, card))
     say(show.learned(card, str(output)))
@@ -106,7 +107,7 @@ def _material(recipe: Recipe, data: Data) -> tuple[Material, Digits | None]:
     additions = [load_addition(wanted) for wanted in data.more]
     fonts = draw_fonts(data.fonts) if data.fonts else []
     if recipe.pooled:
-        return material(recipe, joined(digits, test), additions, fonts), None
+        return material(recipe, joined_digits(digits, test), additions, fonts), None
     return material(recipe, digits, additions, fonts), test
 
 
@@ -126,7 +127,7 @@ def evaluate_model(name: str, data: Path | None, pictures: Path | None, as_json:
     """Measure and print."""
     scanner, folder = Scanner(Settings(model=name)), data or mnist_folder()
     report: evaluate.DigitReport | evaluate.PageReport
-    if evaluate.holds_digits(folder):
+    if evaluate.is_digit_folder(folder):
         report, answered = evaluate.evaluate_digits(scanner.model, folder)
         if pictures:
             evaluate.write_digit_report(answered, pictures)

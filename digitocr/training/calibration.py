@@ -13,7 +13,7 @@ from digitocr.core.arrays import (
     Labels,
 )
 from digitocr.recognition.classifier import softmax
-from digitocr.training.data.datasets import NO_DIGIT
+from digitocr.training.data.datasets import NON_DIGIT
 
 Chances = NDArray[np.floating]  # (N,), 0..1
 Right = NDArray[np.bool_]  # (N,)
@@ -47,11 +47,11 @@ def chance_curve(confidence: Chances, right: Right) -> Curve:
     x = [float(confidence[group].mean()) for group in groups]
     # One answer more, right as often as it is sure, so that no small group is beyond doubt.
     y = [(float(right[g].sum()) + mean) / (len(g) + 1) for g, mean in zip(groups, x, strict=True)]
-    rising = _isotonic(np.array(y), np.array([len(group) for group in groups]))
+    rising = _isotonic_fit(np.array(y), np.array([len(group) for group in groups]))
     return _rounded(x), _rounded(rising)
 
 
-def _isotonic(values: Chances, weights: NDArray[np.integer]) -> Chances:
+def _isotonic_fit(values: Chances, weights: NDArray[np.integer]) -> Chances:
     """Return the nearest values that never fall (pool adjacent violators, Ayer et al. 1955)."""
     pools: list[list[float]] = []  # mean, weight, number of values
     for value, weight in zip(values, weights, strict=True):
@@ -82,22 +82,22 @@ def _rounded(values: Sequence[float] | Chances) -> list[float]:
     return [round(float(value), 5) for value in values]
 
 
-def fitted_temperature(answers: Answers, labels: Labels) -> float:
+def likeliest_temperature(answers: Answers, labels: Labels) -> float:
     """Return the temperature that makes the labels likeliest (Guo et al. 2017).
 
-    Where the label is `NO_DIGIT`, every digit should be as likely.
+    Where the label is `NON_DIGIT`, every digit should be as likely.
 
     Found among 200 between 0.2 and 5, which is closer than held-out digits can tell.
     """
     temperatures = np.geomspace(0.2, 5, 200).astype(np.float32)
-    return float(min(temperatures, key=lambda t: _surprise(softmax(answers / t), labels)))
+    return float(min(temperatures, key=lambda t: _mean_surprise(softmax(answers / t), labels)))
 
 
-def _surprise(scores: NDArray[np.float32], labels: Labels) -> float:
+def _mean_surprise(scores: NDArray[np.float32], labels: Labels) -> float:
     """Return the mean negative log-likelihood of the labels, where there is none of all digits."""
     surprise = -np.log(scores + 1e-12)  # (N, 10)
     own = surprise[np.arange(len(labels)), labels]
-    return float(np.where(labels == NO_DIGIT, surprise.mean(axis=1), own).mean())
+    return float(np.where(labels == NON_DIGIT, surprise.mean(axis=1), own).mean())
 
 
 def calibration_error(confidence: Chances, right: Right) -> float:

@@ -103,7 +103,7 @@ def evaluate_digits(model: Model, folder: Path) -> tuple[DigitReport, Answered]:
     return _digit_report(answered, unreadable), answered
 
 
-def holds_digits(folder: Path) -> bool:
+def is_digit_folder(folder: Path) -> bool:
     """Tell whether a folder holds MNIST or pictures of single digits; else it holds pages."""
     return is_mnist(folder) or all(
         len(row.numbers) == 1 and row.numbers[0] in _DIGITS for row in read_truth(folder)
@@ -112,21 +112,21 @@ def holds_digits(folder: Path) -> bool:
 
 def _pictured_digits(folder: Path, truth: Sequence[Truth]) -> tuple[Crops, Labels, list[str]]:
     """Return the crops and labels of pictures of single digits, and those not readable."""
-    marks, labels, unreadable = [], [], []
+    inks, labels, unreadable = [], [], []
     for row in truth:
         try:
             page = next(read_pages(Source(row.file, folder / row.file)))
         except InputUnreadable as error:
             unreadable.append(f"{row.file}: {error}")
             continue
-        marks.append(page_ink(upright_page(page.gray).gray).mask)
+        inks.append(page_ink(upright_page(page.gray).gray).mask)
         labels.append(int(row.numbers[0]))
-    if not marks:
+    if not inks:
         raise DataMissing(f"{folder}: none of its {len(truth)} pictures can be read")
-    return normalized_crops([_inked(mark) for mark in marks]), np.array(labels), unreadable
+    return normalized_crops([_ink_of(ink) for ink in inks]), np.array(labels), unreadable
 
 
-def _inked(mask: BinaryImage) -> BinaryImage:
+def _ink_of(mask: BinaryImage) -> BinaryImage:
     """Return the part of a mask that holds ink."""
     x, y, width, height = cv2.boundingRect(mask)
     return mask[y : y + max(1, height), x : x + max(1, width)]
@@ -195,17 +195,19 @@ def evaluate_pages(scanner: Scanner, folder: Path, pictures: Path | None = None)
     right: list[bool] = []
     for row in rows:
         try:
-            numbers = _read(scanner, folder, row, pictures)
+            numbers = _numbers_read(scanner, folder, row, pictures)
         except InputUnreadable as error:
             unreadable.append(f"{row.file}: {error}")
             numbers = []
-        _count(tally, row.numbers, [number.text for number in numbers])
+        _add_page(tally, row.numbers, [number.text for number in numbers])
         confidence += [number.confidence for number in numbers]
-        right += _hits(numbers, row.numbers)
+        right += _found_in_truth(numbers, row.numbers)
     return _page_report(tally, len(rows), np.array(confidence), np.array(right, bool), unreadable)
 
 
-def _read(scanner: Scanner, folder: Path, row: Truth, pictures: Path | None) -> list[Number]:
+def _numbers_read(
+    scanner: Scanner, folder: Path, row: Truth, pictures: Path | None
+) -> list[Number]:
     """Return the numbers of one file, and write its pages annotated where they have a fault."""
     pages = list(scanner.pages(Source(row.file, folder / row.file)))
     numbers = [number for _, result in pages for number in result.numbers]
@@ -216,19 +218,19 @@ def _read(scanner: Scanner, folder: Path, row: Truth, pictures: Path | None) -> 
     return numbers
 
 
-def _count(tally: _Tally, wanted: Sequence[str], found: Sequence[str]) -> None:
+def _add_page(tally: _Tally, wanted: Sequence[str], found: Sequence[str]) -> None:
     """Add one page to the counts."""
     want, got = "".join(wanted), "".join(found)
     tally.edits += edit_distance(want, got)
     tally.digits += len(want)
-    tally.confused += _confused(want, got)
+    tally.confused += _confusions(want, got)
     tally.exact += list(wanted) == list(found)
     tally.common += (Counter(wanted) & Counter(found)).total()
     tally.found += len(found)
     tally.wanted += len(wanted)
 
 
-def _confused(want: str, got: str) -> Counter[tuple[str, str]]:
+def _confusions(want: str, got: str) -> Counter[tuple[str, str]]:
     """Return which digits stand in place of which, where as many were read as are missing."""
     parts = SequenceMatcher(None, want, got, autojunk=False).get_opcodes()
     return Counter(
@@ -243,7 +245,7 @@ def _most_common(confused: Counter[tuple[str, str]]) -> list[tuple[str, str, int
     return [(truth, read, n) for (truth, read), n in confused.most_common()]
 
 
-def _hits(numbers: Sequence[Number], wanted: Sequence[str]) -> list[bool]:
+def _found_in_truth(numbers: Sequence[Number], wanted: Sequence[str]) -> list[bool]:
     """Tell for each number whether it is among those wanted that no earlier one has met."""
     left = Counter(wanted)
     hits = []

@@ -1,6 +1,6 @@
 """Go on training a model with numbers that a person checked, so that it does not forget.
 
-Both networks learn, as a number that is in doubt is decided by both (benchmarks/learning.py).
+Both networks learn, as a number that is uncertain is decided by both (benchmarks/learning.py).
 Each step also shows them what they knew before, and holds what they say of it to what they said
 (Li and Hoiem 2016, "Learning without Forgetting").
 """
@@ -27,9 +27,9 @@ from digitocr.recognition.line_reader import LineReader, Weights
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalized_crops
 from digitocr.recognition.reader import read_components
-from digitocr.training.data.augment import distorted
+from digitocr.training.data.augment import distorted_crops
 from digitocr.training.data.corrected_samples import (
-    Checked,
+    CheckedFolder,
     CorrectedSample,
     digits_of,
 )
@@ -41,10 +41,12 @@ from digitocr.training.data.line_batches import (
     shown_line,
     written_lines,
 )
+from digitocr.training.data.line_scan import (
+    scanned_ink,
+)
 from digitocr.training.data.replay import Replay
-from digitocr.training.data.written_lines import (
+from digitocr.training.data.written_symbols import (
     Symbols,
-    scanned,
     symbols,
 )
 from digitocr.training.loop import (
@@ -63,15 +65,15 @@ ROUNDS = 20
 # They were chosen on digits of one half of three sets, to read those of the other half and MNIST's
 # test (benchmarks/experiments.md).
 _STEPS, _OWN, _KEPT, _RATE = 16, 64, 128, 0.001  # a round; digits shown at a step, new and known
-_STRIP_STEPS, _STRIP_OWN, _STRIP_WRITTEN, _STRIP_KEPT, _STRIP_RATE = 6, 24, 8, 32, 0.0005
-_STEEPEST = 10.0  # of the strip reader's gradient
+_LINE_STEPS, _LINE_OWN, _LINE_WRITTEN, _LINE_KEPT, _LINE_RATE = 6, 24, 8, 32, 0.0005
+_MOST_GRADIENT = 10.0  # of the line reader's gradient
 _AVERAGE = 0.97  # the part of the average weights that stays at each step
 # How much a digit that is known counts for a new one, and a column that is known for a new line.
-_HOLD, _HOLD_COLUMNS = 12.0, 10.0
+_DIVERGENCE_WEIGHT, _LINE_DIVERGENCE_WEIGHT = 12.0, 10.0
 _HELD_OUT = 6  # one in so many numbers is not learned from, but read before and after
 
 
-Values = NDArray[np.float64]  # (N,), of lessons
+Values = NDArray[np.float64]  # (N,), of samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +90,19 @@ class Measure:
         return facts if self.mnist is None else facts | {"mnist_test": round(self.mnist, 5)}
 
 
-def held_out(
+def training_and_held_out(
     samples: Sequence[CorrectedSample],
 ) -> tuple[list[CorrectedSample], list[CorrectedSample]]:
-    """Return lessons to learn from, and one in six to measure with, always the same ones.
+    """Return samples to learn from, and one in six to measure with, always the same ones.
 
-    They are drawn by number, whatever page each is on; a lesson alone is learned from.
+    They are drawn by number, whatever page each is on; a sample alone is learned from.
     """
     order = np.random.default_rng(0).permutation(len(samples)).tolist()
     n = len(samples) // _HELD_OUT
     return [samples[i] for i in sorted(order[n:])], [samples[i] for i in sorted(order[:n])]
 
 
-def learned(
+def finetuned_model(
     model: Model,
     samples: Sequence[CorrectedSample],
     known: Replay,
@@ -125,37 +127,39 @@ def learned(
     say(f"first network: {rounds * _STEPS} steps")
     weights, own = model.arrays, digits_of(samples)
     if len(own):
-        weights |= _crops_learned(model, own, known.digits, rounds, rng)
+        weights |= _finetuned_classifier(model, own, known.digits, rounds, rng)
     if model.line_reader:
-        say(f"strip reader: {rounds * _STRIP_STEPS} steps")
-        doubts = _doubts_of_numbers(model, samples)
-        weights |= _strips_learned(model.line_reader, samples, doubts, known.symbols, rounds, rng)
+        say(f"line reader: {rounds * _LINE_STEPS} steps")
+        uncertainty = _uncertainty_of_numbers(model, samples)
+        weights |= _finetuned_line_reader(
+            model.line_reader, samples, uncertainty, known.symbols, rounds, rng
+        )
     return as_model(weights, model.card)
 
 
-def _crops_learned(
+def _finetuned_classifier(
     model: Model, own: Digits, known: Digits, rounds: int, rng: np.random.Generator
 ) -> dict[str, Weights]:
     """Return the first network's weights after it was shown new digits."""
     network = Network()
     network.take(model)
     before = copy.deepcopy(network)
-    course = TrainingLoop(network, _RATE, rounds * _STEPS, _AVERAGE)
+    loop = TrainingLoop(network, _RATE, rounds * _STEPS, _AVERAGE)
     for _ in range(rounds):
-        some = _drawn(_doubts(network, own), _STEPS * _OWN, rng)
-        crops, labels = _distorted(own[some], rng)
-        held, _ = _distorted(known[rng.integers(len(known), size=_STEPS * _KEPT)], rng)
+        some = _sample_places(_uncertainty(network, own), _STEPS * _OWN, rng)
+        crops, labels = _distorted_tensors(own[some], rng)
+        held, _ = _distorted_tensors(known[rng.integers(len(known), size=_STEPS * _KEPT)], rng)
         wanted = answers_wanted(torch.from_numpy(labels))
         for new, right, old in zip(
             crops.split(_OWN), wanted.split(_OWN), held.split(_KEPT), strict=True
         ):
             loss = F.cross_entropy(network(new), right)
-            course.step(loss + _HOLD * _strayed(network, before, old))
-    return course.kept.exported()
+            loop.step(loss + _DIVERGENCE_WEIGHT * _divergence(network, before, old))
+    return loop.kept.exported()
 
 
 @torch.no_grad()
-def _doubts(network: Network, digits: Digits) -> Values:
+def _uncertainty(network: Network, digits: Digits) -> Values:
     """Return how far off what is wanted a network's answers to N digits are, (N,), 0..1."""
     crops = torch.from_numpy(normalized_crops(list(digits.images)).reshape(len(digits), -1))
     answers = F.softmax(network(crops), 1)
@@ -163,105 +167,106 @@ def _doubts(network: Network, digits: Digits) -> Values:
     return off.abs().sum(1).numpy().astype(np.float64) / 2
 
 
-def _drawn(doubts: Values, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Return which n of N lessons are shown: half are drawn evenly, half by the doubts about them.
+def _sample_places(uncertainty: Values, n: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return which n of N samples are shown: half are drawn evenly, half by their uncertainty.
 
     Most are known already (importance sampling: Katharopoulos and Fleuret 2018).
     """
-    chances = (1 / len(doubts) + doubts / max(doubts.sum(), 1e-9)) / 2
-    return rng.choice(len(doubts), n, p=chances / chances.sum())
+    chances = (1 / len(uncertainty) + uncertainty / max(uncertainty.sum(), 1e-9)) / 2
+    return rng.choice(len(uncertainty), n, p=chances / chances.sum())
 
 
-def _distorted(digits: Digits, rng: np.random.Generator) -> tuple[torch.Tensor, Labels]:
+def _distorted_tensors(digits: Digits, rng: np.random.Generator) -> tuple[torch.Tensor, Labels]:
     """Return N digits, each distorted anew: (N, 784) crops and their labels."""
-    crops = distorted(digits.images, rng).reshape(len(digits), -1)
+    crops = distorted_crops(digits.images, rng).reshape(len(digits), -1)
     return torch.from_numpy(crops), digits.labels
 
 
-def _strayed(network: nn.Module, before: nn.Module, known: torch.Tensor) -> torch.Tensor:
+def _divergence(network: nn.Module, before: nn.Module, known: torch.Tensor) -> torch.Tensor:
     """Return how unlikely a network holds what it said before, (B, C) or (B, C, T) answers."""
     with torch.no_grad():
         said = F.softmax(before(known), 1)
     return -(said * F.log_softmax(network(known), 1)).sum(1).mean()
 
 
-def _strips_learned(
+def _finetuned_line_reader(
     reader: LineReader,
     samples: Sequence[CorrectedSample],
-    doubts: Values,
+    uncertainty: Values,
     known: Symbols,
     rounds: int,
     rng: np.random.Generator,
 ) -> dict[str, Weights]:
-    """Return the strip reader's weights after it was shown new numbers.
+    """Return the line reader's weights after it was shown new numbers.
 
     As they were written, scanned anew each time, and put together anew of their digits.
     """
     network = LineNetwork()
     network.take(reader)
     before = copy.deepcopy(network)
-    course = TrainingLoop(network, _STRIP_RATE, rounds * _STRIP_STEPS, _AVERAGE, _STEEPEST)
+    loop = TrainingLoop(network, _LINE_RATE, rounds * _LINE_STEPS, _AVERAGE, _MOST_GRADIENT)
     own = symbols(digits_of(samples), ())
     for _ in range(rounds):
-        for new, old in _strip_round(samples, doubts, own, known, rng):
-            loss = ctc_loss(network(torch.from_numpy(new.strips)), new)
-            strayed = _strayed(network, before, torch.from_numpy(old.strips))
-            course.step(loss + _HOLD_COLUMNS * strayed)
-    return course.kept.exported()
+        for new, old in _line_round(samples, uncertainty, own, known, rng):
+            loss = ctc_loss(network(torch.from_numpy(new.images)), new)
+            strayed = _divergence(network, before, torch.from_numpy(old.images))
+            loop.step(loss + _LINE_DIVERGENCE_WEIGHT * strayed)
+    return loop.kept.exported()
 
 
-def _doubts_of_numbers(model: Model, samples: Sequence[CorrectedSample]) -> Values:
-    """Return the greatest doubt that a first network leaves about a digit of each of N numbers.
+def _uncertainty_of_numbers(model: Model, samples: Sequence[CorrectedSample]) -> Values:
+    """Return how unsure a first network is of each of N numbers: of its least sure digit.
 
-    Those are what the strip reader is asked about; so are digits that could not be cut apart.
+    The least sure are what the line reader is asked about, and so are numbers that could not be
+    split into digits.
     """
     network = Network()
     network.take(model)
-    doubts = []
+    uncertainty = []
     for one in samples:
         whole = len(one.digits) >= max(1, len(one.text))
-        doubts.append(float(_doubts(network, one.digits).max()) if whole else 1.0)
-    return np.array(doubts)
+        uncertainty.append(float(_uncertainty(network, one.digits).max()) if whole else 1.0)
+    return np.array(uncertainty)
 
 
-def _strip_round(
+def _line_round(
     samples: Sequence[CorrectedSample],
-    doubts: Values,
+    uncertainty: Values,
     own: Symbols,
     known: Symbols,
     rng: np.random.Generator,
 ) -> Iterator[tuple[LineBatch, LineBatch]]:
     """Yield a round's batches, of new lines and of known ones about as long."""
-    some = _drawn(doubts, _STRIP_STEPS * _STRIP_OWN, rng)
-    new = [_seen_again(samples[i], rng) for i in some.tolist()]
+    some = _sample_places(uncertainty, _LINE_STEPS * _LINE_OWN, rng)
+    new = [_rescanned_line(samples[i], rng) for i in some.tolist()]
     if own.places:
-        new += written_lines(own, _STRIP_STEPS * _STRIP_WRITTEN, rng)
-    old = written_lines(known, _STRIP_STEPS * _STRIP_KEPT, rng)
+        new += written_lines(own, _LINE_STEPS * _LINE_WRITTEN, rng)
+    old = written_lines(known, _LINE_STEPS * _LINE_KEPT, rng)
     pairs = list(
-        zip(batches(new, -(-len(new) // _STRIP_STEPS)), batches(old, _STRIP_KEPT), strict=True)
+        zip(batches(new, -(-len(new) // _LINE_STEPS)), batches(old, _LINE_KEPT), strict=True)
     )
     for i in rng.permutation(len(pairs)):
         yield pairs[i]
 
 
-def _seen_again(sample: CorrectedSample, rng: np.random.Generator) -> ShownLine:
+def _rescanned_line(sample: CorrectedSample, rng: np.random.Generator) -> ShownLine:
     """Return a number as another scan would show it."""
     mask = sample.mask
     extent = 0, 0, mask.shape[1], mask.shape[0]
-    ink = scanned(mask, extent, sample.text != "", rng)
+    ink = scanned_ink(mask, extent, sample.text != "", rng)
     return shown_line(ink, np.array(list(map(int, sample.text)), np.int64))
 
 
-def measured(model: Model, samples: Sequence[CorrectedSample], test: Digits | None) -> Measure:
+def measure(model: Model, samples: Sequence[CorrectedSample], test: Digits | None) -> Measure:
     """Return how well a model reads numbers that it has not learned from, and MNIST's test."""
-    right = sum(_read(model, one) == one.text for one in samples)
+    right = sum(_digits_read(model, one) == one.text for one in samples)
     mnist = None
     if test is not None:
         mnist = accuracy(logits(model, normalized_crops(list(test.images))), test.labels)
     return Measure(right, len(samples), mnist)
 
 
-def _read(model: Model, sample: CorrectedSample) -> str:
+def _digits_read(model: Model, sample: CorrectedSample) -> str:
     """Return the digits that a model reads in a number's ink."""
     reading = read_components(Components(list(sample.groups), [], []), model)
     digits = sorted(reading.digits, key=lambda digit: digit.box.middle)
@@ -270,7 +275,7 @@ def _read(model: Model, sample: CorrectedSample) -> str:
 
 def card(
     model: Model,
-    folders: Sequence[Checked],
+    folders: Sequence[CheckedFolder],
     known: Replay,
     before: Measure,
     after: Measure,

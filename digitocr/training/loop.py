@@ -18,7 +18,7 @@ from digitocr.core.arrays import (
     Labels,
 )
 from digitocr.recognition.model import CLASSES
-from digitocr.training.data.datasets import NO_DIGIT
+from digitocr.training.data.datasets import NON_DIGIT
 from digitocr.training.data.line_batches import (
     LineBatch,
     ShownLine,
@@ -50,7 +50,7 @@ class Teacher:
 def answers_wanted(labels: torch.Tensor) -> torch.Tensor:
     """Return (B, 10) chances: all for the label, or the same for each where there is no digit."""
     wanted = F.one_hot(labels.clamp(min=0), 10).float()
-    wanted[labels == NO_DIGIT] = 0.1
+    wanted[labels == NON_DIGIT] = 0.1
     return wanted
 
 
@@ -68,7 +68,7 @@ class TrainingLoop(Generic[Trained]):
         learning_rate: float,
         cycle: int = 0,
         average: float = 0.0,
-        steepest: float = math.inf,
+        most_gradient: float = math.inf,
     ) -> None:
         """Set out to train a network.
 
@@ -77,7 +77,7 @@ class TrainingLoop(Generic[Trained]):
             learning_rate: Adam's.
             cycle: the steps over which the rate rises to this and falls to nothing; 0 keeps it.
             average: the part of the average weights that stays at each step; 0 averages nothing.
-            steepest: longer gradients are shortened to this.
+            most_gradient: longer gradients are shortened to this.
         """
         self.network = network
         self.kept = copy.deepcopy(network) if average else network
@@ -90,15 +90,15 @@ class TrainingLoop(Generic[Trained]):
             else None
         )
         self.average = average
-        self.steepest = steepest
+        self.most_gradient = most_gradient
         self.steps = 0
 
     def step(self, loss: torch.Tensor) -> None:
         """Move the weights so that a loss becomes less."""
         self.adam.zero_grad(set_to_none=True)
         loss.backward()
-        if self.steepest < math.inf:
-            nn.utils.clip_grad_norm_(self.network.parameters(), self.steepest)
+        if self.most_gradient < math.inf:
+            nn.utils.clip_grad_norm_(self.network.parameters(), self.most_gradient)
         self.adam.step()
         if self.schedule:
             self.schedule.step()
@@ -118,7 +118,7 @@ class TrainingLoop(Generic[Trained]):
                     mean.lerp_(new, 1 - stays)
 
 
-def crop_epoch(course: TrainingLoop[Trained], shown: Shown, size: int) -> tuple[float, float]:
+def crop_epoch(loop: TrainingLoop[Trained], shown: Shown, size: int) -> tuple[float, float]:
     """Train on N crops once, in a new order, `size` at a step.
 
     Returns:
@@ -127,12 +127,12 @@ def crop_epoch(course: TrainingLoop[Trained], shown: Shown, size: int) -> tuple[
     crops, labels, wanted, temperatures = shown
     losses, right = torch.zeros((), device=crops.device), torch.zeros((), device=crops.device)
     for batch in torch.randperm(len(labels), device=crops.device).split(size):
-        answers = course.network(crops[batch])  # (B, 10)
+        answers = loop.network(crops[batch])  # (B, 10)
         loss = _softened_loss(answers, wanted[batch], temperatures[batch])
-        course.step(loss)
+        loop.step(loss)
         losses += loss.detach() * len(batch)
         right += (answers.detach().argmax(1) == labels[batch]).sum()
-    known = (labels != NO_DIGIT).sum()
+    known = (labels != NON_DIGIT).sum()
     return float(losses / len(crops)), float(right / known)
 
 
@@ -148,7 +148,7 @@ def _softened_loss(
 
 
 def line_epoch(
-    course: TrainingLoop[LineNetwork], lines: Sequence[ShownLine], rng: np.random.Generator
+    loop: TrainingLoop[LineNetwork], lines: Sequence[ShownLine], rng: np.random.Generator
 ) -> tuple[float, float]:
     """Train on some written lines once.
 
@@ -156,13 +156,13 @@ def line_epoch(
         The mean loss, and the share, 0..1, of lines that was read right meanwhile.
     """
     losses, right = 0.0, 0
-    device = next(course.network.parameters()).device
+    device = next(loop.network.parameters()).device
     for batch in batches(lines, LINE_BATCH, rng):
-        answers = course.network(torch.from_numpy(batch.strips).to(device))  # (B, 11, T)
+        answers = loop.network(torch.from_numpy(batch.images).to(device))  # (B, 11, T)
         loss = ctc_loss(answers, batch)
-        course.step(loss)
+        loop.step(loss)
         losses += float(loss.detach()) * len(batch.lengths)
-        right += n_read(answers.detach(), batch)
+        right += n_lines_read(answers.detach(), batch)
     return losses / len(lines), right / len(lines)
 
 
@@ -181,7 +181,7 @@ def ctc_loss(answers: torch.Tensor, batch: LineBatch) -> torch.Tensor:
     return loss.mean()
 
 
-def n_read(answers: torch.Tensor, batch: LineBatch) -> int:
+def n_lines_read(answers: torch.Tensor, batch: LineBatch) -> int:
     """Return of how many lines the likeliest path, (B, 11, T) answers, gives just the digits."""
     paths = answers.argmax(1).cpu().numpy()
     ends = np.cumsum(batch.lengths)

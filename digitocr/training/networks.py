@@ -1,4 +1,4 @@
-"""The networks that are trained, in torch; `model.py` reads with what they export, in NumPy."""
+"""The networks that are trained, in torch; `recognition` reads with what they export, in NumPy."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from digitocr.recognition.model import CLASSES, Model
 HIDDEN = 512
 _TEACHER_CHANNELS = (24, 32, 64)
 _SPECIALIST_CHANNELS, _DROPPED = (24, 48, 96), 0.3
-_ARRAY_PREFIX_CHANNELS = (20, 40, 64, 128)
+_LINE_CHANNELS = (20, 40, 64, 128)
 
 
 class Network(nn.Module):
@@ -118,7 +118,7 @@ class LineNetwork(nn.Module):
     def __init__(self) -> None:
         """Draw the weights."""
         super().__init__()
-        a, b, c, d = _ARRAY_PREFIX_CHANNELS
+        a, b, c, d = _LINE_CHANNELS
         self.first = nn.Conv2d(1, a, 5, stride=2, padding=2)
         self.second = nn.Conv2d(a, b, 3, padding=1)
         self.third = nn.Conv2d(b, c, 3, padding=1)
@@ -128,9 +128,9 @@ class LineNetwork(nn.Module):
         self.last = nn.Conv2d(d, CLASSES + 1, (1, 3), padding=(0, 1))
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, strips: torch.Tensor) -> torch.Tensor:
+    def forward(self, lines: torch.Tensor) -> torch.Tensor:
         """Return the logits, (B, 11, W / 2), of (B, 1, 32, W) strips; W is even."""
-        maps = F.relu(self.first(strips))  # (B, A, 16, W / 2)
+        maps = F.relu(self.first(lines))  # (B, A, 16, W / 2)
         maps = F.max_pool2d(F.relu(self.second(maps)), (2, 1))  # (B, B', 8, W / 2)
         maps = F.max_pool2d(F.relu(self.third(maps)), (2, 1))  # (B, C, 4, W / 2)
         maps = F.relu(self.fourth(maps))  # (B, D, 1, W / 2)

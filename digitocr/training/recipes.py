@@ -10,15 +10,15 @@ import numpy as np
 
 from digitocr.core.errors import WrongUsage
 from digitocr.training.data.datasets import (
-    NO_DIGIT,
+    NON_DIGIT,
     Digits,
-    joined,
-    split,
+    joined_digits,
+    train_and_held_out,
 )
 from digitocr.training.data.strokes import draw_forms
 from digitocr.training.data.symbols import Addition
-from digitocr.training.data.touching import cut_digits
-from digitocr.training.data.written_lines import (
+from digitocr.training.data.touching import touching_digits
+from digitocr.training.data.written_symbols import (
     Font,
     Symbols,
     symbols,
@@ -62,7 +62,7 @@ class Recipe:
     specialist: float = 0.0
     polish: float = 0.0
     polished: float = 0.0
-    lines: float = 0.0  # written for the strip reader, for each crop that the first is shown
+    lines: float = 0.0  # written for the line reader, for each crop that the first is shown
 
 
 SEED = Recipe("seed", epochs=50, batch_size=100, learning_rate=0.001, pooled=True, keep_last=True)
@@ -116,7 +116,7 @@ def recipe(
 class Material:
     """What networks are trained on and measured with."""
 
-    training: Digits  # shown in every epoch, with marks that are no digit
+    training: Digits  # shown in every epoch, with non-digits
     mnist: Digits  # of these, MNIST's
     held_out: Digits  # of MNIST
     hands: Digits  # of fonts that are not trained on; may be empty
@@ -139,7 +139,7 @@ def material(
         additions: labelled symbols, all trained on.
         fonts: symbols drawn with one font each.
     """
-    training, held_out = split(digits, recipe.held_out, recipe.seed)
+    training, held_out = train_and_held_out(digits, recipe.held_out, recipe.seed)
     order = np.random.default_rng(recipe.seed).permutation(len(fonts))
     n_held_out = round(len(fonts) * _FONTS_HELD_OUT)
     unseen = [fonts[i] for i in sorted(order[:n_held_out])]
@@ -147,32 +147,34 @@ def material(
     forms = draw_forms(round(recipe.forms * len(training)), recipe.seed)
     added = [addition.digits for addition in additions]
     parts = [training, forms, *added]
-    alone = joined(*parts)
-    marks = alone[np.flatnonzero(alone.labels == NO_DIGIT)]
+    alone = joined_digits(*parts)
+    non_digits = alone[np.flatnonzero(alone.labels == NON_DIGIT)]
     if recipe.cuts:
         n = max(1, round(recipe.cuts * sum(map(len, parts))))
         parts.append(training)  # a second time, or MNIST would be the smaller part
-        parts.append(cut_digits(joined(*parts, *(font.digits for font in shown)), n, recipe.seed))
+        parts.append(
+            touching_digits(joined_digits(*parts, *(font.digits for font in shown)), n, recipe.seed)
+        )
     for font in shown:
-        known = font.digits.labels != NO_DIGIT
+        known = font.digits.labels != NON_DIGIT
         parts += [font.digits[np.flatnonzero(known)]] * _FONT_TIMES
         parts += [font.digits[np.flatnonzero(~known)]] * _LETTER_TIMES
     facts = [addition.facts for addition in [*additions, *fonts]]
     return Material(
-        training=joined(*parts),
+        training=joined_digits(*parts),
         mnist=training,
         held_out=held_out,
-        hands=joined(held_out[:0], *(font.digits for font in unseen)),
-        shown=symbols(evened([training, forms, *added]), _fonts(shown)),
-        unseen=symbols(joined(held_out, marks), _fonts(unseen)),
+        hands=joined_digits(held_out[:0], *(font.digits for font in unseen)),
+        shown=symbols(balanced_digits([training, forms, *added]), _fonts(shown)),
+        unseen=symbols(joined_digits(held_out, non_digits), _fonts(unseen)),
         facts=facts,
     )
 
 
-def evened(parts: Sequence[Digits]) -> Digits:
+def balanced_digits(parts: Sequence[Digits]) -> Digits:
     """Return symbols of several sources, small ones repeated to be a fair part of the first."""
     least = _LEAST_PART * len(parts[0])
-    return joined(
+    return joined_digits(
         *(part for one in parts for part in [one] * max(1, round(least / max(1, len(one)))))
     )
 

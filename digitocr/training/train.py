@@ -31,16 +31,15 @@ from digitocr.training import plots
 from digitocr.training.calibration import confusion_matrix
 from digitocr.training.data.augment import distorted_epochs
 from digitocr.training.data.datasets import (
-    NO_DIGIT,
+    NON_DIGIT,
     Digits,
-    joined,
+    joined_digits,
 )
 from digitocr.training.data.line_batches import (
     ShownLine,
     batches,
     written_chunks,
 )
-from digitocr.training.fit import calibrated
 from digitocr.training.loop import (
     CHUNK,
     LINE_BATCH,
@@ -52,8 +51,9 @@ from digitocr.training.loop import (
     answers_wanted,
     crop_epoch,
     line_epoch,
-    n_read,
+    n_lines_read,
 )
+from digitocr.training.model_calibration import calibration_facts
 from digitocr.training.networks import (
     HIDDEN,
     LineNetwork,
@@ -67,24 +67,24 @@ from digitocr.training.recipes import (
 )
 
 _LINES_HELD_OUT = 2000  # at the most, written with held-out symbols, to see how the reader does
-_STRIP_RATE, _STEEPEST = 0.003, 10.0  # the last: of its gradient, at the most
+_LINE_RATE, _MOST_GRADIENT = 0.003, 10.0  # the last: of its gradient, at the most
 # MNIST's digits are shown so often more while a specialist tells what they are, and are told apart
 # from others by labels so much higher. Tuned as benchmarks/experiments.md says.
-_MORE_MNIST, _OF_MNIST = 2, 100
+_MNIST_TIMES, _MNIST_OFFSET = 2, 100
 _SPECIALIST_RATE, _SPECIALIST_BATCH, _POLISH_RATE, _SOFTENED = 0.003, 128, 0.0005, 2.0
-_LINES_SHOWN = 4096  # between two reports
+_LINES_AN_EPOCH = 4096  # between two reports
 
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
     """How training stands after an epoch."""
 
-    network: str  # "teacher", "first network", "specialist", "polish" or "strip reader"
+    network: str  # "teacher", "first network", "specialist", "polish" or "line reader"
     number: int  # from 1
     epochs: int
     loss: float  # mean over the epoch's batches
     training_accuracy: float  # 0..1, of the answers given while training
-    accuracy: float  # 0..1, on what is held out: digits, or lines of the strip reader
+    accuracy: float  # 0..1, on what is held out: digits, or lines of the line reader
     seconds: float  # since the training of this network began
 
     @property
@@ -117,42 +117,44 @@ class Training:
     def epochs(self) -> Iterator[Epoch]:
         """Train, yielding after each epoch; `weights` is up to date whenever it stops.
 
-        The teacher comes first, the strip reader last.
+        The teacher comes first, the line reader last.
         """
         recipe, digits, teacher = self.recipe, self.material.training, None
         if recipe.teacher:
-            epochs = self._part(recipe.teacher)
-            course = self._course(TeacherNetwork(), recipe.teacher_rate, epochs)
-            yield from self._learn("teacher", course, epochs, self._data(digits, epochs))
-            teacher = Teacher(course.kept, recipe.taught)
+            epochs = self._n_epochs(recipe.teacher)
+            loop = self._training_loop(TeacherNetwork(), recipe.teacher_rate, epochs)
+            yield from self._train_on_crops(
+                "teacher", loop, epochs, self._shown_epochs(digits, epochs)
+            )
+            teacher = Teacher(loop.kept, recipe.taught)
         best, epochs = -1.0, recipe.epochs
-        learner = self._course(Network(), recipe.learning_rate, epochs)
-        data = self._data(digits, epochs, teacher)
-        for epoch in self._learn("first network", learner, epochs, data):
+        learner = self._training_loop(Network(), recipe.learning_rate, epochs)
+        data = self._shown_epochs(digits, epochs, teacher)
+        for epoch in self._train_on_crops("first network", learner, epochs, data):
             if epoch.accuracy >= best or (epoch.number == epochs and recipe.keep_last):
                 best, self.weights = epoch.accuracy, learner.kept.exported()
             yield epoch
         if recipe.polish:
-            yield from self._polish(learner.kept, teacher)
+            yield from self._polish_network(learner.kept, teacher)
         if recipe.lines:
-            yield from self._learn_strips()
+            yield from self._train_line_reader()
         self.finished = True
 
-    def _part(self, share: float) -> int:
+    def _n_epochs(self, share: float) -> int:
         """Return how many epochs are a share of the first network's."""
         return max(1, round(share * self.recipe.epochs))
 
-    def _course(self, network: Trained, rate: float, epochs: int) -> TrainingLoop[Trained]:
-        """Return the course of a network over some epochs."""
+    def _training_loop(self, network: Trained, rate: float, epochs: int) -> TrainingLoop[Trained]:
+        """Return the training loop of a network over some epochs."""
         recipe = self.recipe
         steps = math.ceil(len(self.material.training) / recipe.batch_size) * epochs
         cycle = steps if recipe.one_cycle else 0
         return TrainingLoop(network.to(self.device), rate, cycle, recipe.average)
 
-    def _learn(
+    def _train_on_crops(
         self,
         name: str,
-        course: TrainingLoop[Trained],
+        loop: TrainingLoop[Trained],
         epochs: int,
         data: Iterator[Shown],
         size: int | None = None,
@@ -160,32 +162,32 @@ class Training:
         """Train a network on crops, `size` at a step, or as many as the recipe says."""
         start, labels = time.perf_counter(), self.material.held_out.labels
         for number, shown in enumerate(data, 1):
-            course.network.train()
-            loss, right = crop_epoch(course, shown, size or self.recipe.batch_size)
-            course.network.eval()
-            score = accuracy(self._answers(course.kept, self.unseen), labels)
+            loop.network.train()
+            loss, right = crop_epoch(loop, shown, size or self.recipe.batch_size)
+            loop.network.eval()
+            score = accuracy(self._logits(loop.kept, self.unseen), labels)
             yield Epoch(name, number, epochs, loss, right, score, time.perf_counter() - start)
 
-    def _polish(self, before: Network, teacher: Teacher | None) -> Iterator[Epoch]:
+    def _polish_network(self, before: Network, teacher: Teacher | None) -> Iterator[Epoch]:
         """Go on training the first network, while a specialist tells what MNIST's digits are.
 
         Its weights are then moved a part of the way only: all of it would make it too sure of
         these (Wortsman et al. 2022, "Robust fine-tuning").
         """
         recipe, own = self.recipe, self.material.mnist
-        epochs = self._part(recipe.specialist)
+        epochs = self._n_epochs(recipe.specialist)
         steps = math.ceil(len(own) / _SPECIALIST_BATCH) * epochs
-        course = TrainingLoop(SpecialistNetwork().to(self.device), _SPECIALIST_RATE, steps)
-        data = self._data(own, epochs)
-        yield from self._learn("specialist", course, epochs, data, _SPECIALIST_BATCH)
-        specialist = Teacher(course.kept, 1.0, _SOFTENED)
-        told_apart = replace(own, labels=own.labels + _OF_MNIST)
-        digits = joined(self.material.training, *[told_apart] * _MORE_MNIST)
-        epochs = self._part(recipe.polish)
+        loop = TrainingLoop(SpecialistNetwork().to(self.device), _SPECIALIST_RATE, steps)
+        data = self._shown_epochs(own, epochs)
+        yield from self._train_on_crops("specialist", loop, epochs, data, _SPECIALIST_BATCH)
+        specialist = Teacher(loop.kept, 1.0, _SOFTENED)
+        told_apart = replace(own, labels=own.labels + _MNIST_OFFSET)
+        digits = joined_digits(self.material.training, *[told_apart] * _MNIST_TIMES)
+        epochs = self._n_epochs(recipe.polish)
         steps = math.ceil(len(digits) / recipe.batch_size) * epochs
         learner = TrainingLoop(copy.deepcopy(before), _POLISH_RATE, steps, recipe.average)
-        data = self._data(digits, epochs, teacher, specialist)
-        for epoch in self._learn("polish", learner, epochs, data):
+        data = self._shown_epochs(digits, epochs, teacher, specialist)
+        for epoch in self._train_on_crops("polish", learner, epochs, data):
             pairs = before.exported(), learner.kept.exported()
             self.weights = {
                 key: old + np.float32(recipe.polished) * (pairs[1][key] - old)
@@ -193,38 +195,38 @@ class Training:
             }
             yield epoch
 
-    def _learn_strips(self) -> Iterator[Epoch]:
-        """Train the strip reader on written lines, new ones in every epoch."""
+    def _train_line_reader(self) -> Iterator[Epoch]:
+        """Train the line reader on written lines, new ones in every epoch."""
         recipe, found = self.recipe, self.material
         torch.manual_seed(recipe.seed)
         shown = math.ceil(len(found.training) * recipe.epochs * recipe.lines)
-        size = min(shown, _LINES_SHOWN)
+        size = min(shown, _LINES_AN_EPOCH)
         epochs = math.ceil(shown / size)
         network = LineNetwork().to(self.device)
         steps = epochs * math.ceil(size / LINE_BATCH)
-        course = TrainingLoop(network, _STRIP_RATE, steps, recipe.average, _STEEPEST)
+        loop = TrainingLoop(network, _LINE_RATE, steps, recipe.average, _MOST_GRADIENT)
         start, n_held_out = time.perf_counter(), min(_LINES_HELD_OUT, size)
         held_out = next(written_chunks(found.unseen, n_held_out, 1, [recipe.seed, 1]))
         chunks = written_chunks(found.shown, size, epochs, [recipe.seed, 0])
         rng = np.random.default_rng(recipe.seed)
         for number, lines in enumerate(chunks, 1):
-            loss, right = line_epoch(course, lines, rng)
-            score = self._lines_read(course.kept, held_out)
-            self.weights = {**(self.weights or {}), **course.kept.exported()}
+            loss, right = line_epoch(loop, lines, rng)
+            score = self._share_of_lines_read(loop.kept, held_out)
+            self.weights = {**(self.weights or {}), **loop.kept.exported()}
             yield Epoch(
-                "strip reader", number, epochs, loss, right, score, time.perf_counter() - start
+                "line reader", number, epochs, loss, right, score, time.perf_counter() - start
             )
 
     @torch.no_grad()
-    def _lines_read(self, network: nn.Module, lines: Sequence[ShownLine]) -> float:
+    def _share_of_lines_read(self, network: nn.Module, lines: Sequence[ShownLine]) -> float:
         """Return the share, 0..1, of lines that are read right."""
         right = 0
         for batch in batches(lines, LINE_BATCH):
-            right += n_read(network(torch.from_numpy(batch.strips).to(self.device)), batch)
+            right += n_lines_read(network(torch.from_numpy(batch.images).to(self.device)), batch)
         return right / len(lines)
 
     @torch.no_grad()
-    def _answers(self, network: nn.Module, crops: Crops) -> Answers:
+    def _logits(self, network: nn.Module, crops: Crops) -> Answers:
         """Return a network's logits, (N, 10), of (N, 28, 28) crops."""
         flat = self._tensor(crops.reshape(-1, 784))
         return np.asarray(torch.cat([network(some).cpu() for some in flat.split(CHUNK)]))
@@ -238,7 +240,7 @@ class Training:
             )
         return digits.images.astype(np.float32) / np.float32(255)
 
-    def _data(
+    def _shown_epochs(
         self,
         digits: Digits,
         epochs: int,
@@ -248,26 +250,28 @@ class Training:
         """Yield what is shown of N digits in each epoch; taught ones are shown some times each."""
         if not self.recipe.distort:
             crops = self._tensor(self.crops_of(digits).reshape(-1, 784))
-            yield from [_shown(crops, self._tensor(digits.labels), None, None)] * epochs
+            yield from [
+                _with_wanted_answers(crops, self._tensor(digits.labels), None, None)
+            ] * epochs
             return
         echo = self.recipe.echo if teacher else 1
         for first, made in enumerate(
             distorted_epochs(digits, math.ceil(epochs / echo), self.recipe.seed)
         ):
             crops, labels = (self._tensor(part) for part in (made[0].reshape(-1, 784), made[1]))
-            shown = _shown(crops, labels, teacher, specialist)
+            shown = _with_wanted_answers(crops, labels, teacher, specialist)
             yield from [shown] * min(echo, epochs - first * echo)
 
     def _tensor(self, array: Crops | Labels) -> torch.Tensor:
         return torch.from_numpy(array).to(self.device)
 
 
-def _shown(
+def _with_wanted_answers(
     crops: torch.Tensor, labels: torch.Tensor, teacher: Teacher | None, specialist: Teacher | None
 ) -> Shown:
     """Return crops and what teachers say of them: of MNIST's own, told apart, the specialist."""
-    own = labels >= _OF_MNIST
-    labels = torch.where(own, labels - _OF_MNIST, labels)
+    own = labels >= _MNIST_OFFSET
+    labels = torch.where(own, labels - _MNIST_OFFSET, labels)
     wanted, temperatures = answers_wanted(labels), torch.ones(len(labels), device=labels.device)
     if teacher is not None:
         wanted = wanted.lerp(teacher.chances(crops), teacher.share)
@@ -283,7 +287,7 @@ def as_model(weights: dict[str, Weights], card: dict[str, Any] | None = None) ->
     return Model(ModelId("", ""), **first, card=card or {}, line_reader=line_reader_from(weights))
 
 
-def measured(
+def quality_facts(
     training: Training, weights: dict[str, Weights], test: Digits | None
 ) -> dict[str, Any]:
     """Return the part of the card that says how good a trained network is.
@@ -297,11 +301,11 @@ def measured(
     if test is not None:
         parts["mnist_test"] = test
     facts = {f"accuracy_{name}": _accuracy(training, weights, part) for name, part in parts.items()}
-    return facts | calibrated(as_model(weights), training.material, training.recipe)
+    return facts | calibration_facts(as_model(weights), training.material, training.recipe)
 
 
 def _accuracy(training: Training, weights: dict[str, Weights], digits: Digits) -> float:
-    known = digits[np.flatnonzero(digits.labels != NO_DIGIT)]
+    known = digits[np.flatnonzero(digits.labels != NON_DIGIT)]
     found = logits(as_model(weights), training.crops_of(known))
     return round(accuracy(found, known.labels), 5)
 
@@ -314,10 +318,10 @@ def card(
 ) -> dict[str, Any]:
     """Return what is known about a trained network, for the header of its file."""
     found = training.material
-    n_digits = int((found.training.labels != NO_DIGIT).sum())
+    n_digits = int((found.training.labels != NON_DIGIT).sum())
     return {
         "architecture": f"784-{HIDDEN}-10, ReLU"
-        + (", and a convolutional strip reader" if training.recipe.lines else ""),
+        + (", and a convolutional line reader" if training.recipe.lines else ""),
         "data": "MNIST (CC BY-SA 3.0)",
         "added": found.facts,
         "digits": {"training": n_digits, "held_out": len(found.held_out)},
@@ -325,7 +329,7 @@ def card(
         "recipe": asdict(training.recipe),
         "stopped_early": not training.finished,
         "command": command,
-        **measured(training, weights, test),
+        **quality_facts(training, weights, test),
         "date": datetime.now(timezone.utc).date().isoformat(),
         "versions": {"digitocr": __version__, "torch": torch.__version__, "numpy": np.__version__},
     }

@@ -46,7 +46,7 @@ STRIP_SHAPES = {
 
 @pytest.fixture
 def strip_arrays() -> Arrays:
-    """Random weights of a strip reader with 3 to 7 channels."""
+    """Random weights of a line reader with 3 to 7 channels."""
     rng = np.random.default_rng(2)
     return {
         f"strip.{key}": rng.normal(0, 0.3, shape).astype(np.float32)

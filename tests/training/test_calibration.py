@@ -11,8 +11,8 @@ from digitocr.training.calibration import (
     calibration_error,
     chance_curve,
     confusion_matrix,
-    fitted_temperature,
     levels,
+    likeliest_temperature,
     share_wrong,
 )
 
@@ -24,7 +24,7 @@ def test_the_temperature_that_made_the_labels_is_found(temperature: float) -> No
     answers = RNG.normal(0, 3, (20_000, 10)).astype(np.float32)
     chances = softmax(answers / np.float32(temperature))
     labels = (chances.cumsum(axis=1) > RNG.random((20_000, 1))).argmax(axis=1)
-    found = fitted_temperature(answers, labels)
+    found = likeliest_temperature(answers, labels)
     assert found == pytest.approx(temperature, rel=0.05)
     chances = softmax(answers / np.float32(found))
     right = chances.argmax(axis=1) == labels

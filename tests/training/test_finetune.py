@@ -20,7 +20,7 @@ from digitocr.recognition.components import find_candidates
 from digitocr.recognition.model import load_model
 from digitocr.training.data.alignment import (
     Alignment,
-    aligned,
+    forced_alignment,
 )
 
 pytest.importorskip("torch")
@@ -120,9 +120,13 @@ def test_what_was_known_is_not_forgotten(run: RunCommand, pile: Path, clear: Cle
 
 def test_the_card_says_what_was_learned_and_how_well(pile: Path) -> None:
     old, card = load_model("digits").card, load_model(pile / "new.safetensors").card
-    (learned,) = card["learned"]
-    assert (learned["name"], learned["numbers"], learned["digits"]) == ("results", 24, 96)
-    assert learned["left_out"] == learned["gone"] == 0
+    (finetuned_model,) = card["learned"]
+    assert (finetuned_model["name"], finetuned_model["numbers"], finetuned_model["digits"]) == (
+        "results",
+        24,
+        96,
+    )
+    assert finetuned_model["left_out"] == finetuned_model["gone"] == 0
     assert card["from"]["sha256"] == load_model("digits").id.sha256
     assert card["replay"] == "drawn digits"
     assert card["before"]["numbers"] == card["after"]["numbers"] == 4
@@ -151,9 +155,13 @@ def test_what_has_changed_or_is_not_found_is_counted(
         timeout=TIMEOUT,
     )
     assert done.returncode == 0, done.stderr
-    (learned,) = load_model(tmp_path / "digits.safetensors").card["learned"]
-    assert (learned["numbers"], learned["left_out"], learned["gone"]) == (5, 1, 6)
-    assert (learned["digits"], learned["no_digits"]) == (16, 4)
+    (finetuned_model,) = load_model(tmp_path / "digits.safetensors").card["learned"]
+    assert (finetuned_model["numbers"], finetuned_model["left_out"], finetuned_model["gone"]) == (
+        5,
+        1,
+        6,
+    )
+    assert (finetuned_model["digits"], finetuned_model["no_digits"]) == (16, 4)
     assert "1 left out" in done.stderr
     assert "6 on files that have changed" in done.stderr
 
@@ -208,7 +216,7 @@ def test_marks_apart_are_the_digits_whatever_the_network_says() -> None:
     mask = 255 - written(["7147"], 0)
     candidates = find_candidates(np.where(mask > 100, 255, 0).astype(np.uint8))
     whole = [i for i, one in enumerate(candidates) if not one.seam]
-    found = aligned(candidates, says(len(candidates), {}), "7147")
+    found = forced_alignment(candidates, says(len(candidates), {}), "7147")
     assert found is not None
     assert not found.none
     assert set(found.digits) <= set(whole)
@@ -219,7 +227,7 @@ def test_a_number_with_another_count_of_digits_is_not_aligned() -> None:
     mask = 255 - written(["7147"], 0)
     candidates = find_candidates(np.where(mask > 100, 255, 0).astype(np.uint8))
     for text in ("714", "7", "71" * 9):
-        assert aligned(candidates, says(len(candidates), {}), text) is None
+        assert forced_alignment(candidates, says(len(candidates), {}), text) is None
 
 
 def test_a_mark_apart_is_left_over_where_the_network_knows_the_digits() -> None:
@@ -228,7 +236,7 @@ def test_a_mark_apart_is_left_over_where_the_network_knows_the_digits() -> None:
     whole = [i for i, one in enumerate(candidates) if one.start == 0 and not one.seam]
     first, second, third, last = whole
     known = says(len(candidates), {first: 7, second: 1, third: 4})
-    found = aligned(candidates, known, "714")
+    found = forced_alignment(candidates, known, "714")
     assert found is not None
     assert (found.digits, found.none) == ((first, second, third), (last,))
 
@@ -249,6 +257,8 @@ def test_touching_digits_are_cut_where_the_network_knows_both() -> None:
     ]
     assert halves
     i, j = halves[0]
-    assert aligned(candidates, says(len(candidates), {i: 0, j: 0}), "00") == Alignment((i, j), ())
-    unsure = aligned(candidates, says(len(candidates), {i: 3, j: 3}), "00")
+    assert forced_alignment(candidates, says(len(candidates), {i: 0, j: 0}), "00") == Alignment(
+        (i, j), ()
+    )
+    unsure = forced_alignment(candidates, says(len(candidates), {i: 3, j: 3}), "00")
     assert unsure == Alignment((None, None), ())  # the cuts are guesses

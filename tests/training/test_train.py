@@ -24,14 +24,14 @@ from digitocr.recognition.model import (
     load_model,
 )
 from digitocr.training.data.augment import (
-    distorted,
+    distorted_crops,
     distorted_epochs,
 )
 from digitocr.training.data.datasets import (
     Digits,
     load_mnist,
     read_truth,
-    split,
+    train_and_held_out,
 )
 
 pytest.importorskip("torch")
@@ -59,7 +59,7 @@ def test_the_scan_recipe_learns_to_read(run: RunCommand, mnist: Path, tmp_path: 
     assert done.stderr.count("first network, epoch ") == 12
     assert done.stderr.count("specialist, epoch ") == 1
     assert done.stderr.count("polish, epoch ") == 1
-    assert done.stderr.count("strip reader, epoch ") == 1
+    assert done.stderr.count("line reader, epoch ") == 1
     model = load_model(tmp_path / "m.safetensors")
     assert model.w1.shape == (784, 512)
     assert model.line_reader is not None
@@ -96,7 +96,7 @@ def test_the_seed_recipe_pools_and_splits_as_the_seed_project_did(
 
 
 def weights_of(model: Model) -> tuple[NDArray[np.float32], ...]:
-    """Return all weights of a model's strip reader."""
+    """Return all weights of a model's line reader."""
     assert model.line_reader is not None
     return model.line_reader.kernels + model.line_reader.biases
 
@@ -132,7 +132,7 @@ def test_trainings_of_few_steps_work(steps: int) -> None:
     size = -(-len(found.training) // steps)
     recipe = replace(SCAN, epochs=1, batch_size=size)
     assert [epoch.network for epoch in Training(recipe, found).epochs()] == [
-        "teacher", "first network", "specialist", "polish", "strip reader",
+        "teacher", "first network", "specialist", "polish", "line reader",
     ]  # fmt: skip
 
 
@@ -284,17 +284,17 @@ def test_a_damaged_mnist_is_named(tmp_path: Path) -> None:
 
 def test_splitting_loses_and_doubles_nothing() -> None:
     digits = Digits(np.arange(100).reshape(100, 1, 1).astype(np.uint8), np.arange(100))
-    first, second = split(digits, 0.2, seed=3)
+    first, second = train_and_held_out(digits, 0.2, seed=3)
     assert (len(first), len(second)) == (80, 20)
     assert sorted([*first.labels, *second.labels]) == list(range(100))
-    again, _ = split(digits, 0.2, seed=3)
+    again, _ = train_and_held_out(digits, 0.2, seed=3)
     np.testing.assert_array_equal(first.labels, again.labels)
 
 
 def test_distortion_changes_digits_but_not_beyond_recognition() -> None:
     images, labels = drawn(200, 5)
-    crops = distorted(images, np.random.default_rng(0))
-    other = distorted(images, np.random.default_rng(1))
+    crops = distorted_crops(images, np.random.default_rng(0))
+    other = distorted_crops(images, np.random.default_rng(1))
     assert np.abs(crops - other).mean() > 0.02
     assert all(crop.max() > 0.5 for crop in crops)
     means = np.stack([crops[labels == label].mean(axis=0) for label in range(10)])

@@ -57,10 +57,10 @@ def distorted_epochs(digits: Digits, epochs: int, seed: int) -> Iterator[tuple[C
 def _distorted_epoch(digits: Digits, seed: list[int]) -> tuple[Crops, Labels]:
     rng = np.random.default_rng(seed)
     shuffled = digits[rng.permutation(len(digits))]
-    return distorted(shuffled.images, rng), shuffled.labels
+    return distorted_crops(shuffled.images, rng), shuffled.labels
 
 
-def distorted(images: Gray, rng: np.random.Generator) -> Crops:
+def distorted_crops(images: Gray, rng: np.random.Generator) -> Crops:
     """Return the crops, (N, 28, 28), of N digits as other hands, pens and scanners make them."""
     chunks = range(0, len(images), _CHUNK)
     return np.concatenate([_distorted_chunk(images[i : i + _CHUNK], rng) for i in chunks])
@@ -72,10 +72,10 @@ def _distorted_chunk(images: Gray, rng: np.random.Generator) -> Crops:
     shifts[:, 0, 0] = shifts[:, 1, 1] = np.exp(rng.normal(0, _SIZE, n))
     shifts[:, 0, 1] = rng.normal(0, _SLANT, n)
     shifts[:, :, 2] = rng.normal(0, _SHIFT, (n, 2))
-    return normalized_crops(list(_scanned(_rewritten(images, rng), rng)), shifts)
+    return normalized_crops(list(_scanned_digits(_rewritten_digits(images, rng), rng)), shifts)
 
 
-def _rewritten(images: Gray, rng: np.random.Generator) -> Gray:
+def _rewritten_digits(images: Gray, rng: np.random.Generator) -> Gray:
     """Return N digits turned, stretched and bent, (N, CANVAS, CANVAS)."""
     n = len(images)
     turn = rng.normal(0, _TURN, n).clip(-_MOST_TURN, _MOST_TURN)
@@ -94,7 +94,7 @@ def _rewritten(images: Gray, rng: np.random.Generator) -> Gray:
     return canvases
 
 
-def _scanned(canvases: Gray, rng: np.random.Generator) -> Gray:
+def _scanned_digits(canvases: Gray, rng: np.random.Generator) -> Gray:
     """Return N digits in ink as thick or thin, soft or sharp, as scans and thresholds leave it."""
     n = len(canvases)
     sharpness = rng.uniform(*_SHARPNESS, n)
@@ -102,10 +102,10 @@ def _scanned(canvases: Gray, rng: np.random.Generator) -> Gray:
     lowest = np.maximum(_CUT[0], 127.5 / sharpness)
     highest = np.minimum(_CUT[1], 255 - 127.5 / sharpness)
     cut = lowest + (highest - lowest) * rng.random(n)
-    stretched = (canvases - _each(cut)) * _each(sharpness) + np.float32(127.5)
+    stretched = (canvases - _per_picture(cut)) * _per_picture(sharpness) + np.float32(127.5)
     return np.asarray(np.clip(stretched, 0, 255), np.uint8)
 
 
-def _each(values: NDArray[np.float64]) -> NDArray[np.float32]:
+def _per_picture(values: NDArray[np.float64]) -> NDArray[np.float32]:
     """Return N values shaped to act on N pictures."""
     return values.astype(np.float32)[:, None, None]

@@ -46,16 +46,16 @@ from digitocr.results.journal import (
     ended,
 )
 from digitocr.results.run_info import read_run_info
-from digitocr.training.data.alignment import aligned
+from digitocr.training.data.alignment import forced_alignment
 from digitocr.training.data.datasets import (
-    NO_DIGIT,
+    NON_DIGIT,
     Digits,
-    joined,
+    joined_digits,
 )
-from digitocr.training.data.symbols import boxed
+from digitocr.training.data.line_canvas import HEIGHT_PX
+from digitocr.training.data.symbols import mnist_image
 
-_INSIDE = 0.5  # of a mark: so much of it is in a number's box, or it is none of the number's
-_HEIGHT = 44  # px, of digits as `writing` has them
+_INSIDE = 0.5  # of a component: so much of it is in a number's box, or it is none of the number's
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class CorrectedSample:
 
     text: str  # its digits; "" for no number
     groups: tuple[InkGroup, ...]  # its ink, left to right
-    # The same cut apart, with labels, as far as the cuts are sure; marks that are none too.
+    # The same split apart, with labels, as far as the splits are sure; non-digits too.
     digits: Digits
 
     @property
@@ -76,14 +76,14 @@ class CorrectedSample:
             x, y = group.box.x - box.x, group.box.y - box.y
             here = mask[y : y + group.box.height, x : x + group.box.width]
             np.maximum(here, np.maximum.reduce(group.components), out=here)
-        scale = _HEIGHT / max(box.height, 0.8 * self.groups[0].height)
+        scale = HEIGHT_PX / max(box.height, 0.8 * self.groups[0].height)
         size = max(2, round(scale * box.width)), max(2, round(scale * box.height))
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         return np.asarray(cv2.resize(mask, size, interpolation=how), np.uint8)
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedFolder:
     """What there is to learn in a results folder."""
 
     name: str
@@ -96,7 +96,7 @@ class Checked:
     def facts(self) -> dict[str, str | int]:
         """What the card says of it."""
         labels = digits_of(self.samples).labels
-        n_digits = int((labels != NO_DIGIT).sum())
+        n_digits = int((labels != NON_DIGIT).sum())
         return {
             "name": self.name,
             "sha256": self.sha256,
@@ -108,19 +108,19 @@ class Checked:
         }
 
 
-def is_checked(folder: Path) -> bool:
+def holds_corrections(folder: Path) -> bool:
     """Tell whether a folder holds corrections of a run's results."""
     return (folder / NAME).is_file()
 
 
-def checked_numbers(folder: Path, model: Model) -> Checked:
+def corrected_samples(folder: Path, model: Model) -> CheckedFolder:
     """Return the checked numbers of a results folder, each with its ink.
 
     Pages are read anew: what was decided about them is put to the ink by its place.
 
     Args:
         folder: holds run.json and corrections.jsonl.
-        model: tells how numbers are cut into digits.
+        model: tells how numbers are split into digits.
 
     Raises:
         DataMissing: the folder holds no results of a run, or nothing in it can be learned from.
@@ -131,7 +131,9 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
         decisions = corrections.valid(source.name, _stamp(source))
         known += len(decisions)
         try:
-            for found in _of_file(source, decisions, model, dpi, limits) if decisions else ():
+            for found in (
+                _samples_of_file(source, decisions, model, dpi, limits) if decisions else ()
+            ):
                 left_out += found is None
                 samples += [found] if found else []
         except InputUnreadable:
@@ -144,11 +146,11 @@ def checked_numbers(folder: Path, model: Model) -> Checked:
             "Check some with: digitocr review DIR. Files must be where they were scanned.",
         )
     digest = hashlib.sha256((folder / NAME).read_bytes()).hexdigest()
-    return Checked(folder.name, digest, tuple(samples), left_out, gone)
+    return CheckedFolder(folder.name, digest, tuple(samples), left_out, gone)
 
 
 def _inputs(folder: Path) -> tuple[list[Source], int, Limits]:
-    """Return what runs read, as far as it is still there, and how."""
+    """Return what the runs read, as far as it is still there, and how."""
     try:
         settings = read_run_info(folder).settings
         if settings.dpi is None or settings.limits is None:
@@ -168,7 +170,7 @@ def _stamp(source: Source) -> Stamp | None:
     return Stamp(about.st_size, about.st_mtime_ns, "", "")
 
 
-def _of_file(
+def _samples_of_file(
     source: Source, decisions: Sequence[Correction], model: Model, dpi: int, limits: Limits
 ) -> Iterator[CorrectedSample | None]:
     """Yield what can be learned from each decision about a file, None where its ink is not found.
@@ -181,58 +183,66 @@ def _of_file(
         by_page[one.page].append(one)
     wanted = tuple(range(page, page + 1) for page in sorted(by_page))
     for page in read_pages(source, wanted, dpi, limits):
-        yield from _of_page(page, by_page[page.number], model)
+        yield from _samples_of_page(page, by_page[page.number], model)
 
 
-def _of_page(
+def _samples_of_page(
     page: Page, decisions: Sequence[Correction], model: Model
 ) -> Iterator[CorrectedSample | None]:
     """Yield what can be learned from each decision about a page."""
     groups, places = ink_groups_on(page, model)
     for one in decisions:
-        own = [group for group, place in zip(groups, places, strict=True) if _is_in(place, one.box)]
+        own = [
+            group
+            for group, place in zip(groups, places, strict=True)
+            if _belongs_to(place, one.box)
+        ]
         own.sort(key=lambda group: group.box.middle)
         if one.number is not None:
-            yield _number(own, "".join(filter(str.isdigit, one.number)), model)
+            yield _number_sample(own, "".join(filter(str.isdigit, one.number)), model)
         elif not any(overlap(one.box, two.box) for two in decisions if two.number is not None):
-            yield _no_number(own)
+            yield _non_number_sample(own)
 
 
-def _is_in(place: Box, box: Box) -> bool:
-    """Tell whether a mark belongs to what is in a box."""
+def _belongs_to(place: Box, box: Box) -> bool:
+    """Tell whether a component belongs to what is in a box."""
     across = min(place.right, box.right) - max(place.x, box.x)
     down = min(place.bottom, box.bottom) - max(place.y, box.y)
     return across > 0 < down and across * down >= _INSIDE * place.width * place.height
 
 
-def _number(groups: Sequence[InkGroup], text: str, model: Model) -> CorrectedSample | None:
+def _number_sample(groups: Sequence[InkGroup], text: str, model: Model) -> CorrectedSample | None:
     """Return a number's digits, each with the ink that it is; None where they are not found."""
     candidates = [one for group in groups for one in group.candidates]
     says = scores(model, normalized_crops([one.ink for one in candidates]))
-    found = aligned(candidates, says, text) if candidates else None
+    found = forced_alignment(candidates, says, text) if candidates else None
     if found is None:
         return None
-    cut = [(i, int(digit)) for i, digit in zip(found.digits, text, strict=True) if i is not None]
-    cut += [(i, NO_DIGIT) for i in found.none]
-    marks = [candidates[i] for i, _ in cut]
-    return CorrectedSample(text, tuple(groups), _labelled(marks, [digit for _, digit in cut]))
+    found_digits = [
+        (i, int(digit)) for i, digit in zip(found.digits, text, strict=True) if i is not None
+    ]
+    found_digits += [(i, NON_DIGIT) for i in found.none]
+    pieces = [candidates[i] for i, _ in found_digits]
+    return CorrectedSample(
+        text, tuple(groups), _labelled_digits(pieces, [digit for _, digit in found_digits])
+    )
 
 
-def _no_number(groups: Sequence[InkGroup]) -> CorrectedSample | None:
+def _non_number_sample(groups: Sequence[InkGroup]) -> CorrectedSample | None:
     """Return ink that is no number; None where there is none."""
-    marks = [one for group in groups if (one := group.whole)]
+    pieces = [one for group in groups if (one := group.whole)]
     return (
-        CorrectedSample("", tuple(groups), _labelled(marks, [NO_DIGIT] * len(marks)))
-        if marks
+        CorrectedSample("", tuple(groups), _labelled_digits(pieces, [NON_DIGIT] * len(pieces)))
+        if pieces
         else None
     )
 
 
-def _labelled(marks: Sequence[Candidate], labels: list[int]) -> Digits:
-    images = [boxed(one.ink) for one in marks]
+def _labelled_digits(pieces: Sequence[Candidate], labels: list[int]) -> Digits:
+    images = [mnist_image(one.ink) for one in pieces]
     return Digits(np.array(images, np.uint8).reshape(-1, SIDE, SIDE), np.array(labels, np.int64))
 
 
 def digits_of(samples: Sequence[CorrectedSample]) -> Digits:
-    """Return the digits of at least one lesson together."""
-    return joined(*(one.digits for one in samples))
+    """Return the digits of at least one sample together."""
+    return joined_digits(*(one.digits for one in samples))

@@ -17,16 +17,16 @@ from digitocr.core.arrays import (
 from digitocr.core.errors import DataMissing
 
 TRUTH = "truth.csv"
-NO_DIGIT = -1  # the label of a mark that is no digit
+NON_DIGIT = -1  # the label of a symbol that is no digit
 _RAW = Path("MNIST", "raw")  # where torchvision keeps the files below its root
 
 
 @dataclass(frozen=True, slots=True)
 class Digits:
-    """Labelled digits, and marks that are none."""
+    """Labelled digits and non-digits."""
 
     images: Gray  # (N, 28, 28), ink 255 on paper 0
-    labels: Labels  # (N,), 0..9, or NO_DIGIT
+    labels: Labels  # (N,), 0..9, or NON_DIGIT
 
     def __len__(self) -> int:
         """Return N."""
@@ -112,14 +112,14 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         raise DataMissing(f"{path}: is damaged: {error}", "Download it again.") from error
 
 
-def split(digits: Digits, held_out: float, seed: int) -> tuple[Digits, Digits]:
+def train_and_held_out(digits: Digits, held_out: float, seed: int) -> tuple[Digits, Digits]:
     """Return digits in two random parts, of which the second has the share `held_out` (0..1)."""
     order = np.random.default_rng(seed).permutation(len(digits))
     n = max(1, round(len(digits) * held_out))
     return digits[order[n:]], digits[order[:n]]
 
 
-def joined(*sets: Digits) -> Digits:
+def joined_digits(*sets: Digits) -> Digits:
     """Return sets of digits as one."""
     return Digits(
         np.concatenate([digits.images for digits in sets]),

@@ -1,4 +1,4 @@
-"""Written lines as the strip reader is shown them: made in another process, in batches."""
+"""Written lines as the line reader is shown them: made in another process, in batches."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ from digitocr.core.arrays import (
     Labels,
 )
 from digitocr.training.data.written_lines import (
-    Symbols,
     write_line,
+)
+from digitocr.training.data.written_symbols import (
+    Symbols,
 )
 
 _TASK = 256  # lines that the other process makes at a time
@@ -33,9 +35,9 @@ _PLAIN = 0.3
 
 @dataclass(frozen=True, slots=True)
 class ShownLine:
-    """A line as the strip reader is shown it."""
+    """A line as the line reader is shown it."""
 
-    strip: Gray  # (32, W), ink 255 on paper 0
+    image: Gray  # (32, W), ink 255 on paper 0
     digits: Labels  # (n,), left to right; n may be 0
 
 
@@ -43,7 +45,7 @@ class ShownLine:
 class LineBatch:
     """B lines of about the same length."""
 
-    strips: NDArray[np.float32]  # (B, 1, 32, W), ink 1.0 on paper 0.0; W is even
+    images: NDArray[np.float32]  # (B, 1, 32, W), ink 1.0 on paper 0.0; W is even
     digits: Labels  # of all lines, one after another
     lengths: NDArray[np.int64]  # (B,), how many each has
 
@@ -94,7 +96,7 @@ def written_lines(given: Symbols, n: int, rng: np.random.Generator) -> list[Show
 
 
 def shown_line(mask: BinaryImage, digits: Labels) -> ShownLine:
-    """Return a line as the strip reader is shown it, of its ink, (64, W), and its digits."""
+    """Return a line as the line reader is shown it, of its ink, (64, W), and its digits."""
     size = max(8, mask.shape[1] // 2), mask.shape[0] // 2
     small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     return ShownLine(np.asarray(small, np.uint8), digits)
@@ -110,7 +112,7 @@ def batches(
         size: the most of a batch.
         rng: shuffles the batches and shifts the lines; without it they stay as they are.
     """
-    order = np.argsort([line.strip.shape[1] for line in lines], kind="stable")
+    order = np.argsort([line.image.shape[1] for line in lines], kind="stable")
     groups = [order[i : i + size] for i in range(0, len(order), size)]
     if rng is not None:
         rng.shuffle(groups)
@@ -119,14 +121,14 @@ def batches(
 
 
 def _batch(lines: Sequence[ShownLine], rng: np.random.Generator | None) -> LineBatch:
-    width = max(line.strip.shape[1] for line in lines) + _MARGIN
+    width = max(line.image.shape[1] for line in lines) + _MARGIN
     width += width % 2
-    rows = len(lines[0].strip)
-    strips = np.zeros((len(lines), 1, rows, width), np.float32)
-    for strip, line in zip(strips[:, 0], lines, strict=True):
-        wide = line.strip.shape[1]
+    rows = len(lines[0].image)
+    images = np.zeros((len(lines), 1, rows, width), np.float32)
+    for image, line in zip(images[:, 0], lines, strict=True):
+        wide = line.image.shape[1]
         left = int(rng.integers(0, width - wide + 1)) if rng else (width - wide) // 2
-        strip[:, left : left + wide] = line.strip
-    strips /= 255
+        image[:, left : left + wide] = line.image
+    images /= 255
     digits = np.concatenate([line.digits for line in lines]).astype(np.int64)
-    return LineBatch(strips, digits, np.array([len(line.digits) for line in lines]))
+    return LineBatch(images, digits, np.array([len(line.digits) for line in lines]))

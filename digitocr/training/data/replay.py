@@ -14,14 +14,14 @@ import numpy as np
 
 from digitocr.core.arrays import Gray
 from digitocr.training.data.datasets import (
-    NO_DIGIT,
+    NON_DIGIT,
     Digits,
-    joined,
+    joined_digits,
 )
 from digitocr.training.data.strokes import draw_forms
-from digitocr.training.data.symbols import boxed
-from digitocr.training.data.touching import cut_digits
-from digitocr.training.data.written_lines import (
+from digitocr.training.data.symbols import mnist_image
+from digitocr.training.data.touching import touching_digits
+from digitocr.training.data.written_symbols import (
     Font,
     Symbols,
     symbols,
@@ -42,36 +42,38 @@ class Replay:
     """What is shown again; only what the model says of it counts, not what it is."""
 
     name: str  # "MNIST" or "drawn digits"
-    digits: Digits  # with marks that are none
+    digits: Digits  # with non-digits
     symbols: Symbols  # that lines are written with
 
 
 def replay(mnist: Digits | None, seed: int) -> Replay:
     """Return what is shown again: MNIST's training digits, if there are any, and drawn ones."""
     forms, fonts = draw_forms(_FORMS, seed), draw_type()
-    typed = joined(*(font.digits for font in fonts))
+    typed = joined_digits(*(font.digits for font in fonts))
     if mnist is None:
-        hands = joined(forms, *[typed[np.flatnonzero(typed.labels != NO_DIGIT)]] * _TYPE_TIMES)
+        hands = joined_digits(
+            forms, *[typed[np.flatnonzero(typed.labels != NON_DIGIT)]] * _TYPE_TIMES
+        )
     else:
         some = np.random.default_rng(seed).permutation(len(mnist))[:_MNIST]
-        hands = joined(mnist[some], forms)
-    cuts = cut_digits(hands, _CUTS, seed)
-    wrong = cuts[np.flatnonzero(cuts.labels == NO_DIGIT)]
+        hands = joined_digits(mnist[some], forms)
+    cuts = touching_digits(hands, _CUTS, seed)
+    wrong = cuts[np.flatnonzero(cuts.labels == NON_DIGIT)]
     return Replay(
         "drawn digits" if mnist is None else "MNIST",
-        joined(hands, cuts, typed, typed),
-        symbols(joined(hands, wrong), fonts),
+        joined_digits(hands, cuts, typed, typed),
+        symbols(joined_digits(hands, wrong), fonts),
     )
 
 
 def draw_type() -> list[Font]:
-    """Return OpenCV's type with each of some pens: ten digits, marks that are none, letters."""
-    return [_drawn(font, pen) for font in _FONTS for pen in _PENS]
+    """Return OpenCV's type with each of some pens: ten digits, non-digits, letters."""
+    return [_type_font(font, pen) for font in _FONTS for pen in _PENS]
 
 
-def _drawn(font: int, pen: int) -> Font:
+def _type_font(font: int, pen: int) -> Font:
     signs = [_glyph(sign, font, pen) for sign in string.digits + _OTHERS]
-    labels = np.array([*range(10), *[NO_DIGIT] * len(_OTHERS)], np.int64)
+    labels = np.array([*range(10), *[NON_DIGIT] * len(_OTHERS)], np.int64)
     letters = [_glyph(letter, font, pen) for letter in string.ascii_letters]
     return Font(Digits(np.stack(signs), labels), np.stack(letters))
 
@@ -82,4 +84,4 @@ def _glyph(sign: str, font: int, pen: int) -> Gray:
     scale = cv2.getFontScaleFromHeight(font, _HEIGHT, pen)
     cv2.putText(canvas, sign, (_HEIGHT, 3 * _HEIGHT), font, scale, 255, pen, cv2.LINE_AA)
     x, y, width, height = cv2.boundingRect(canvas)
-    return boxed(canvas[y : y + height, x : x + width])
+    return mnist_image(canvas[y : y + height, x : x + width])

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from digitocr.core.arrays import Gray
 from digitocr.training.data.datasets import Digits
-from digitocr.training.data.symbols import boxed
+from digitocr.training.data.symbols import mnist_image
 
-Points = NDArray[np.float64]  # (N, 2), x to the right and y down, 0..1 in the digit's box
+Points = NDArray[np.float64]  # (N, 2), x to the right and y down; of forms 0..1 in their box
 
 _HEIGHT = 80  # px, drawn large and shrunk by area
 _ASPECT = (0.4, 0.85)  # width / height
@@ -81,12 +81,12 @@ def draw_forms(n: int, seed: int) -> Digits:
         seed: of every choice.
     """
     rng, each = np.random.default_rng(seed), round(n / len(_FORMS))
-    images = [_drawn(form, rng) for _, form in _FORMS for _ in range(each)]
+    images = [_drawn_digit(form, rng) for _, form in _FORMS for _ in range(each)]
     labels = [digit for digit, _ in _FORMS for _ in range(each)]
     return Digits(np.array(images, np.uint8).reshape(-1, 28, 28), np.array(labels, np.int64))
 
 
-def _drawn(form: str, rng: np.random.Generator) -> Gray:
+def _drawn_digit(form: str, rng: np.random.Generator) -> Gray:
     """Return one digit, 28×28, drawn with an unsteady hand and some pen."""
     size = np.array([rng.uniform(*_ASPECT) * _HEIGHT, _HEIGHT])
     pen = max(1, round(rng.uniform(*_PEN) * _HEIGHT))
@@ -99,7 +99,7 @@ def _drawn(form: str, rng: np.random.Generator) -> Gray:
         line = np.round(path * size + _HEIGHT / 2).astype(np.int32)
         cv2.polylines(canvas, [line], False, 255, pen, cv2.LINE_AA)
     x, y, width, height = cv2.boundingRect(canvas)
-    return boxed(canvas[y : y + height, x : x + width])
+    return mnist_image(canvas[y : y + height, x : x + width])
 
 
 def _curve(points: Points) -> Points:
@@ -111,3 +111,9 @@ def _curve(points: Points) -> Points:
         2 * b + (c - a) * t + (2 * a - 5 * b + 4 * c - d) * t**2 + (3 * b - a - 3 * c + d) * t**3
     )
     return np.asarray(curve.reshape(-1, 2) / 2)
+
+
+def bezier_curve(start: Points, middle: Points, end: Points, n: int) -> Points:
+    """Return n points, (n, 2), of the quadratic curve from start to end that `middle` draws out."""
+    t = np.linspace(0, 1, n)[:, None]
+    return np.asarray((1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end)

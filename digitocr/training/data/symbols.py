@@ -24,7 +24,7 @@ from digitocr.core.geometry import (
 )
 from digitocr.imaging.binarize import page_ink
 from digitocr.training.data.datasets import (
-    NO_DIGIT,
+    NON_DIGIT,
     TRUTH,
     Digits,
     read_truth,
@@ -32,15 +32,15 @@ from digitocr.training.data.datasets import (
 
 _SIDE, _BOX = 28, 20  # as MNIST's pictures are
 _LEAST_SIDE = 84  # pictures are enlarged to this before strokes are looked for
-_SYMBOL = 0.3  # of a picture's height: lower marks are no symbol of it
-_DUST = 0.1  # marks smaller than this part of the central one are dust
-_NEAR = 0.3  # of a picture's height: marks farther off its middle are a frame's sides
+_SYMBOL = 0.3  # of a picture's height: lower components are no symbol of it
+_DUST = 0.1  # components smaller than this part of the central one are dust
+_NEAR = 0.3  # of a picture's height: components farther off its middle are a frame's sides
 _MOST_PIXELS = 500_000_000  # of a file of symbols
 # What NumPy raises for files that are no npz or are cut short or garbled.
 _DAMAGED = (OSError, EOFError, TypeError, ValueError, KeyError, BadZipFile, zlib.error)
 _FONTS = (".ttf", ".otf", ".woff")
 _FONT_SIZE = 64  # px, drawn large and shrunk by area
-# Drawn as marks that are no digit, without those that some hand or font draws like one.
+# Drawn as non-digits, without those that some hand or font draws like one.
 _LETTERS = "".join(sorted(set(string.ascii_letters) - set("OoQDIlijJ" + "ZzSsBbGgqyT")))
 _OTHERS = "+-×÷=*.,:;()[]/?&%#@€£$§"
 
@@ -58,7 +58,7 @@ class Addition:
     @property
     def facts(self) -> dict[str, str | int]:
         """What the card says of it."""
-        n_digits = int((self.digits.labels != NO_DIGIT).sum())
+        n_digits = int((self.digits.labels != NON_DIGIT).sum())
         return {
             "name": self.name,
             "licence": self.licence,
@@ -81,8 +81,12 @@ def load_addition(wanted: str) -> Addition:
     """
     place, _, licence = wanted.partition("=")
     path = Path(place)
-    pictures, labels, content = _of_folder(path) if path.is_dir() else _of_file(path)
-    found = [(as_mnist(picture), label) for picture, label in zip(pictures, labels, strict=True)]
+    pictures, labels, content = (
+        _pictures_of_folder(path) if path.is_dir() else _pictures_of_file(path)
+    )
+    found = [
+        (symbol_image(picture), label) for picture, label in zip(pictures, labels, strict=True)
+    ]
     kept = [(image, label) for image, label in found if image is not None and -1 <= label <= 9]
     if not kept:
         raise DataMissing(f"{path}: holds no labelled symbols")
@@ -90,7 +94,7 @@ def load_addition(wanted: str) -> Addition:
     return Addition(path.name, licence or "not stated", content, digits)
 
 
-def _of_file(path: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
+def _pictures_of_file(path: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
     """Return the pictures and labels of an npz, and its SHA-256."""
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -105,7 +109,7 @@ def _of_file(path: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
     return images, labels.tolist(), digest
 
 
-def _of_folder(folder: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
+def _pictures_of_folder(folder: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
     """Return the pictures and labels of a folder, and the SHA-256 over all of them."""
     rows = read_truth(folder)
     pictures, labels, digest = [], [], hashlib.sha256((folder / TRUTH).read_bytes())
@@ -121,19 +125,19 @@ def _of_folder(folder: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
     return pictures, labels, digest.hexdigest()
 
 
-def as_mnist(picture: Gray) -> Gray | None:
+def symbol_image(picture: Gray) -> Gray | None:
     """Return a picture's symbol as MNIST's are: 28×28, light ink, its box 20 px on the longer side.
 
     None where the picture is blank.
     """
     scale = max(1, -(-_LEAST_SIDE // min(picture.shape)))
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    mask = _symbol(page_ink(np.asarray(large, np.uint8)).mask)
-    return None if mask is None else boxed(mask)
+    mask = _central_symbol(page_ink(np.asarray(large, np.uint8)).mask)
+    return None if mask is None else mnist_image(mask)
 
 
-def _symbol(mask: BinaryImage) -> BinaryImage | None:
-    """Return the ink of the mark in the middle of a picture, without the frame around it."""
+def _central_symbol(mask: BinaryImage) -> BinaryImage | None:
+    """Return the ink of the component in the middle of a picture, without the frame around it."""
     contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
     boxes = [Box(*cv2.boundingRect(contour)) for contour in contours]
     high = [i for i, box in enumerate(boxes) if box.height >= _SYMBOL * mask.shape[0]]
@@ -167,8 +171,8 @@ def _touches_edge(box: Box, mask: BinaryImage) -> bool:
     return box.x == 0 or box.y == 0 or box.right == width or box.bottom == height
 
 
-def boxed(ink: Gray) -> Gray:
-    """Return a mark, (H, W), in the middle of 28×28, its longer side 20 px, edges soft."""
+def mnist_image(ink: Gray) -> Gray:
+    """Return a symbol, (H, W), in the middle of 28×28, its longer side 20 px, edges soft."""
     scale = _BOX / max(ink.shape)
     size = (max(1, round(ink.shape[1] * scale)), max(1, round(ink.shape[0] * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
@@ -188,13 +192,13 @@ def draw_fonts(folder: Path) -> list[Addition]:
         DataMissing: the folder holds no font that has digits.
     """
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _FONTS)
-    drawn = [addition for path in paths if (addition := _drawn(path)) is not None]
+    drawn = [addition for path in paths if (addition := _font_addition(path)) is not None]
     if not drawn:
         raise DataMissing(f"{folder}: holds no font with digits ({', '.join(_FONTS)})")
     return drawn
 
 
-def _drawn(path: Path) -> Addition | None:
+def _font_addition(path: Path) -> Addition | None:
     """Return the symbols of one font; None where it has no digits."""
     from fontTools.ttLib import TTLibError
     from PIL import ImageFont
@@ -204,18 +208,18 @@ def _drawn(path: Path) -> Addition | None:
     except (OSError, TTLibError):
         return None
     digits = [_glyph(font, text) for text in string.digits]
-    if any(glyph is None for glyph in digits) or len({g.tobytes() for g in _present(digits)}) < 10:
+    if any(glyph is None for glyph in digits) or len({g.tobytes() for g in _not_none(digits)}) < 10:
         return None
-    others = list(_present(_glyph(font, text) for text in _LETTERS + _OTHERS))
-    images = np.stack([*_present(digits), *others])
-    labels = np.array([*range(10), *[NO_DIGIT] * len(others)])
+    others = list(_not_none(_glyph(font, text) for text in _LETTERS + _OTHERS))
+    images = np.stack([*_not_none(digits), *others])
+    labels = np.array([*range(10), *[NON_DIGIT] * len(others)])
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    letters = list(_present(_glyph(font, text) for text in string.ascii_letters))
+    letters = list(_not_none(_glyph(font, text) for text in string.ascii_letters))
     whole = np.stack(letters) if len(letters) == len(string.ascii_letters) else None
     return Addition(path.name, licence, digest, Digits(images, labels), whole)
 
 
-def _present(glyphs: Sequence[Gray | None] | Iterator[Gray | None]) -> Iterator[Gray]:
+def _not_none(glyphs: Sequence[Gray | None] | Iterator[Gray | None]) -> Iterator[Gray]:
     return (glyph for glyph in glyphs if glyph is not None)
 
 
@@ -227,7 +231,7 @@ def _glyph(font: object, text: str) -> Gray | None:
         return None
     ink = np.array(mask, np.uint8).reshape(height, width)
     x, y, width, height = cv2.boundingRect(ink)
-    return boxed(ink[y : y + height, x : x + width]) if width and height else None
+    return mnist_image(ink[y : y + height, x : x + width]) if width and height else None
 
 
 def _font_licence(path: Path) -> str:

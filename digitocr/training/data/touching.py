@@ -1,4 +1,4 @@
-"""Digits cut out of touching ones: what `segment` makes of numbers whose digits are known."""
+"""Digits cut out of touching ones: what splitting makes of numbers whose digits are known."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from digitocr.imaging.stroke_width import broad_stroke_width
 from digitocr.recognition.components import find_candidates
 from digitocr.recognition.hypotheses import Candidate
 from digitocr.training.data.datasets import (
-    NO_DIGIT,
+    NON_DIGIT,
     Digits,
 )
-from digitocr.training.data.symbols import boxed
+from digitocr.training.data.strokes import bezier_curve
+from digitocr.training.data.symbols import mnist_image
 
 _HEIGHT = (36, 60)  # px, of digits
 _SIZES = 0.12  # deviation of log(size) within a number
@@ -33,7 +34,7 @@ _ZEROS = 0.2  # of the digits are zeros besides, half of them like the one befor
 _GAP = (0.02, 0.25)  # between the others, where they are closest, of the height
 _RISE = 0.08  # deviation of the baseline, of the height
 _JOINED = 0.2  # of the digits have a stroke that leads on to the next, as looped zeros have
-_DASHED = 0.1  # of the numbers have a dash, point or rule besides
+_DASHED = 0.1  # of the numbers have a dash, point or ruling line besides
 # A candidate is a digit when it holds this part of its ink and little of others', and a wrong cut
 # when it is far from that; what is between teaches nothing.
 _WHOLE, _PURE = 0.8, 0.8
@@ -41,7 +42,7 @@ _HALF, _MIXED = 0.6, 0.65
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnNumber:
+class TouchingNumber:
     """A number's ink and whose it is."""
 
     mask: BinaryImage  # (H, W)
@@ -49,33 +50,33 @@ class DrawnNumber:
     labels: NDArray[np.int64]  # (n,)
 
 
-def cut_digits(digits: Digits, n: int, seed: int) -> Digits:
+def touching_digits(digits: Digits, n: int, seed: int) -> Digits:
     """Return n digits, at the most, as they are cut out of touching ones, and as many wrong cuts.
 
-    Numbers are put together of digits that overlap and are joined by strokes, `segment` proposes
+    Numbers are put together of digits that overlap and are joined by strokes, splitting proposes
     cuts and merges, and those that hold one whole digit keep its label; halves, pairs and halves
-    of pairs get `NO_DIGIT`.
+    of pairs get `NON_DIGIT`.
 
     Args:
-        digits: what numbers are put together of; marks that are none are left out.
+        digits: what numbers are put together of; non-digits are left out.
         n: how many of each.
         seed: of every choice.
     """
     rng = np.random.default_rng(seed)
-    known = digits[np.flatnonzero(digits.labels != NO_DIGIT)]
+    known = digits[np.flatnonzero(digits.labels != NON_DIGIT)]
     right: list[tuple[Gray, int]] = []
     wrong: list[tuple[Gray, int]] = []
     while min(len(right), len(wrong)) < n:
-        written = write_number(known, rng)
+        written = touching_number(known, rng)
         for candidate in find_candidates(written.mask):
-            label = _label(candidate, written)
+            label = _label_of(candidate, written)
             if label is not None:
-                (wrong if label == NO_DIGIT else right).append((boxed(candidate.ink), label))
+                (wrong if label == NON_DIGIT else right).append((mnist_image(candidate.ink), label))
     kept = [*right[:n], *wrong[:n]]
     return Digits(np.stack([image for image, _ in kept]), np.array([label for _, label in kept]))
 
 
-def write_number(digits: Digits, rng: np.random.Generator) -> DrawnNumber:
+def touching_number(digits: Digits, rng: np.random.Generator) -> TouchingNumber:
     """Return a number of digits side by side, some overlapping, some joined by a stroke.
 
     Args:
@@ -103,7 +104,7 @@ def write_number(digits: Digits, rng: np.random.Generator) -> DrawnNumber:
     ink = masks.max(axis=0)
     if rng.random() < _DASHED:
         _dash(ink, height, rng)
-    return DrawnNumber(ink, masks > 0, digits.labels[chosen])
+    return TouchingNumber(ink, masks > 0, digits.labels[chosen])
 
 
 def _chosen(labels: Labels, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -164,8 +165,7 @@ def _join(mask: BinaryImage, following: BinaryImage, rng: np.random.Generator) -
     level = rng.choice([0.1, 0.3, 0.9])  # of the height, from the top
     start, end = _outermost(left, level, 1), _outermost(right, level, -1)
     middle = (start + end) / 2 + [0, rng.uniform(-0.15, 0.15) * np.ptp(left[:, 0])]
-    t = np.linspace(0, 1, 12)[:, None]
-    curve = (1 - t) ** 2 * start + 2 * t * (1 - t) * middle + t**2 * end
+    curve = bezier_curve(start, middle, end, 12)
     thickness = int(rng.integers(2, 5))
     cv2.polylines(mask, [np.round(curve).astype(np.int32)], False, 255, thickness)
 
@@ -179,15 +179,15 @@ def _outermost(ink: NDArray[np.intp], level: float, side: int) -> NDArray[np.flo
 
 
 def _dash(ink: BinaryImage, height: float, rng: np.random.Generator) -> None:
-    """Draw a dash, a point or a piece of a rule near a number."""
+    """Draw a dash, a point or a piece of a ruling line near a number."""
     x, y = int(rng.integers(0, ink.shape[1])), int(rng.uniform(0.9, 1.8) * height)
     length = int(rng.choice([0.05, 0.4, 1.5]) * height)
     rise = int(rng.normal(0, 0.06) * length)
     cv2.line(ink, (x, y), (x + length, y + rise), 255, int(rng.integers(2, 6)))
 
 
-def _label(candidate: Candidate, written: DrawnNumber) -> int | None:
-    """Return the digit that a candidate is, `NO_DIGIT` for a wrong cut, None for neither."""
+def _label_of(candidate: Candidate, written: TouchingNumber) -> int | None:
+    """Return the digit that a candidate is, `NON_DIGIT` for a wrong cut, None for neither."""
     box = candidate.box
     ink = candidate.ink > 0
     inside = written.digits[:, box.y : box.bottom, box.x : box.right] & ink  # (n, h, w)
@@ -198,5 +198,5 @@ def _label(candidate: Candidate, written: DrawnNumber) -> int | None:
     if whole[of] >= _WHOLE and pure[of] >= _PURE:
         return int(written.labels[of])
     if whole[of] < _HALF or pure[of] < _MIXED:
-        return NO_DIGIT
+        return NON_DIGIT
     return None

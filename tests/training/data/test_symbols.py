@@ -14,11 +14,11 @@ import pytest
 from numpy.typing import NDArray
 
 from digitocr.core.errors import DataMissing
-from digitocr.training.data.datasets import NO_DIGIT
+from digitocr.training.data.datasets import NON_DIGIT
 from digitocr.training.data.symbols import (
-    as_mnist,
     draw_fonts,
     load_addition,
+    symbol_image,
 )
 
 Gray = NDArray[np.uint8]
@@ -75,7 +75,7 @@ def test_labels_beyond_digits_are_left_out(tmp_path: Path) -> None:
     labels = np.array([0, 1, 10, 255, -1, -2, 6, 7, 8, 9, 3])
     np.savez(tmp_path / "mine.npz", images=SYMBOLS, labels=labels)
     found = load_addition(str(tmp_path / "mine.npz"))
-    assert found.digits.labels.tolist() == [0, 1, NO_DIGIT, 6, 7, 8, 9, 3]
+    assert found.digits.labels.tolist() == [0, 1, NON_DIGIT, 6, 7, 8, 9, 3]
 
 
 def test_blank_pictures_are_left_out(tmp_path: Path) -> None:
@@ -88,7 +88,7 @@ def test_blank_pictures_are_left_out(tmp_path: Path) -> None:
 @pytest.mark.parametrize("digit", "0123456789")
 def test_dark_on_light_and_light_on_dark_give_the_same_symbol(digit: str, side: int) -> None:
     picture = drawn(digit, side)
-    assert likeness(as_mnist(picture), as_mnist(255 - picture)) > 0.97
+    assert likeness(symbol_image(picture), symbol_image(255 - picture)) > 0.97
 
 
 @pytest.mark.parametrize("side", range(4))
@@ -96,15 +96,15 @@ def test_dark_on_light_and_light_on_dark_give_the_same_symbol(digit: str, side: 
 def test_the_frame_of_a_cell_is_no_part_of_its_symbol(digit: str, side: int) -> None:
     framed = drawn(digit)
     np.rot90(framed, side)[:2] = 20
-    assert likeness(as_mnist(framed), as_mnist(drawn(digit))) > 0.95
+    assert likeness(symbol_image(framed), symbol_image(drawn(digit))) > 0.95
 
 
 def test_a_dark_frame_does_not_turn_a_cell_into_light_on_dark() -> None:
     cell = np.full((64, 64), 200, np.uint8)
     cv2.putText(cell, "4", (20, 46), cv2.FONT_HERSHEY_SIMPLEX, 1.2, 60, 3)
-    plain = as_mnist(cell)
+    plain = symbol_image(cell)
     cell[:7], cell[-5:], cell[:, :6] = 50, 50, 50
-    framed = as_mnist(cell)
+    framed = symbol_image(cell)
     assert plain is not None
     assert framed is not None
     assert np.corrcoef(plain.ravel(), framed.ravel())[0, 1] > 0.9
@@ -120,8 +120,8 @@ def test_a_folder_gives_the_pictures_its_truth_names(extension: str, tmp_path: P
     (tmp_path / "truth.csv").write_text("\n".join(rows) + "\n")
     found = load_addition(f"{tmp_path}=MIT")
     assert (found.name, found.licence) == (tmp_path.name, "MIT")
-    assert found.digits.labels.tolist() == [3, 7, NO_DIGIT]
-    assert likeness(found.digits.images[0], as_mnist(drawn("3"))) > 0.95
+    assert found.digits.labels.tolist() == [3, 7, NON_DIGIT]
+    assert likeness(found.digits.images[0], symbol_image(drawn("3"))) > 0.95
 
 
 def test_the_hash_of_a_folder_is_of_its_pictures_and_its_truth(tmp_path: Path) -> None:
@@ -239,10 +239,10 @@ def test_a_font_gives_its_digits_and_letters_that_are_none(tmp_path: Path) -> No
     assert "Bitstream" in found.licence
     assert "\n" not in found.licence
     assert found.digits.labels[:10].tolist() == list(range(10))
-    assert set(found.digits.labels[10:]) == {NO_DIGIT}
+    assert set(found.digits.labels[10:]) == {NON_DIGIT}
     assert len(found.digits) > 50
     assert found.digits.images.shape[1:] == (28, 28)
-    known = [as_mnist(drawn(str(n))) for n in range(10)]  # in another type
+    known = [symbol_image(drawn(str(n))) for n in range(10)]  # in another type
     likest = [
         max(range(10), key=lambda n: likeness(image, known[n]))
         for image in found.digits.images[:10]

@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from digitocr.core.geometry import Box
 from digitocr.recognition.hypotheses import Candidate
 from digitocr.training.data.datasets import (
-    NO_DIGIT,
+    NON_DIGIT,
     Digits,
 )
 from digitocr.training.data.touching import (
-    DrawnNumber,
-    _label,
-    cut_digits,
-    write_number,
+    TouchingNumber,
+    _label_of,
+    touching_digits,
+    touching_number,
 )
 
 
@@ -41,12 +41,12 @@ def digits() -> Digits:
 
 
 @pytest.fixture
-def pair() -> DrawnNumber:
+def pair() -> TouchingNumber:
     """A 3 and an 8 that touch: their ink side by side, two columns shared."""
     inks = np.zeros((2, 80, 120), np.uint8)
     for ink, (text, x) in zip(inks, (("3", 20), ("8", 56)), strict=True):
         cv2.putText(ink, text, (x, 65), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 5)
-    return DrawnNumber(inks.max(axis=0), inks > 0, np.array([3, 8]))
+    return TouchingNumber(inks.max(axis=0), inks > 0, np.array([3, 8]))
 
 
 def candidate(ink: NDArray[np.bool_]) -> Candidate:
@@ -57,41 +57,41 @@ def candidate(ink: NDArray[np.bool_]) -> Candidate:
     return Candidate(box, part, 0, 0, 1, 1.0, 0.0)
 
 
-def test_a_cut_that_holds_one_digit_is_labelled_with_it(pair: DrawnNumber) -> None:
-    assert [_label(candidate(ink), pair) for ink in pair.digits] == [3, 8]
+def test_a_cut_that_holds_one_digit_is_labelled_with_it(pair: TouchingNumber) -> None:
+    assert [_label_of(candidate(ink), pair) for ink in pair.digits] == [3, 8]
 
 
-def test_both_digits_together_are_none(pair: DrawnNumber) -> None:
-    assert _label(candidate(pair.mask > 0), pair) == NO_DIGIT
+def test_both_digits_together_are_none(pair: TouchingNumber) -> None:
+    assert _label_of(candidate(pair.mask > 0), pair) == NON_DIGIT
 
 
 @pytest.mark.parametrize("which", [0, 1])
-def test_half_a_digit_is_none(which: int, pair: DrawnNumber) -> None:
+def test_half_a_digit_is_none(which: int, pair: TouchingNumber) -> None:
     half = pair.digits[which].copy()
     columns = np.flatnonzero(half.any(axis=0))
     half[:, columns[len(columns) // 2] :] = False
-    assert _label(candidate(half), pair) == NO_DIGIT
+    assert _label_of(candidate(half), pair) == NON_DIGIT
 
 
-def test_a_digit_and_half_its_neighbour_is_none(pair: DrawnNumber) -> None:
+def test_a_digit_and_half_its_neighbour_is_none(pair: TouchingNumber) -> None:
     first, second = pair.digits
     columns = np.flatnonzero(second.any(axis=0))
     half = second & (np.arange(second.shape[1]) <= columns[3 * len(columns) // 4])
-    assert _label(candidate(first | half), pair) == NO_DIGIT
+    assert _label_of(candidate(first | half), pair) == NON_DIGIT
 
 
-def test_what_is_neither_whole_nor_far_from_it_teaches_nothing(pair: DrawnNumber) -> None:
+def test_what_is_neither_whole_nor_far_from_it_teaches_nothing(pair: TouchingNumber) -> None:
     first = pair.digits[0].copy()
     rows = np.flatnonzero(first.any(axis=1))
     held = np.cumsum(first.sum(axis=1)) / first.sum()
     first[np.searchsorted(held, 0.7) :] = False
     assert len(rows) > 10
-    assert _label(candidate(first), pair) is None
+    assert _label_of(candidate(first), pair) is None
 
 
 def test_a_number_is_made_of_its_digits_from_left_to_right(digits: Digits) -> None:
     for seed in range(40):
-        written = write_number(digits, np.random.default_rng(seed))
+        written = touching_number(digits, np.random.default_rng(seed))
         n, height, width = written.digits.shape
         assert 2 <= n <= 4
         assert written.mask.shape == (height, width)
@@ -104,7 +104,7 @@ def test_a_number_is_made_of_its_digits_from_left_to_right(digits: Digits) -> No
 
 def test_some_digits_touch_and_others_do_not(digits: Digits) -> None:
     def n_marks(seed: int) -> tuple[int, int]:
-        written = write_number(digits, np.random.default_rng(seed))
+        written = touching_number(digits, np.random.default_rng(seed))
         return cv2.connectedComponents(written.mask)[0] - 1, len(written.labels)
 
     counts = [n_marks(seed) for seed in range(80)]
@@ -114,15 +114,15 @@ def test_some_digits_touch_and_others_do_not(digits: Digits) -> None:
 
 @pytest.mark.parametrize("n", [1, 30])
 def test_as_many_right_cuts_as_wrong_ones_come_back(n: int, digits: Digits) -> None:
-    found = cut_digits(digits, n, seed=0)
+    found = touching_digits(digits, n, seed=0)
     assert found.images.shape == (2 * n, 28, 28)
-    assert (found.labels != NO_DIGIT).tolist() == [True] * n + [False] * n
+    assert (found.labels != NON_DIGIT).tolist() == [True] * n + [False] * n
     assert all(max(cv2.boundingRect(image)[2:]) <= 20 for image in found.images)
 
 
 def test_right_cuts_look_like_their_digits(digits: Digits) -> None:
-    found = cut_digits(digits, 60, seed=1)
-    right = found.labels != NO_DIGIT
+    found = touching_digits(digits, 60, seed=1)
+    right = found.labels != NON_DIGIT
 
     def squeezed(image: NDArray[np.uint8]) -> NDArray[np.float64]:
         x, y, width, height = cv2.boundingRect(image)
@@ -138,15 +138,17 @@ def test_right_cuts_look_like_their_digits(digits: Digits) -> None:
 
 
 def test_the_same_seed_gives_the_same_cuts(digits: Digits) -> None:
-    first, again, other = (cut_digits(digits, 20, seed) for seed in (5, 5, 6))
+    first, again, other = (touching_digits(digits, 20, seed) for seed in (5, 5, 6))
     np.testing.assert_array_equal(first.images, again.images)
     np.testing.assert_array_equal(first.labels, again.labels)
     assert not np.array_equal(first.images, other.images)
 
 
 def test_marks_that_are_no_digits_are_in_no_number(digits: Digits) -> None:
-    blots = Digits(np.full((200, 28, 28), 255, np.uint8), np.full(200, NO_DIGIT))
+    blots = Digits(np.full((200, 28, 28), 255, np.uint8), np.full(200, NON_DIGIT))
     mixed = Digits(
         np.concatenate([blots.images, digits.images]), np.concatenate([blots.labels, digits.labels])
     )
-    np.testing.assert_array_equal(cut_digits(mixed, 20, 0).images, cut_digits(digits, 20, 0).images)
+    np.testing.assert_array_equal(
+        touching_digits(mixed, 20, 0).images, touching_digits(digits, 20, 0).images
+    )

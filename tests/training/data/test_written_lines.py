@@ -1,4 +1,4 @@
-"""Lines written for the strip reader: what is on them, and that they come out the same again."""
+"""Lines written for the line reader: what is on them, and that they come out the same again."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from digitocr.training.data.datasets import (
-    NO_DIGIT,
+    NON_DIGIT,
     Digits,
 )
 from digitocr.training.data.line_batches import (
@@ -18,14 +18,20 @@ from digitocr.training.data.line_batches import (
     batches,
     written_chunks,
 )
+from digitocr.training.data.line_canvas import (
+    LineCanvas,
+)
+from digitocr.training.data.line_scan import (
+    LINE_HEIGHT_PX,
+)
 from digitocr.training.data.written_lines import (
-    STRIP,
+    _some_hand,
+    write_line,
+)
+from digitocr.training.data.written_symbols import (
     Font,
     Symbols,
-    _Sheet,
-    _some_hand,
     symbols,
-    write_line,
 )
 
 
@@ -34,7 +40,7 @@ def drawn(texts: str, font: int = cv2.FONT_HERSHEY_SIMPLEX) -> Digits:
     images = np.zeros((len(texts), 28, 28), np.uint8)
     for image, text in zip(images, texts, strict=True):
         cv2.putText(image, text, (6, 22), font, 0.8, 255, 2)
-    labels = [int(text) if text.isdigit() else NO_DIGIT for text in texts]
+    labels = [int(text) if text.isdigit() else NON_DIGIT for text in texts]
     return Digits(images, np.array(labels))
 
 
@@ -53,7 +59,7 @@ def given() -> Symbols:
 def test_lines_are_ink_on_paper_and_say_what_is_on_them(given: Symbols) -> None:
     rng = np.random.default_rng(0)
     lines = [write_line(given, rng) for _ in range(300)]
-    assert all(line.mask.shape[0] == STRIP for line in lines)
+    assert all(line.mask.shape[0] == LINE_HEIGHT_PX for line in lines)
     assert all(set(np.unique(line.mask)) <= {0, 255} for line in lines)
     lengths = [len(line.digits) for line in lines]
     assert 0.15 < np.mean([n == 0 for n in lengths]) < 0.35
@@ -85,9 +91,9 @@ def test_in_some_hands_ones_lean_more_than_other_digits(given: Symbols) -> None:
     hand = replace(_some_hand(given, rng), font=None, slant=0.0, aspect=1.0, own_slant=0.0)
     widths = []
     for lean in (0.0, 0.5):
-        sheet = _Sheet(hand, 1, rng)
-        sheet.put(given.digits.images[1], 1.0, 0.0, 0.0, False, lean)
-        widths.append(np.count_nonzero(sheet.canvas.max(axis=0)))
+        canvas = LineCanvas(hand, 1, rng)
+        canvas.put(given.digits.images[1], 1.0, 0.0, 0.0, False, lean)
+        widths.append(np.count_nonzero(canvas.pixels.max(axis=0)))
     assert widths[1] > widths[0] + 10
 
 
@@ -95,12 +101,12 @@ def test_a_symbol_is_set_beside_the_last_at_the_gap_asked_for(given: Symbols) ->
     rng = np.random.default_rng(3)
     for gap in (0.3, 0.6):
         hand = replace(_some_hand(given, rng), slant=0.0, drift=0.0)
-        sheet = _Sheet(hand, 2, rng)
+        canvas = LineCanvas(hand, 2, rng)
         bar = np.zeros((28, 28), np.uint8)
         bar[4:24, 12:16] = 255
         for _ in range(2):
-            sheet.put(bar, 1.0, 0.0, gap, False)
-        columns = np.flatnonzero((sheet.canvas > 100).any(axis=0))
+            canvas.put(bar, 1.0, 0.0, gap, False)
+        columns = np.flatnonzero((canvas.pixels > 100).any(axis=0))
         (between,) = (step for step in np.diff(columns) if step > 1)
         assert between - 1 == pytest.approx(gap * 44, abs=6)
 
@@ -110,17 +116,17 @@ def test_the_same_seed_gives_the_same_lines(given: Symbols) -> None:
         next(written_chunks(given, 20, 1, [seed])) for seed in (5, 5, 6)
     )  # fmt: skip
     for one, two in zip(first, again, strict=True):
-        np.testing.assert_array_equal(one.strip, two.strip)
+        np.testing.assert_array_equal(one.image, two.image)
         np.testing.assert_array_equal(one.digits, two.digits)
     assert any(len(a.digits) != len(b.digits) for a, b in zip(first, other, strict=True))
-    assert all(len(line.strip) == 32 for line in first)
+    assert all(len(line.image) == 32 for line in first)
 
 
 def test_chunks_have_the_size_asked_for_and_differ(given: Symbols) -> None:
     chunks = list(written_chunks(given, 300, 2, [0]))
     assert [len(chunk) for chunk in chunks] == [300, 300]
     assert any(
-        a.strip.shape != b.strip.shape or (a.strip != b.strip).any()
+        a.image.shape != b.image.shape or (a.image != b.image).any()
         for a, b in zip(*chunks, strict=True)
     )
 
@@ -136,7 +142,7 @@ def test_batches_hold_every_line_once_with_room_around(shuffled: bool) -> None:
     seen = sorted(int(digit) for batch in found for digit in batch.digits)
     assert seen == sorted(width % 10 for width in range(10, 40))
     for batch in found:
-        assert batch.strips.shape[3] % 2 == 0
-        ink = batch.strips[:, 0, 0].sum(axis=1)
-        assert batch.strips.max() == 1.0
+        assert batch.images.shape[3] % 2 == 0
+        ink = batch.images[:, 0, 0].sum(axis=1)
+        assert batch.images.max() == 1.0
         assert [int(n) % 10 for n in ink] == batch.digits.tolist()
