@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from digitocr.recognition.line_reader import (
+from digitocr.recognition.model import CLASSES, Model
+from digitocr.recognition.strip_reader import (
     ARRAY_PREFIX,
     CONTEXTS,
     NEIGHBOUR_STEP,
     NEIGHBOURS,
-    LineContext,
-    LineReader,
+    StripContext,
+    StripReader,
     Weights,
 )
-from digitocr.recognition.model import CLASSES, Model
 
 HIDDEN = 512
 _TEACHER_CHANNELS = (24, 32, 64)
@@ -107,7 +107,7 @@ class SpecialistNetwork(nn.Module):
         return logits
 
 
-class LineNetwork(nn.Module):
+class StripNetwork(nn.Module):
     """Reads a whole strip of ink: for every second column the chance of each digit and of none.
 
     Convolutions that halve the rows until one is left, then some along the strip, of which two
@@ -139,7 +139,7 @@ class LineNetwork(nn.Module):
         return logits
 
     @torch.no_grad()
-    def take(self, reader: LineReader) -> None:
+    def take(self, reader: StripReader) -> None:
         """Take the weights of a model's reader."""
         for layer, kernel, bias in zip(self._layers(), reader.kernels, reader.biases, strict=True):
             layer.weight.copy_(torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()))
@@ -193,7 +193,7 @@ class Context(nn.Module):
         return added
 
     @torch.no_grad()
-    def take(self, given: LineContext) -> None:
+    def take(self, given: StripContext) -> None:
         """Take the weights of a model's context."""
         self.near.weight[:, 0, 0].copy_(torch.from_numpy(given.near.T.copy()))
         torch.as_tensor(self.near.bias).copy_(torch.from_numpy(given.near_bias))
@@ -201,7 +201,7 @@ class Context(nn.Module):
         torch.as_tensor(self.mixed.bias).copy_(torch.from_numpy(given.mixed_bias))
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return the weights by the names that `LineReader` gives them."""
+        """Return the weights by the names that `StripReader` gives them."""
         return {
             "near": self.near.weight[:, 0, 0].T,  # (NEIGHBOURS, C)
             "near_bias": torch.as_tensor(self.near.bias),
