@@ -131,7 +131,7 @@ def finetuned_model(
     if model.strip_reader:
         say(f"strip reader: {rounds * _LINE_STEPS} steps")
         uncertainty = _uncertainty_of_numbers(model, samples)
-        weights |= _finetuned_line_reader(
+        weights |= _finetuned_strip_reader(
             model.strip_reader, samples, uncertainty, known.symbols, rounds, rng
         )
     return as_model(weights, model.card)
@@ -189,7 +189,7 @@ def _divergence(network: nn.Module, before: nn.Module, known: torch.Tensor) -> t
     return -(said * F.log_softmax(network(known), 1)).sum(1).mean()
 
 
-def _finetuned_line_reader(
+def _finetuned_strip_reader(
     reader: StripReader,
     samples: Sequence[CorrectedSample],
     uncertainty: Values,

@@ -137,7 +137,7 @@ class Training:
         if recipe.polish:
             yield from self._polish_network(learner.kept, teacher)
         if recipe.lines:
-            yield from self._train_line_reader()
+            yield from self._train_strip_reader()
         self.finished = True
 
     def _n_epochs(self, share: float) -> int:
@@ -195,7 +195,7 @@ class Training:
             }
             yield epoch
 
-    def _train_line_reader(self) -> Iterator[Epoch]:
+    def _train_strip_reader(self) -> Iterator[Epoch]:
         """Train the strip reader on written lines, new ones in every epoch."""
         recipe, found = self.recipe, self.material
         torch.manual_seed(recipe.seed)

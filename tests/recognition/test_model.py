@@ -278,7 +278,7 @@ def test_without_a_second_opinion_the_first_network_is_alone_in_reading(
         shown.append(strips.shape)
         return strip_scores(reader, strips)
 
-    monkeypatch.setattr(page_reader, "line_scores", seen)
+    monkeypatch.setattr(page_reader, "strip_scores", seen)
     for wanted in (False, True):
         read_components(find_components(mask), model, second_opinion=wanted)
         assert bool(shown) is wanted
