@@ -28,9 +28,8 @@ def check(folder: Path) -> None:
     Raises:
         OSError: they can't.
     """
-    name = (
-        folder / f".{os.urandom(_TOKEN).hex()}.tmp"
-    )  # `remove_unfinished` removes it after a power cut
+    # After a power cut `remove_unfinished` removes it.
+    name = folder / f".{os.urandom(_TOKEN).hex()}.tmp"
     write(name, b"", safe=False)
     name.unlink()
 

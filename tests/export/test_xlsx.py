@@ -27,7 +27,7 @@ from digitocr.core.settings import Decimal
 from digitocr.core.source import Unread
 from digitocr.export import csv as writers
 from digitocr.export import xlsx as sheets
-from digitocr.imaging.drawing import cutting
+from digitocr.imaging.drawing import box_png
 
 openpyxl = pytest.importorskip("openpyxl", reason="the workbooks are read by openpyxl")
 pytest.importorskip("xlsxwriter", reason="pip install 'digitocr[xlsx]'")
@@ -376,7 +376,7 @@ def test_more_rows_than_a_sheet_has_go_on_in_the_next(
 def test_what_there_is_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets, "PICTURES", 1)
     monkeypatch.setattr(sheets, "TABLES", 2)
-    picture = cutting(np.full((30, 30), 255, np.uint8), Box(5, 5, 9, 9), 0)
+    picture = box_png(np.full((30, 30), 255, np.uint8), Box(5, 5, 9, 9), 0)
     for i in (1, 2):
         (tmp_path / f"1-{i}.png").write_bytes(picture)
     result, _ = a_file("a.png", [a_number(), a_number()], [["1"]], [["2"]], [["3"]])
@@ -421,7 +421,7 @@ def test_a_picture_is_upright_and_small(rotation: int) -> None:
     ys, xs = np.nonzero(np.rot90(corners, rotation // 90))
     box = Box(int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1)
     picture = cv2.imdecode(
-        np.frombuffer(cutting(page, box, rotation), np.uint8), cv2.IMREAD_UNCHANGED
+        np.frombuffer(box_png(page, box, rotation), np.uint8), cv2.IMREAD_UNCHANGED
     )
     assert picture.shape == (24, 53)  # 50 × 110 with what is around it
     assert picture[:, 6:20].mean() < 70 and picture[:, 34:].mean() > 250
@@ -430,7 +430,7 @@ def test_a_picture_is_upright_and_small(rotation: int) -> None:
 def test_a_wide_picture_fits_its_column_and_one_at_the_edge_is_cut_there() -> None:
     page = np.full((40, 2000), 255, np.uint8)
     for box in (Box(0, 0, 2000, 40), Box(1999, 39, 1, 1)):
-        png = np.frombuffer(cutting(page, box, 0), np.uint8)
+        png = np.frombuffer(box_png(page, box, 0), np.uint8)
         height, width = cv2.imdecode(png, cv2.IMREAD_UNCHANGED).shape
         assert 1 <= height <= 24 and 1 <= width <= 180
 

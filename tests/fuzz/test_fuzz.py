@@ -56,13 +56,13 @@ def test_each_defect_is_seen_and_kept_and_the_rest_goes_on(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "part"),
     [
-        ("billion.png", "to read it raise --max-pixels"),
-        ("16-bit-alpha.png", "to read it raise --max-memory"),
-        ("float-64.tif", "to read it raise --max-memory"),
-        ("tiles.tif", "to read it raise --max-pixels"),
-        ("pages.tif", "raise --max-pages"),
-        ("colour.jp2", "to read it raise --max-memory"),
-        ("pictures.pdf", "to read it raise --max-memory"),
+        ("billion.png", "to read it raise Limits.pixels"),
+        ("16-bit-alpha.png", "to read it raise Limits.memory"),
+        ("float-64.tif", "to read it raise Limits.memory"),
+        ("tiles.tif", "to read it raise Limits.pixels"),
+        ("pages.tif", "raise Limits.pages"),
+        ("colour.jp2", "to read it raise Limits.memory"),
+        ("pictures.pdf", "to read it raise Limits.memory"),
         ("scans.jpg", "more than 100 parts"),
     ],
 )
