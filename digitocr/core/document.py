@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from digitocr.core.errors import ExtraMissing
 from digitocr.core.geometry import Box
 from digitocr.core.source import utf8_name
 from digitocr.core.version import __version__
@@ -248,6 +249,44 @@ class FileResult:
             "model": self.model.to_dict(),
             "pages": [page.to_dict() for page in self.pages],
         }
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return a row for each number, by the names of the CSV's columns, and its field.
+
+        What a person found to be no number has none.
+        """
+        return [
+            {
+                "file": self.file,
+                "page": page.page,
+                "line": number.line,
+                "item": number.item,
+                "table": number.table,
+                "row": number.row,
+                "column": number.column,
+                "number": number.text,
+                "confidence": round(number.confidence, 4),
+                "status": number.status,
+                **dict(zip(("x", "y", "width", "height"), number.box.sides, strict=True)),
+                "field": number.field,
+            }
+            for page in self.pages
+            for number in page.numbers
+            if number.text
+        ]
+
+    def to_pandas(self) -> Any:
+        """Return `rows` as a DataFrame.
+
+        Raises:
+            ExtraMissing: pandas is not installed.
+        """
+        try:
+            import pandas
+        except ModuleNotFoundError as error:
+            sentence, advice = "a table needs pandas", "Install it with: pip install pandas"
+            raise ExtraMissing(sentence, advice) from error
+        return pandas.DataFrame(self.rows())
 
     @classmethod
     def from_dict(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from digitocr.core.arrays import Gray
@@ -19,12 +19,13 @@ class Remote:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One input to read. Exactly one of `path`, `data` and `remote` is set."""
+    """One input to read. Exactly one of `path`, `data`, `remote` and `gray` is set."""
 
     name: str  # relative to the INPUT it was found under, "/" between folders; names its results
     path: Path | None = None
     data: bytes | None = None  # what came on stdin
     remote: Remote | None = None
+    gray: Gray | None = field(default=None, compare=False)  # a picture that a program has
 
 
 @dataclass(frozen=True, slots=True)

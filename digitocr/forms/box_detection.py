@@ -1,4 +1,4 @@
-"""Dark components of a form → the boxes on it to write numbers in, combs as one."""
+"""What is dark on a form → the boxes on it to write numbers in, combs as one."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def find_boxes(dark: BinaryImage) -> list[Place]:
     Boxes around others are left out: only the innermost are written in.
 
     Args:
-        dark: all that is dark on the level page, rules too.
+        dark: all that is dark on the deskewed page, ruling lines too.
     """
     closed = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((_GAP, _GAP), np.uint8))
     contours, nesting = cv2.findContours(closed, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
     longer = max(dark.shape)
     rings = [] if nesting is None else nesting[0]
     holes = [np.asarray(c, np.int32) for c, r in zip(contours, rings, strict=True) if r[3] >= 0]
-    found = [box for hole in holes if _is_box(box := _inner(hole), hole, longer)]
+    found = [box for hole in holes if _is_box(box := _hole_box(hole), hole, longer)]
     usual = float(np.median([box.height for box in found])) if found else 0.0
     high = [box for box in found if box.height >= _USUAL * usual]
-    inner = [box for box in high if not any(_holds(box, other) for other in high)]
-    return [_place(cells, dark) for line in _lines(inner) for cells in _combs(line)]
+    inner = [box for box in high if not any(_is_around(box, other) for other in high)]
+    return [_place(cells, dark) for line in _line_groups(inner) for cells in _comb_groups(line)]
 
 
-def _inner(contour: _Outline) -> Box:
+def _hole_box(contour: _Outline) -> Box:
     """Return the box that a hole fills; its outline runs on the ink around it."""
     x, y, width, height = cv2.boundingRect(contour)
     return Box(x + 1, y + 1, width - 2, height - 2)
@@ -78,14 +78,14 @@ def _is_box(box: Box, contour: _Outline, longer: int) -> bool:
     )
 
 
-def _holds(box: Box, other: Box) -> bool:
+def _is_around(box: Box, other: Box) -> bool:
     """Tell whether another box is inside of a larger one, its middle not on the edge."""
     x, y = other.middle
     larger = box.width * box.height > other.width * other.height
     return larger and box.x < x < box.right and box.y < y < box.bottom
 
 
-def _lines(boxes: Sequence[Box]) -> list[list[Box]]:
+def _line_groups(boxes: Sequence[Box]) -> list[list[Box]]:
     """Return boxes by lines from the top, each from left to right."""
     lines: list[list[Box]] = []
     for box in sorted(boxes, key=lambda box: box.middle[1]):
@@ -96,7 +96,7 @@ def _lines(boxes: Sequence[Box]) -> list[list[Box]]:
     return [sorted(line, key=lambda box: box.x) for line in lines]
 
 
-def _combs(line: Sequence[Box]) -> list[list[Box]]:
+def _comb_groups(line: Sequence[Box]) -> list[list[Box]]:
     """Return the boxes of a line, those that are cells of a comb together."""
     found: list[list[Box]] = []
     for box in line:

@@ -28,7 +28,7 @@ from digitocr.imaging.deskew import deskew
 from digitocr.imaging.drawing import FONT, GREEN, RED, Picture, draw_box, encoded, lossless
 from digitocr.imaging.rectify import rectify
 from digitocr.inputs.reader import read_pages
-from digitocr.storage import atomic as disk
+from digitocr.storage import atomic
 
 _BY_HAND = "Draw boxes with closed lines, or write the file by hand: see the README, section Forms."
 
@@ -89,7 +89,7 @@ def _relative(picture: Path, folder: Path) -> str:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        disk.write(path, content)
+        atomic.write(path, content)
     except OSError as error:
         raise OutputUnwritable.because(path, error) from error
 

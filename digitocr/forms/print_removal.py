@@ -19,27 +19,28 @@ _MISFIT = 1.5
 # of it has to be found there, for each field height, the nearer it is. Wide fields are looked at in
 # pieces about so wide.
 _AROUND, _ASIDE, _FARTHER, _PIECE = 0.3, 0.25, 0.2, 2.0
-# Ink that is so many times thicker than the form's rules is more than a rule.
+# Ink that is so many times thicker than the form's strokes is more than a ruling line.
 _THICKER = 1.6
 
 
 def ink_without_print(ink: BinaryImage, printed: BinaryImage, scale: float) -> BinaryImage:
     """Return the ink on a page that is not the form's own.
 
-    Strokes that cross a rule stay whole, and so does what is drawn along it with a thicker pen.
+    Strokes that cross a ruling line stay whole, and so does what is drawn along it with a thicker
+    pen.
 
     Args:
-        ink: all that is dark on the page, brought onto the form's picture.
+        ink: all that is dark on the registered page.
         printed: what is dark on the form around its fields, where it is on the page.
         scale: pixels of the page for one of the form's picture.
     """
     off = max(1, round(_MISFIT * scale))
     near = cv2.dilate(printed, _disc(off))
-    rule = mean_stroke_width(printed)
-    thick = round(_THICKER * (rule + scale))
+    stroke = mean_stroke_width(printed)
+    thick = round(_THICKER * (stroke + scale))
     bold = cv2.dilate(cv2.morphologyEx(printed, cv2.MORPH_OPEN, _square(thick)), _disc(2 * off))
     free = cv2.bitwise_and(ink, cv2.bitwise_not(near))
-    across = cv2.morphologyEx(free, cv2.MORPH_CLOSE, _square(round(rule) + 2 * off + 3))
+    across = cv2.morphologyEx(free, cv2.MORPH_CLOSE, _square(round(stroke) + 2 * off + 3))
     along = cv2.morphologyEx(ink, cv2.MORPH_OPEN, _square(thick))
     kept = cv2.bitwise_or(across, cv2.bitwise_and(along, cv2.bitwise_not(bold)))
     return np.asarray(cv2.bitwise_or(free, cv2.bitwise_and(ink, kept)), np.uint8)
@@ -51,9 +52,9 @@ def print_and_field_boxes(
     """Return a form's print around its fields where it is on the page, and the fields there.
 
     Args:
-        ink: all that is dark on the page, brought onto the form's picture.
+        ink: all that is dark on the registered page.
         printed: all that is dark on the form's picture, as large as the page is now.
-        boxes: of the fields, where a flat page would have them.
+        boxes: of the fields, where a page without bends has them.
     """
     found, places = np.zeros_like(printed), []
     for box in boxes:
@@ -91,7 +92,7 @@ def _print_offset(
 
 
 def _add_print(own: BinaryImage, onto: BinaryImage, left: int, top: int) -> None:
-    """Lay a piece of print onto a mask, in place; what is beyond is cut off."""
+    """Add a piece of print to a binary image, in place; what is beyond its edge is left out."""
     height, width = onto.shape
     x, y = max(0, -left), max(0, -top)
     own = own[y : height - top, x : width - left]
@@ -110,6 +111,6 @@ def _square(side: int) -> NDArray[np.uint8]:
 
 
 def enlarged_print(printed: BinaryImage, ink: BinaryImage) -> BinaryImage:
-    """Return the print of a form's picture as large as a page brought onto that."""
+    """Return the print of a form's picture as large as a registered page."""
     large = cv2.resize(printed, ink.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(cv2.threshold(large, 127, 255, cv2.THRESH_BINARY)[1], np.uint8)

@@ -36,8 +36,8 @@ _LEAST_SIDE, _LEAST_SIZE = 0.4, 0.2
 # other labels beside the same boxes 0.87 (tests/e2e/test_forms.py).
 _NEAR, _LEAST_FOUND = 2, 0.93
 _PIECE, _BENDS = 80, 8
-# Ink is this part of the darkest as dark, as rules are much lighter than a pen; and this many grey
-# levels, or paper's noise would be.
+# Ink is this part of the darkest as dark, as ruling lines are much lighter than a pen; and this
+# many grey levels, or paper's noise would be.
 _AS_DARK, _LEAST_DARK = 0.15, 6
 _PAPER = 31  # shrunk pixels: wider than strokes, narrower than shadows
 
@@ -45,14 +45,14 @@ _RIM = 0.1  # of a field that may be cut off
 # Pages that are a form from edge to edge are as high for their width but for this part; how high
 # a sheet is that was photographed at a slant is not known that well.
 _AS_HIGH, _AS_HIGH_ASLANT = 0.04, 0.25
-_MOST_PIXELS = 200_000_000  # of a page brought onto a form
+_MOST_PIXELS = 200_000_000  # of a registered page
 
 _Points = NDArray[np.float32]  # (N, 2), x and y
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The picture of a form, and what pages of it are known by."""
+    """The picture of a form, and what its pages are recognised by."""
 
     gray: Gray
     points: _Points  # of features, shrunk pixels
@@ -93,7 +93,7 @@ def find_form(gray: Gray, reference: Reference) -> Transform | None:
 
 
 def edge_to_edge_map(
-    size: tuple[int, int], sheet: tuple[int, int], aslant: bool, level: UprightPage
+    size: tuple[int, int], sheet: tuple[int, int], aslant: bool, deskewed: UprightPage
 ) -> Transform | None:
     """Return the map from pixels of a form to those of a page that is the form from edge to edge.
 
@@ -101,19 +101,19 @@ def edge_to_edge_map(
 
     Args:
         size: of the form, width and height.
-        sheet: height and width of the page's sheet, neither turned nor levelled.
+        sheet: height and width of the page's sheet, neither turned nor deskewed.
         aslant: it was photographed at a slant.
-        level: the page upright and level. It may have grown around its middle.
+        deskewed: the page upright and deskewed. It may have grown around its middle.
     """
-    tall, wide = sheet if level.rotation in (0, 180) else sheet[::-1]
+    tall, wide = sheet if deskewed.rotation in (0, 180) else sheet[::-1]
     across, down = wide / size[0], tall / size[1]
     if abs(np.log(across / down)) > (_AS_HIGH_ASLANT if aslant else _AS_HIGH):
         return None
-    height, width = level.gray.shape
+    height, width = deskewed.gray.shape
     left = (width - across * (size[0] - 1) - 1) / 2  # between pixel centres
     top = (height - down * (size[1] - 1) - 1) / 2
     to_level = np.array([[across, 0, left], [0, down, top], [0, 0, 1]])
-    return np.asarray(level.to_page @ to_level, np.float64)
+    return np.asarray(deskewed.to_page @ to_level, np.float64)
 
 
 def registered_page(
@@ -152,7 +152,7 @@ def is_visible(box: Box, straight: UprightPage, gray: Gray) -> bool:
     """Tell whether a page shows all of a box, but for a rim.
 
     Args:
-        box: on the page brought onto a form.
+        box: on the registered page.
         straight: that page.
         gray: the page as given.
     """
@@ -181,8 +181,8 @@ def _features(small: Gray) -> tuple[_Points, NDArray[np.float32]]:
     """Return where features are, (N, 2), and what they look like, (N, 128)."""
     found, descriptors = cv2.SIFT.create(_MOST_FEATURES).detectAndCompute(small, None)
     points = np.array([one.pt for one in found], np.float32).reshape(-1, 2)
-    known = descriptors if len(points) else np.empty((0, 128))
-    return points, np.asarray(known, np.float32)
+    found_descriptors = descriptors if len(points) else np.empty((0, 128))
+    return points, np.asarray(found_descriptors, np.float32)
 
 
 def _pairs(

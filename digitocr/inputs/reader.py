@@ -78,6 +78,9 @@ def read_pages(
         InputUnreadable: the file is missing, empty, damaged, too large or no image, or has none
             of the wanted pages.
     """
+    if source.gray is not None:
+        yield _page_of_picture(source.gray, wanted, limits)
+        return
     try:
         with _opened(source) as file:
             if is_pdf(file):
@@ -88,6 +91,14 @@ def read_pages(
                 yield from _read_image(_whole(file), wanted, limits)
     except OSError as error:
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
+
+
+def _page_of_picture(gray: Gray, wanted: PageRanges | None, limits: Limits) -> Page:
+    """Return a decoded picture as a page."""
+    if excess := limits.excess(gray.size, gray.size):
+        raise InputTooLarge(f"has {excess}")
+    (index,) = _wanted(1, wanted, limits)
+    return Page(index + 1, gray, None)
 
 
 def _opened(source: Source) -> BufferedIOBase:

@@ -49,19 +49,19 @@ def is_sensible(text: str) -> bool:
 
 
 def _with_decimal(text: str, decimal: Decimal) -> str:
-    """Return a number with the decimal mark that is known; points and commas look alike.
+    """Return a number with the decimal mark as given; points and commas look alike.
 
     A lone mark before three digits parts thousands if it is not the decimal one; the last one is
     the decimal one where others do not part thousands up to the end. Dates stay as they are.
     """
-    marks = [sign for sign in text if sign in ".,"]
+    signs = [sign for sign in text if sign in ".,"]
     thousands = _THOUSANDS.fullmatch(text)
-    if not marks or _DATE.fullmatch(text):
+    if not signs or _DATE.fullmatch(text):
         return text
     if decimal == "none":
         return text if thousands else text.replace(".", "").replace(",", "")
     point, comma = ".," if decimal == "point" else ",."
-    if thousands and (len(marks) > 1 or marks[0] == comma):
+    if thousands and (len(signs) > 1 or signs[0] == comma):
         return text.replace(point, comma)
     at = max(text.rfind("."), text.rfind(","))
     return text[:at].replace(point, comma) + point + text[at + 1 :]

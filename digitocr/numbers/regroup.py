@@ -1,4 +1,4 @@
-"""Numbers as gaps part them → joined or split where only so they are as they are known to be."""
+"""Numbers as gaps part them → joined or split where only so they meet a constraint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as read → the likeliest readings that what is known about them allows."""
+"""Numbers as read → their likeliest spellings that a constraint allows."""
 
 from __future__ import annotations
 

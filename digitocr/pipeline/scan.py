@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from contextlib import contextmanager
 
 from digitocr.core.document import (
     FileResult,
     PageResult,
 )
-from digitocr.core.errors import FormMisfit
+from digitocr.core.errors import ExtraMissing, FormMisfit, InputUnreadable
 from digitocr.core.page_ranges import parse_page_ranges
 from digitocr.core.settings import Settings
 from digitocr.core.source import (
@@ -17,6 +17,7 @@ from digitocr.core.source import (
     Source,
 )
 from digitocr.forms.template import load_form
+from digitocr.inputs.given import Given, source_of
 from digitocr.inputs.reader import read_pages
 from digitocr.numbers.constraints import constraint_of
 from digitocr.pipeline.form_page import FormReader
@@ -66,11 +67,13 @@ class Scanner:
         """Return the names of the form's fields; () where no form is read."""
         return tuple(field.name for field in self.form.fields) if self.form else ()
 
-    def scan_file(self, source: Source | str | Path) -> FileResult:
+    def scan_file(self, given: Given, name: str | None = None) -> FileResult:
         """Read every number in one file.
 
         Args:
-            source: a file, as a path or a `Source`.
+            given: the file as a path, as bytes or opened in binary mode; or a picture: an array of
+                NumPy's, uint8, grey (H, W) or blue green red (H, W, 3), or an image of Pillow's.
+            name: of it in results and errors; None: the file's.
 
         Returns:
             The numbers page by page; a blank page has none.
@@ -80,10 +83,11 @@ class Scanner:
             FormMisfit: none of its pages shows the form.
             InputUnreadable: the file is missing, empty, damaged, too large or no image, or has
                 none of the pages that the settings name.
+            WrongUsage: it is none of these kinds.
         """
-        if not isinstance(source, Source):
-            source = Source(Path(source).name, Path(source))
-        return self.result(source, [result for _, result in self.pages(source)])
+        source = source_of(given, name)
+        with naming(source):
+            return self.result(source, [result for _, result in self.pages(source)])
 
     def pages(self, source: Source) -> Iterator[tuple[Page, PageResult]]:
         """Yield each page of a file with what was read on it, a page at a time; as `scan_file`."""
@@ -102,6 +106,17 @@ class Scanner:
         return FileResult(source.name, self.model.id, tuple(pages))
 
 
-def scan_file(source: Source | str | Path, settings: Settings | None = None) -> FileResult:
+@contextmanager
+def naming(source: Source) -> Iterator[None]:
+    """See that errors about a file name it; commands do so themselves."""
+    try:
+        yield
+    except (InputUnreadable, ExtraMissing) as error:
+        raise type(error)(f"{source.path or source.name}: {error}", error.advice) from error
+
+
+def scan_file(
+    given: Given, settings: Settings | None = None, name: str | None = None
+) -> FileResult:
     """Read every number in one file: `Scanner.scan_file`, for who reads one alone."""
-    return Scanner(settings).scan_file(source)
+    return Scanner(settings).scan_file(given, name)

@@ -97,12 +97,7 @@ class InkGroup:
 
 def find_candidates(binary: BinaryImage) -> list[Candidate]:
     """Return what may be digits, group by group: whole components, splits and merges."""
-    return [candidate for group in find_ink_groups(binary) for candidate in group.candidates]
-
-
-def find_ink_groups(binary: BinaryImage) -> list[InkGroup]:
-    """Return the ink groups that may hold digits; none for an empty image."""
-    return find_components(binary).groups
+    return [candidate for group in find_components(binary).groups for candidate in group.candidates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +154,7 @@ def unclipped_components(
 ) -> Components:
     """Return components without the ink groups that the page's edge cuts off.
 
-    Those are meant that turning the page level has moved away from its edge.
+    Those are meant that deskewing has moved away from the edge.
 
     Args:
         components: of the deskewed page.

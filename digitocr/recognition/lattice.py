@@ -45,7 +45,7 @@ _ROUNDS = 10  # of counting and weighing anew
 # A piece beside digits may be left unread: low ones often are points, dashes and broken bits.
 _LOW_UNREAD, _TALL_UNREAD = 0.4, 0.1
 # A split is the less likely the longer its seam is, in digit heights (its chance falls by e for
-# two), and the rarer digits touch on the page: in so many ink groups, as far as is known before.
+# two), and the rarer digits touch on the page: in so many ink groups, where the page says nothing.
 _SEAM_COST, _TOUCHING = 0.5, 0.15
 # What speaks for "something else" where no candidate holds all of an ink group, as it is too wide
 # for one digit, so that no answer of the network's does.
@@ -279,8 +279,7 @@ def _with_line_texts(group: _GroupHypotheses, texts: GroupTexts | None) -> _Grou
         seen = float((says.get(text, 0.0) / share + _FLOOR) ** believed)
         return total * (weight / total + _FLOOR) * seen
 
-    known = group.by_text.items()
-    found = {text: one.with_weight(both(one.weight, text)) for text, one in known}
+    found = {text: one.with_weight(both(one.weight, text)) for text, one in group.by_text.items()}
     for text, chance in says.items():
         if text and text not in found and chance >= _LEAST_LINE_CHANCE * share:
             weight = both(_PAIRS * group.non_digit if len(text) > 1 else 0.0, text)

@@ -114,8 +114,8 @@ def load_model(name: str | Path) -> Model:
 
 
 def _not_found(name: str | Path) -> str:
-    known = ", ".join(path.stem for path in supplied_models()) or "none"
-    return f"{name}: there is no such model or file (supplied models: {known})"
+    listed = ", ".join(path.stem for path in supplied_models()) or "none"
+    return f"{name}: there is no such model or file (supplied models: {listed})"
 
 
 @lru_cache(maxsize=2)

@@ -134,8 +134,8 @@ def _seams(
     few = (cost[0] <= lowest + _SAME) & (cost[0] <= most)
     few[:end] = few[-end:] = False
     where = np.flatnonzero(few)
-    level = np.split(where, np.flatnonzero(np.diff(where) > 1) + 1)  # equally good, side by side
-    kept = [int(flat[len(flat) // 2]) for flat in level if len(flat)]
+    plateaus = np.split(where, np.flatnonzero(np.diff(where) > 1) + 1)  # equally good, side by side
+    kept = [int(plateau[len(plateau) // 2]) for plateau in plateaus if len(plateau)]
     return np.repeat(paths[kept] * times + (times - 1) / 2, times, axis=1)
 
 
