@@ -7,7 +7,7 @@ import numpy as np
 
 from digitocr.core.arrays import Gray
 from digitocr.core.document import FieldResult, Number, PageResult
-from digitocr.imaging.drawing import BLUE, FONT, GREEN, RED, Picture, draw_box, encoded
+from digitocr.imaging.drawing import BLUE, FONT, GREEN, RED, Picture, draw_box, jpeg_bytes
 
 _COLOURS = {"ok": GREEN, "review": RED, "checked": BLUE}
 
@@ -28,7 +28,7 @@ def annotated_jpeg(gray: Gray, result: PageResult) -> bytes:
     for field in result.fields:
         if field.status == "review" and field.name not in read:
             _draw_field(picture, field)
-    return encoded(picture)
+    return jpeg_bytes(picture)
 
 
 def _draw_number(picture: Picture, number: Number) -> None:

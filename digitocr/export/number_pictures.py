@@ -8,7 +8,7 @@ import zipfile
 from digitocr.core.arrays import Gray
 from digitocr.core.document import PageResult
 from digitocr.core.geometry import Box
-from digitocr.imaging.drawing import cutting
+from digitocr.imaging.drawing import box_png
 
 
 def number_pictures_zip(gray: Gray, result: PageResult) -> bytes:
@@ -20,7 +20,7 @@ def number_pictures_zip(gray: Gray, result: PageResult) -> bytes:
     with zipfile.ZipFile(archive, "w") as pictures:
         for name, box in (*_read(result), *_missed(result)):
             # A ZipInfo is of 1980.
-            pictures.writestr(zipfile.ZipInfo(name), cutting(gray, box, result.rotation))
+            pictures.writestr(zipfile.ZipInfo(name), box_png(gray, box, result.rotation))
     return archive.getvalue()
 
 

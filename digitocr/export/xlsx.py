@@ -19,7 +19,7 @@ from digitocr.export.csv import (
     form_columns,
 )
 from digitocr.export.number_pictures import picture_names
-from digitocr.imaging.drawing import CUTTING_HEIGHT
+from digitocr.imaging.drawing import BOX_PNG_HEIGHT_PX
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook
@@ -195,7 +195,7 @@ class _Book:
         self._numbers, self._row = self._new_list("numbers", _COLUMNS), 1
         self._widths = list(_WIDTHS)
         # The height of each row by itself would be kept in memory.
-        self._numbers.set_default_row((CUTTING_HEIGHT + 2 * _MARGIN) * 0.75)  # points
+        self._numbers.set_default_row((BOX_PNG_HEIGHT_PX + 2 * _MARGIN) * 0.75)  # points
 
     def _end_numbers(self) -> None:
         self._numbers.autofilter(0, 0, self._row - 1, len(_COLUMNS) - 1)

@@ -23,9 +23,9 @@ from digitocr.forms.box_detection import (
     find_boxes,
 )
 from digitocr.forms.template import Field, description
-from digitocr.imaging.binarize import find_dark
+from digitocr.imaging.binarize import binarize
 from digitocr.imaging.deskew import deskew
-from digitocr.imaging.drawing import FONT, GREEN, RED, Picture, draw_box, encoded, lossless
+from digitocr.imaging.drawing import FONT, GREEN, RED, Picture, draw_box, jpeg_bytes, png_bytes
 from digitocr.imaging.rectify import rectify
 from digitocr.inputs.reader import read_pages
 from digitocr.storage import atomic
@@ -67,7 +67,7 @@ def begin_form(picture: Path, target: Path) -> Begun:
     except ExtraMissing as error:
         raise ExtraMissing(f"{picture}: {error}") from error
     straight = deskew(rectify(gray, by_grid=False))
-    dark = find_dark(straight.gray)
+    dark = binarize(straight.gray)
     places = find_boxes(dark)
     if not places:
         raise NothingToRead(f"{picture}: shows no box to write in", _BY_HAND)
@@ -76,8 +76,8 @@ def begin_form(picture: Path, target: Path) -> Begun:
     as_given = straight.gray.shape == gray.shape and np.allclose(straight.to_page, np.eye(3))
     shown = _relative(picture, target.parent) if as_given else upright.name
     if not as_given:
-        _write(upright, lossless(straight.gray))
-    _write(names, encoded(named_boxes(straight.gray, fields)))
+        _write(upright, png_bytes(straight.gray))
+    _write(names, jpeg_bytes(named_boxes(straight.gray, fields)))
     _write(target, description(shown, fields, filled).encode())
     return Begun(fields, filled, names)
 

@@ -45,7 +45,7 @@ from digitocr.forms.registration import (
 )
 from digitocr.imaging.binarize import (
     binarize,
-    find_dark,
+    page_ink,
 )
 from digitocr.inputs.reader import read_pages
 from digitocr.numbers.constraints import Constraint, constraint_of
@@ -147,8 +147,8 @@ def _printed(gray: Gray, boxes: Sequence[Box], filled: bool) -> BinaryImage:
 
     Of a filled form only ruled lines: what else is in its fields is writing.
     """
-    dark = find_dark(gray)
-    ink = binarize(gray).mask if filled else None
+    dark = binarize(gray)
+    ink = page_ink(gray).mask if filled else None
     near = np.zeros_like(dark)
     for box in boxes:
         inside = slice(box.y, box.bottom), slice(box.x, box.right)

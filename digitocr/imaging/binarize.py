@@ -1,4 +1,4 @@
-"""Grey page → ink mask: light evened, polarity found, ruled lines taken out and kept aside.
+"""Grey page → binary image: light evened, polarity found, ruling lines taken out and kept aside.
 
 How light bare paper is, how dark ink is and how dark the paper's pattern gets is looked for on a
 grid of cells, around each cell; a pixel is ink where it is darker than these three say.
@@ -19,8 +19,8 @@ from digitocr.core.arrays import (
     Gray,
 )
 from digitocr.imaging.noise import noise_sigma
-from digitocr.imaging.pyramid import shrunk
-from digitocr.imaging.ruling_lines import PageInk, take_out_ruling_lines
+from digitocr.imaging.pyramid import shrunk_image
+from digitocr.imaging.ruling_lines import PageInk, separate_ruling_lines
 
 Cells: TypeAlias = NDArray[np.float32]  # (H / cell, W / cell)
 
@@ -43,65 +43,67 @@ _EDGE_CELLS = 5  # a stroke's edges are in cells no farther apart than this
 # A narrower band is dark where it has less than this part of the light around, is this many cells
 # high at the least, and dark on this part of its outline's area, which is that of its box.
 _BAND, _LEAST_BAND, _BAND_FILLED, _BAND_STRAIGHT = 0.65, 4, 0.5, 0.85
-# A stroke's edge is where it has this part of the ink's darkness: lower than half, so that
-# thin and faint strokes hold together;
+# A stroke's edge is where it has this part of the ink's darkness: lower than half, so that thin and
+# faint strokes hold together.
 _EDGE = 0.25
-# Where less than this part of the ink is as dark as twice that the page is blurred; marks lose the
-# blur that fill this part of their boxes, as those with closed loops do, and do not fall apart and
-# become smaller by no more than that part.
+# But it is no nearer to paper than this part of the light, and this many deviations of the noise.
+_LEAST_CONTRAST = 0.08
+_LEAST_SIGMAS = 4.5
+# And it is beyond this many times the paper's pattern, up to this part of the ink's darkness. A
+# pattern is what fills, with gaps this wide in pixels, more than half of the neighbourhood.
+_PATTERNS = 1.4
+_MOST_EDGE = 0.5
+_PATTERN_GAP = 12
+# On a page so many neighbourhoods wide and high, what has more than this part of the ink's darkness
+# is small print in a table (0.5 to 0.75; patterns 0.4 at most): its hairlines need a lower edge.
+_PAGE, _DENSE, _DENSE_EDGE = 4, 0.45, 0.45
+# Beside ink the edge may be lower, if no pattern is: strokes that fade hold together. They are
+# followed so many times, so many pixels each (hysteresis: Canny 1986).
+_FAINT_EDGE, _FAINT_STEPS, _FAINT_STEP = 0.15, 2, 3
+_THICK = 5  # pixels around strokes wider than two; there nothing is added
+# Where less than this part of the ink is as dark as twice that the page is blurred; components lose
+# the blur that fill this part of their boxes, as those with closed loops do, and do not fall apart
+# and become smaller by no more than that part.
 _SHARP, _CLOSED_UP, _SHRUNK = 0.75, 0.5, 0.25
 # Small photographs that were enlarged are sharpened first (unsharp masking) by so much: strokes,
 # and what blurs them, are about so many pixels wide. What was tried: benchmarks/experiments.md.
 _UNSHARP, _UNSHARP_SIGMA = 2.0, 5.0
-# but no nearer to paper than this part of the light, and this many deviations of the grain;
-_LEAST_CONTRAST = 0.08
-_LEAST_SIGMAS = 4.5
-# and beyond this many times the paper's pattern, up to this part of the ink's darkness. A pattern
-# is what fills, with gaps this wide in pixels, more than half of the neighbourhood.
-_PATTERNS = 1.4
-_MOST_EDGE = 0.5
-# On a page so many neighbourhoods wide and high, what has more than this part of the ink's darkness
-# is small print in a table (0.5 to 0.75; patterns 0.4 at most): its hairlines need a lower edge.
-_PAGE, _DENSE, _DENSE_EDGE = 4, 0.45, 0.45
-_PATTERN_GAP = 12
-# Beside ink it may be lower, if no pattern is: strokes that fade hold together. They are followed
-# so many times, so many pixels each (hysteresis: Canny 1986).
-_THICK = 5  # pixels around strokes wider than two; there nothing is added
-_FAINT_EDGE, _FAINT_STEPS, _FAINT_STEP = 0.15, 2, 3
 _WIDEST_MEDIAN = 101  # cells; wider ones take long and change nothing
-# Grain with more than this deviation, in grey levels, is smoothed: with 1 2 1, to this part.
-_COARSE_GRAIN = 4.0
+# Noise with more than this deviation, in grey levels, is smoothed: with 1 2 1, to this part.
+_COARSE_NOISE = 4.0
 _SMOOTHED = 0.375
 
 
-def binarize(gray: Gray, blurred: bool = False) -> PageInk:
+def page_ink(gray: Gray, blurred: bool = False) -> PageInk:
     """Return what is written on a page, dark on light or light on dark, on all or parts of it.
 
     Args:
-        gray: the level page. One that shows nothing but paper gives an empty mask.
+        gray: the deskewed page. One that shows nothing but paper gives an empty mask.
         blurred: a small photograph that was enlarged, on which loops of digits are nearly closed.
     """
-    return take_out_ruling_lines(find_dark(gray, blurred))
+    return separate_ruling_lines(binarize(gray, blurred))
 
 
-def find_dark(gray: Gray, blurred: bool = False) -> BinaryImage:
-    """Return all ink on a page, with its ruled lines; see `binarize`."""
+def binarize(gray: Gray, blurred: bool = False) -> BinaryImage:
+    """Return all ink on a page, with its ruling lines; see `page_ink`."""
     if blurred:
         gray = _unsharp(gray)
     grid = _grid(gray)
-    paper, light_on_dark = _paper(gray, grid)
+    paper, light_on_dark = _paper_light(gray, grid)
     if light_on_dark.any():
-        gray = _turned(gray, light_on_dark)
-    sigma = _grain(gray)
-    if sigma > _COARSE_GRAIN:
+        gray = _dark_on_light(gray, light_on_dark)
+    sigma = _noise(gray)
+    if sigma > _COARSE_NOISE:
         gray = np.asarray(cv2.GaussianBlur(gray, (3, 3), 0), np.uint8)
         sigma *= _SMOOTHED
-    edge, faint_edge = _edges(paper - _darkest(gray, grid, paper.shape), paper, sigma, grid)
-    mask = _sharpened(_darker(gray, paper - edge), gray, paper - 2 * edge)
-    return _with_faint(mask, _darker(gray, paper - faint_edge))
+    edge, faint_edge = _ink_contrasts(
+        paper - _darkest_of_cells(gray, grid, paper.shape), paper, sigma, grid
+    )
+    mask = _ink_without_blur(_darker_pixels(gray, paper - edge), gray, paper - 2 * edge)
+    return _ink_with_faint(mask, _darker_pixels(gray, paper - faint_edge))
 
 
-def _with_faint(mask: BinaryImage, faint: BinaryImage) -> BinaryImage:
+def _ink_with_faint(mask: BinaryImage, faint: BinaryImage) -> BinaryImage:
     """Return the ink with faint ink beside thin strokes; both masks are changed.
 
     One more array serves for all steps: those of a whole page take longer to get than to fill.
@@ -122,26 +124,26 @@ def _unsharp(gray: Gray) -> Gray:
     return np.asarray(cv2.addWeighted(gray, 1 + _UNSHARP, around, -_UNSHARP, 0), np.uint8)
 
 
-def _sharpened(mask: BinaryImage, gray: Gray, threshold: Cells) -> BinaryImage:
+def _ink_without_blur(mask: BinaryImage, gray: Gray, threshold: Cells) -> BinaryImage:
     """Return the ink with the blur around it taken off, where the page is blurred.
 
-    Marks that stay whole at a threshold nearer to the ink's own darkness lose what is lighter, so
-    that loops do not close up; thin and faint ones, which would break, stay as they are.
+    Components that stay whole at a threshold nearer to the ink's own darkness lose what is lighter,
+    so that loops do not close up; thin and faint ones, which would break, stay as they are.
 
     Args:
         mask: what is darker than a threshold.
         gray: the page.
         threshold: one that is nowhere lighter.
     """
-    core = _darker(gray, threshold)
+    core = _darker_pixels(gray, threshold)
     n_core, n_mask = cv2.countNonZero(core), cv2.countNonZero(mask)
     if n_core == 0 or n_core > _SHARP * n_mask:
         return mask
-    n, marks, stats, _ = cv2.connectedComponentsWithStats(mask)
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
     n_parts, parts, own, _ = cv2.connectedComponentsWithStats(core)
     whose = np.zeros(n_parts, np.int64)
     at = np.flatnonzero(core)
-    whose[parts.ravel()[at]] = marks.ravel()[at]
+    whose[parts.ravel()[at]] = labels.ravel()[at]
     alone = np.bincount(whose[1:], minlength=n) == 1
     part = np.zeros(n, np.int64)
     part[whose[1:]] = np.arange(1, n_parts)
@@ -150,12 +152,12 @@ def _sharpened(mask: BinaryImage, gray: Gray, threshold: Cells) -> BinaryImage:
     whole = alone & (size - core_size <= np.maximum(2, _SHRUNK * size)).all(axis=1)
     whole &= stats[:, cv2.CC_STAT_AREA] > _CLOSED_UP * size.prod(axis=1)
     whole[0] = False
-    return np.asarray(np.where(whole[marks], core, mask), np.uint8)
+    return np.asarray(np.where(whole[labels], core, mask), np.uint8)
 
 
-def _darker(gray: Gray, threshold: Cells) -> BinaryImage:
+def _darker_pixels(gray: Gray, threshold: Cells) -> BinaryImage:
     """Return the pixels that are darker than their cell's threshold."""
-    enlarged = _enlarged(np.clip(threshold, 0, 255).astype(np.uint8), gray)
+    enlarged = _cells_as_pixels(np.clip(threshold, 0, 255).astype(np.uint8), gray)
     cv2.compare(gray, enlarged, cv2.CMP_LT, enlarged)  # in place
     return enlarged
 
@@ -183,12 +185,12 @@ def _square(side: int) -> NDArray[np.uint8]:
     return np.ones((side, side), np.uint8)
 
 
-def _paper(gray: Gray, grid: _Grid) -> tuple[Cells, NDArray[np.bool_]]:
+def _paper_light(gray: Gray, grid: _Grid) -> tuple[Cells, NDArray[np.bool_]]:
     """Return how light bare paper would be in each cell, and where it is written on in light.
 
     There the light is that of the paper turned over, which is what it will be read as.
     """
-    small = shrunk(gray, grid.cell)
+    small = shrunk_image(gray, grid.cell)
     room = grid.reach  # beyond the page, or light that falls off would be overrated at its border
     wide = np.asarray(cv2.copyMakeBorder(small, *(room,) * 4, cv2.BORDER_REPLICATE), np.uint8)
     light = np.asarray(cv2.morphologyEx(wide, cv2.MORPH_CLOSE, _square(grid.reach)), np.uint8)
@@ -251,13 +253,13 @@ def _dark_bands(small: Gray, light: Gray) -> NDArray[np.bool_]:
     return bands > 0
 
 
-def _turned(gray: Gray, light_on_dark: NDArray[np.bool_]) -> Gray:
+def _dark_on_light(gray: Gray, light_on_dark: NDArray[np.bool_]) -> Gray:
     """Return the page with those cells turned over, so that all ink is dark on light."""
-    where = _enlarged(light_on_dark.astype(np.uint8) * 255, gray)
+    where = _cells_as_pixels(light_on_dark.astype(np.uint8) * 255, gray)
     return np.asarray(cv2.bitwise_xor(gray, where), np.uint8)
 
 
-def _enlarged(cells: Gray, gray: Gray) -> Gray:
+def _cells_as_pixels(cells: Gray, gray: Gray) -> Gray:
     """Return cells as large as the page, sharp: papers differ where one ends.
 
     Rows of cells are widened, then repeated: OpenCV is four times slower at both ways at once.
@@ -269,7 +271,7 @@ def _enlarged(cells: Gray, gray: Gray) -> Gray:
     return np.asarray(wide[rows.astype(np.intp)], np.uint8)
 
 
-def _grain(gray: Gray) -> float:
+def _noise(gray: Gray) -> float:
     """Return the deviation of the page's noise from pixel to pixel, in grey levels.
 
     Second differences along some rows; their median, because strokes have large ones. Where paper
@@ -284,15 +286,15 @@ def _grain(gray: Gray) -> float:
     return cut_off * noise_sigma(second)
 
 
-def _darkest(gray: Gray, grid: _Grid, shape: tuple[int, ...]) -> Cells:
+def _darkest_of_cells(gray: Gray, grid: _Grid, shape: tuple[int, ...]) -> Cells:
     """Return how dark each cell of a page of this shape, in cells, gets."""
-    half = shrunk(gray, min(2, grid.cell))  # strokes that are read are wider than one pixel
+    half = shrunk_image(gray, min(2, grid.cell))  # strokes that are read are wider than one pixel
     darkest = cv2.erode(half, _square(max(1, grid.cell // 2)))
     darkest = cv2.resize(darkest, shape[::-1], interpolation=cv2.INTER_NEAREST)
     return np.asarray(darkest, np.float32)
 
 
-def _edges(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> tuple[Cells, Cells]:
+def _ink_contrasts(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> tuple[Cells, Cells]:
     """Return how much darker than paper ink must be around each cell, in grey levels.
 
     First anywhere, then beside ink.
@@ -300,7 +302,7 @@ def _edges(depth: Cells, paper: Cells, sigma: float, grid: _Grid) -> tuple[Cells
     Args:
         depth: how much darker than paper each cell gets.
         paper: how light bare paper is.
-        sigma: the deviation of the grain.
+        sigma: the deviation of the noise.
         grid: how far to look.
     """
     around = (grid.reach, grid.reach)

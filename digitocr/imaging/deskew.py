@@ -1,4 +1,4 @@
-"""Flat page → the page upright and level: quarter turns applied, the skew of its lines undone."""
+"""Rectified page → the page upright: quarter turns applied, the skew of its lines undone."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box, BoxArray, Transform
 from digitocr.core.statistics import median, weighted_median
-from digitocr.imaging.perspective import Quad, mapped
-from digitocr.imaging.pyramid import halved_below
+from digitocr.imaging.perspective import Quad, mapped_points
+from digitocr.imaging.pyramid import halved_image
 from digitocr.imaging.rectify import RectifiedPage, rectify
 
 
@@ -21,7 +21,7 @@ class UprightPage:
     """A page set upright and level."""
 
     gray: Gray
-    to_page: Transform  # straightened pixels → pixels of the page as given
+    to_page: Transform  # its pixels → pixels of the page as given
     rotation: int  # clockwise turn that sets the page upright: 0, 90, 180, 270 degrees
     skew: float  # the rest, in degrees; positive where lines fall to the right
     frame: Box | None = None  # of a ruled grid that the page was set square by
@@ -35,23 +35,25 @@ _LOOK = 1200
 _MOST_SKEW = 15.0  # degrees
 _COARSE = 8000  # points of edges are enough to find the skew to half a degree
 _AT_ONCE = 16_000  # points that are turned at once: their arrays fit into a core's own cache
-_LEAST_SKEW = 0.15  # degrees; less does not disturb lines or rules and isn't worth resampling
+# Degrees; less does not disturb text lines or ruling lines and isn't worth resampling
+_LEAST_SKEW = 0.15
 # Level lines make the row profile this much sharper than the given ones, or nothing is turned.
 # Set by hand; tests/imaging/test_deskew.py holds what it must do.
 _SHARPER = 1.1
-_RULED = 2.0  # and this much where little is written: only rules do that, no noise of the paper
-_FEW_MARKS = 16  # as many or fewer are levelled by the lines that they stand in
-_MOST_NOISE = 500  # marks of any size; more are a page of lines, or nothing to tell lines from
-_LEAST_IN_LINE = 4  # fewer marks stand in line by chance
+# This much sharper where little is written: only ruling lines do that, no noise of the paper
+_RULED = 2.0
+_FEW_COMPONENTS = 16  # as many or fewer are levelled by the lines that they stand in
+_MOST_NOISE = 500  # components of any size; more are a page of lines, or nothing to tell lines from
+_LEAST_IN_LINE = 4  # fewer components stand in line by chance
 _STEEPEST = 0.75  # lines climb and fall by 37° at the most
-_GAP = 2.0  # marks of a line are this far apart at the most, in heights,
+_GAP = 2.0  # components of a line are this far apart at the most, in heights,
 _WAVER = 0.2  # and this far off it on average
 _SURE = 3.0  # a slope is this many times the chance deviation of one
 _RATHER = 0.6  # squares off a slope, at the most this part of those off two steps
 _AGREE = 0.05  # slopes of the lines of a page differ by less
 
 
-def straighten(gray: Gray, rotation: int = 0) -> UprightPage:
+def upright_page(gray: Gray, rotation: int = 0) -> UprightPage:
     """Return the page flat, upright and level.
 
     Args:
@@ -61,22 +63,24 @@ def straighten(gray: Gray, rotation: int = 0) -> UprightPage:
     return deskew(rectify(gray), rotation)
 
 
-def deskew(flat: RectifiedPage, rotation: int = 0) -> UprightPage:
-    """Return a flat page turned upright and its lines level; paper fills what turning bares.
+def deskew(page: RectifiedPage, rotation: int = 0) -> UprightPage:
+    """Return a rectified page turned upright and its lines level; paper fills what turning bares.
 
     Args:
-        flat: what `rectify` returned.
+        page: what `rectify` returned.
         rotation: clockwise turn that sets it upright: 0, 90, 180 or 270 degrees.
     """
-    gray, to_flat = _quarter_turn(flat.gray, rotation)
-    if flat.frame is not None:
-        frame = _box_around(mapped(flat.frame, np.linalg.inv(to_flat)))
-        return UprightPage(gray, flat.to_page @ to_flat, rotation, flat.skew, frame, flat.blurred)
+    gray, to_rectified = _quarter_turned_page(page.gray, rotation)
+    if page.frame is not None:
+        frame = _box_around(mapped_points(page.frame, np.linalg.inv(to_rectified)))
+        return UprightPage(
+            gray, page.to_page @ to_rectified, rotation, page.skew, frame, page.blurred
+        )
     skew = _skew(gray)
     if skew:
-        gray, to_skewed = _turn(gray, skew)
-        to_flat = to_flat @ to_skewed
-    return UprightPage(gray, flat.to_page @ to_flat, rotation, skew)
+        gray, to_skewed = _rotated_page(gray, skew)
+        to_rectified = to_rectified @ to_skewed
+    return UprightPage(gray, page.to_page @ to_rectified, rotation, skew)
 
 
 def _box_around(quad: Quad) -> Box:
@@ -86,7 +90,7 @@ def _box_around(quad: Quad) -> Box:
     return Box(left, top, right - left, bottom - top)
 
 
-def _quarter_turn(gray: Gray, rotation: int) -> tuple[Gray, Transform]:
+def _quarter_turned_page(gray: Gray, rotation: int) -> tuple[Gray, Transform]:
     """Return a page turned clockwise by 0, 90, 180 or 270 degrees, and the map back."""
     if rotation == 0:
         return gray, np.eye(3)
@@ -99,7 +103,7 @@ def _quarter_turn(gray: Gray, rotation: int) -> tuple[Gray, Transform]:
     return np.asarray(cv2.rotate(gray, code), np.uint8), np.array(to_given, np.float64)
 
 
-def _turn(gray: Gray, skew: float) -> tuple[Gray, Transform]:
+def _rotated_page(gray: Gray, skew: float) -> tuple[Gray, Transform]:
     """Return a page turned so that lines falling by `skew` degrees are level, and the map back.
 
     It grows so that it holds all of what was given; the border is continued.
@@ -115,15 +119,15 @@ def _turn(gray: Gray, skew: float) -> tuple[Gray, Transform]:
 
 def _skew(gray: Gray) -> float:
     """Return the skew in degrees, 0 where lines are level or there are none to go by."""
-    ink = _ink(halved_below(gray, _LOOK)[0])
-    marks = _few_tall_marks(ink)
-    if marks is None:
+    ink = _ink(halved_image(gray, _LOOK)[0])
+    components = _few_tall_components(ink)
+    if components is None:
         return _skew_of_rows(ink, _SHARPER)
-    return _skew_of_few(marks) or _skew_of_rows(ink, _RULED)
+    return _skew_of_few(components) or _skew_of_rows(ink, _RULED)
 
 
-def _few_tall_marks(ink: Gray) -> BoxArray | None:
-    """Return the marks at least half as tall as most of the ink, None where there are many.
+def _few_tall_components(ink: Gray) -> BoxArray | None:
+    """Return the components at least half as tall as most of the ink, None where there are many.
 
     That leaves points, dashes, specks and the paper's noise out. Pieces of a table's lines are
     taller than digits but hold little ink.
@@ -133,14 +137,14 @@ def _few_tall_marks(ink: Gray) -> BoxArray | None:
         return np.empty((0, 4))
     if len(contours) > _MOST_NOISE:
         return None
-    marks = [c for c, ring in zip(contours, nesting[0], strict=True) if ring[3] < 0]  # no holes
-    boxes = np.array([cv2.boundingRect(mark) for mark in marks], np.float64).reshape(-1, 4)
+    outer = [one for one, ring in zip(contours, nesting[0], strict=True) if ring[3] < 0]  # no holes
+    boxes = np.array([cv2.boundingRect(one) for one in outer], np.float64).reshape(-1, 4)
     height, width = ink.shape
     inner = (boxes[:, 2] < width / 2) | (boxes[:, 3] < height / 2)  # no frames
     boxes = boxes[inner]
-    filled = np.array([cv2.contourArea(mark) for mark in marks])[inner]
+    filled = np.array([cv2.contourArea(one) for one in outer])[inner]
     tall = np.asarray(boxes[boxes[:, 3] >= weighted_median(boxes[:, 3], filled) / 2], np.float64)
-    return tall if len(tall) <= _FEW_MARKS else None
+    return tall if len(tall) <= _FEW_COMPONENTS else None
 
 
 def _ink(small: Gray) -> Gray:
@@ -177,14 +181,14 @@ def _skew_of_rows(ink: Gray, sharper: float) -> float:
 def _sharpness(
     x: NDArray[np.float64], y: NDArray[np.float64], angles: NDArray[np.float64]
 ) -> list[float]:
-    """Return how unevenly marks fall into rows when lines fall by each of some degrees.
+    """Return how unevenly components fall into rows when lines fall by each of some degrees.
 
-    Few marks are turned by many angles at once: small arrays take as long as larger ones.
+    Few components are turned by many angles at once: small arrays take as long as larger ones.
     """
     slopes, found = np.tan(np.radians(angles))[:, None], list[float]()
     n_at_once = max(1, _AT_ONCE // len(x))
     for some in (slopes[i : i + n_at_once] for i in range(0, len(slopes), n_at_once)):
-        turned = y - some * x  # (angles, marks)
+        turned = y - some * x  # (angles, components)
         rows = (turned - turned.min(axis=1, keepdims=True)).astype(int)
         n_rows = int(rows.max()) + 1
         rows += n_rows * np.arange(len(some))[:, None]
@@ -193,9 +197,9 @@ def _sharpness(
     return found
 
 
-def _skew_of_few(marks: BoxArray) -> float:
-    """Return the skew of the lines that a few marks stand in, 0 where that is not clear."""
-    slopes = [_slope(line) for line in _lines(marks) if len(line) >= _LEAST_IN_LINE]
+def _skew_of_few(components: BoxArray) -> float:
+    """Return the skew of the lines that a few components stand in, 0 where that is not clear."""
+    slopes = [_slope(line) for line in _lines(components) if len(line) >= _LEAST_IN_LINE]
     if not slopes or np.ptp(slopes) > _AGREE:
         return 0.0
     skew = round(float(np.degrees(np.arctan(np.mean(slopes)))), 1)
@@ -203,9 +207,9 @@ def _skew_of_few(marks: BoxArray) -> float:
 
 
 def _lines(boxes: BoxArray) -> list[BoxArray]:
-    """Return the lines that marks stand in, each from left to right.
+    """Return the lines that components stand in, each from left to right.
 
-    Each mark goes on the line that ends nearest to its left (O'Gorman 1993).
+    Each component goes on the line that ends nearest to its left (O'Gorman 1993).
     """
     height = median(boxes[:, 3].tolist())
     lines: list[list[NDArray[np.float64]]] = []
@@ -229,9 +233,9 @@ def _middles(boxes: BoxArray) -> NDArray[np.float64]:
 
 
 def _slope(line: BoxArray) -> float:
-    """Return how steeply a line of marks falls, 0 where that may be chance.
+    """Return how steeply a line of components falls, 0 where that may be chance.
 
-    It is a slope rather than two level numbers at different heights if marks are nearer to it.
+    It is a slope rather than two level numbers at different heights if components are nearer to it.
     """
     x, y = _middles(line).T
     height = float(np.median(line[:, 3]))

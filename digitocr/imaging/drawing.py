@@ -14,20 +14,23 @@ Picture = NDArray[np.uint8]  # (H, W, 3), blue green red
 # Green, orange-red and blue, told apart by lightness too.
 GREEN, RED, BLUE = (60, 140, 0), (0, 80, 230), (130, 30, 0)
 FONT = cv2.FONT_HERSHEY_SIMPLEX
-CUTTING_HEIGHT, CUTTING_WIDTH = 24, 180  # pixels; ten digits as high as a row with room around
+BOX_PNG_HEIGHT_PX, BOX_PNG_WIDTH_PX = (
+    24,
+    180,
+)  # pixels; ten digits as high as a row with room around
 
 
-def encoded(picture: Picture) -> bytes:
+def jpeg_bytes(picture: Picture) -> bytes:
     """Return a picture as the bytes of a JPEG file."""
     return cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
 
-def lossless(gray: Gray) -> bytes:
+def png_bytes(gray: Gray) -> bytes:
     """Return a grey picture as the bytes of a PNG file."""
     return cv2.imencode(".png", gray)[1].tobytes()
 
 
-def cutting(gray: Gray, box: Box, rotation: int) -> bytes:
+def box_png(gray: Gray, box: Box, rotation: int) -> bytes:
     """Return what a box on a page holds, set upright, as the bytes of a small PNG.
 
     Args:
@@ -42,7 +45,7 @@ def cutting(gray: Gray, box: Box, rotation: int) -> bytes:
     rows = slice(max(0, box.y - margin), box.bottom + margin)
     cut = np.rot90(gray[rows, max(0, box.x - margin) : box.right + margin], -rotation // 90)
     height, width = cut.shape
-    scale = min(1.0, CUTTING_HEIGHT / height, CUTTING_WIDTH / width)
+    scale = min(1.0, BOX_PNG_HEIGHT_PX / height, BOX_PNG_WIDTH_PX / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     small = cv2.resize(np.ascontiguousarray(cut), size, interpolation=cv2.INTER_AREA)
     return cv2.imencode(".png", small)[1].tobytes()

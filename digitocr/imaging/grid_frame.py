@@ -15,18 +15,18 @@ from digitocr.core.arrays import (
 from digitocr.imaging.perspective import (
     Points,
     Quad,
-    fitted,
+    fitted_quad,
     quad_around,
 )
-from digitocr.imaging.pyramid import halved_below
+from digitocr.imaging.pyramid import halved_image
 
 # What follows was set on photographed puzzles, scanned forms and composed pages: see the tables of
 # benchmarks/README.md.
 _LOOK = 1024  # a grid is looked for on a picture halved to below this size
 _MIN_SIDE = 200  # page pixels; smaller pictures are crops of a number or two
-# Rules are darker than so much of the light within so many shrunk pixels: so that a desk does not
-# run into them; on small pictures, halved once at the most, then also so that blurred ones hold
-# together. On large ones only digits that touch rules would.
+# Ruling lines are darker than so much of the light within so many shrunk pixels: so that a desk
+# does not run into them; on small pictures, halved once at the most, then also so that blurred ones
+# hold together. On large ones only digits that touch ruling lines would.
 _LEVEL, _BLURRED = (15, 0.9), (21, 0.97)
 _LEAST_GRID = 0.03  # of the picture; smaller ones say little of the page
 _LEAST_CELLS, _CELL = 4, 0.002  # so many are enclosed, each at least this part of the grid,
@@ -38,15 +38,15 @@ _STATIONS, _RULED, _OFF = 64, 0.8, 4
 def find_frame(gray: Gray) -> Quad | None:
     """Return the corners of the largest ruled grid on a page, (4, 2), pixels; None without one.
 
-    Its rules hold together, and the outer ones are the sides of a quadrilateral, as a grid's are
-    from wherever it is seen.
+    Its ruling lines hold together, and the outer ones are the sides of a quadrilateral, as a grid's
+    are from wherever it is seen.
 
     Args:
         gray: the page as given, any size.
     """
     if min(gray.shape) < _MIN_SIDE:
         return None
-    small, _ = halved_below(gray, _LOOK)
+    small, _ = halved_image(gray, _LOOK)
     for window, light in (_LEVEL, _BLURRED) if max(gray.shape) <= 2 * _LOOK else (_LEVEL,):
         found = max(_grids(_dark(small, window, light)), key=_area, default=None)
         if found is not None:
@@ -81,7 +81,7 @@ def _grids(dark: BinaryImage) -> Iterator[Quad]:
             continue
         outline = contours[i].reshape(-1, 2).astype(np.float64)
         around = quad_around(outline)
-        quad = None if around is None else fitted(around, outline)
+        quad = None if around is None else fitted_quad(around, outline)
         if quad is not None and _is_outlined(quad, outline):
             yield quad
 

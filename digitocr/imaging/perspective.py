@@ -19,7 +19,7 @@ _MOST_GROWTH = 4  # a page turned by 45° has twice its pixels, and perspective 
 NEAR = 13  # pixels of the shrunk picture; what is this far off a side is no part of it
 
 
-def clockwise(quad: Quad) -> Quad:
+def clockwise_corners(quad: Quad) -> Quad:
     """Return corners clockwise, the one that is top left after the smallest turn first."""
     x, y = (quad - quad.mean(axis=0)).T
     quad = quad[np.argsort(np.arctan2(y, x))]
@@ -32,10 +32,10 @@ def quad_around(points: Points) -> Quad | None:
     if len(hull) < 4:
         return None
     corners = cv2.approxPolyN(hull, 4, ensure_convex=True).reshape(-1, 2)
-    return clockwise(corners.astype(np.float64)) if len(corners) == 4 else None
+    return clockwise_corners(corners.astype(np.float64)) if len(corners) == 4 else None
 
 
-def fitted(around: Quad, outline: Points) -> Quad | None:
+def fitted_quad(around: Quad, outline: Points) -> Quad | None:
     """Return the corners of the lines that run along an outline, given its corners roughly.
 
     Lines are fitted to most of it, not to what sticks out, is bent or covered.
@@ -57,30 +57,30 @@ def fitted(around: Quad, outline: Points) -> Quad | None:
     return np.asarray(corners[:, :2] / corners[:, 2:], np.float64)
 
 
-def mapped(points: Quad, transform: NDArray[np.floating]) -> Quad:
+def mapped_points(points: Quad, transform: NDArray[np.floating]) -> Quad:
     """Return corners where a transform takes them."""
     return np.asarray(cv2.perspectiveTransform(points[None], transform)[0], np.float64)
 
 
-def size_of(quad: Quad) -> tuple[float, float]:
+def quad_size(quad: Quad) -> tuple[float, float]:
     """Return the mean length of a quadrilateral's level sides, and of its upright ones."""
     across, down = quad[[1, 2]] - quad[[0, 3]], quad[[3, 2]] - quad[[0, 1]]
     return float(np.hypot(*across.T).mean()), float(np.hypot(*down.T).mean())
 
 
-def seen_from_above(gray: Gray, quad: Quad) -> tuple[Gray, Transform]:
+def warped_rectangle(gray: Gray, quad: Quad) -> tuple[Gray, Transform]:
     """Return what is within these corners as a rectangle, and the map back."""
-    width, height = (max(1, round(side)) for side in size_of(quad))
+    width, height = (max(1, round(side)) for side in quad_size(quad))
     return _warped(gray, _to_rectangle(quad, width, height), width, height)
 
 
-def set_square(gray: Gray, quad: Quad) -> tuple[Gray, Transform] | None:
+def squared_page(gray: Gray, quad: Quad) -> tuple[Gray, Transform] | None:
     """Return a picture of which this part is a rectangle, with what is around it, and the map back.
 
     None where the quadrilateral is seen so steeply that perspective draws what is around it out to
     more than `_MOST_GROWTH` times the picture's pixels.
     """
-    width, height = size_of(quad)
+    width, height = quad_size(quad)
     to_quad = _to_rectangle(quad, width, height)
     bottom, right = gray.shape[0] - 0.5, gray.shape[1] - 0.5
     corners = np.array([[-0.5, right, right, -0.5], [-0.5, -0.5, bottom, bottom], [1, 1, 1, 1]])

@@ -11,14 +11,14 @@ import numpy as np
 from digitocr.core.arrays import Gray
 
 
-def shrunk(gray: Gray, times: int) -> Gray:
+def shrunk_image(gray: Gray, times: int) -> Gray:
     """Return a picture that many times smaller; `times` is a power of two."""
     while times > 1:
         gray, times = _half(gray), times // 2
     return gray
 
 
-def halved_below(gray: Gray, most_px: int) -> tuple[Gray, int]:
+def halved_image(gray: Gray, most_px: int) -> tuple[Gray, int]:
     """Return a picture halved until no side is longer than `most_px`, and how often smaller it is.
 
     A picture of one row or column stays as it is.

@@ -10,7 +10,13 @@ import numpy as np
 from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Transform
 from digitocr.imaging.grid_frame import find_frame
-from digitocr.imaging.perspective import Quad, mapped, seen_from_above, set_square, size_of
+from digitocr.imaging.perspective import (
+    Quad,
+    mapped_points,
+    quad_size,
+    squared_page,
+    warped_rectangle,
+)
 from digitocr.imaging.sheet import find_sheet
 
 # Pictures of single digits may have 28 rows or fewer; strokes must span several pixels to be cut.
@@ -47,11 +53,11 @@ def rectify(gray: Gray, by_grid: bool = True) -> RectifiedPage:
     sheet = find_sheet(gray)
     to_page = np.eye(3)
     if sheet is not None:
-        gray, to_page = seen_from_above(gray, sheet)
+        gray, to_page = warped_rectangle(gray, sheet)
     frame, skew = find_frame(gray) if by_grid else None, 0.0
     if frame is not None:
-        skew = _leaning(frame)
-        gray, to_sheet, frame = _squared(gray, frame)
+        skew = _grid_skew(frame)
+        gray, to_sheet, frame = _page_squared_by_grid(gray, frame)
         to_page = to_page @ to_sheet
     scale = _enlargement(gray, frame is not None)
     if scale > 1:
@@ -62,11 +68,11 @@ def rectify(gray: Gray, by_grid: bool = True) -> RectifiedPage:
     shift = (1 / scale - 1) / 2
     to_small = np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
     if frame is not None:
-        frame = mapped(frame, np.linalg.inv(to_small))
+        frame = mapped_points(frame, np.linalg.inv(to_small))
     return RectifiedPage(gray, to_page @ to_small, frame, skew, scale > 1 and frame is not None)
 
 
-def _squared(gray: Gray, frame: Quad) -> tuple[Gray, Transform, Quad | None]:
+def _page_squared_by_grid(gray: Gray, frame: Quad) -> tuple[Gray, Transform, Quad | None]:
     """Return a page set square by a grid, the map back, and where the grid is then.
 
     The page stays as it is where the grid is square, and where it is seen so steeply that it is of
@@ -74,21 +80,21 @@ def _squared(gray: Gray, frame: Quad) -> tuple[Gray, Transform, Quad | None]:
     """
     if not _is_askew(frame):
         return gray, np.eye(3), frame
-    squared = set_square(gray, frame)
+    squared = squared_page(gray, frame)
     if squared is None:
         return gray, np.eye(3), None
-    return *squared, mapped(frame, np.linalg.inv(squared[1]))
+    return *squared, mapped_points(frame, np.linalg.inv(squared[1]))
 
 
-def _leaning(frame: Quad) -> float:
+def _grid_skew(frame: Quad) -> float:
     """Return by how many degrees the level sides of a grid fall."""
     (x, y) = (frame[[1, 2]] - frame[[0, 3]]).sum(axis=0)
     return round(float(np.degrees(np.arctan2(y, x))), 1)
 
 
 def _is_askew(frame: Quad) -> bool:
-    """Tell whether a grid is no upright rectangle, as far as would disturb its rules."""
-    width, height = size_of(frame)
+    """Tell whether a grid is no upright rectangle, as far as would disturb its ruling lines."""
+    width, height = quad_size(frame)
     x, y = (frame - frame.mean(axis=0)).T
     off = np.abs(np.abs(x) - width / 2) / width, np.abs(np.abs(y) - height / 2) / height
     return bool(np.max(off) > _ASKEW)

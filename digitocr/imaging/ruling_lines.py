@@ -1,6 +1,6 @@
-"""Ink mask → the mask without ruled lines, boxes and grids, and these kept aside.
+"""Binary image → the image without ruling lines, boxes and grids, and these kept aside.
 
-Lines are found on a shrunk mask, followed where they bend, and erased where nothing crosses them.
+Lines are found on a shrunk image, followed where they bend, and erased where nothing crosses them.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from digitocr.core.geometry import (
     corners_of,
 )
 from digitocr.core.statistics import usual_size
-from digitocr.imaging.pyramid import shrunk
+from digitocr.imaging.pyramid import shrunk_image
 
 
 @dataclass(frozen=True, slots=True)
 class RulingLine:
-    """A ruled line that was taken out of the ink."""
+    """A ruling line that was taken out of the ink."""
 
     box: Box
     horizontal: bool
@@ -31,53 +31,56 @@ class RulingLine:
 
 @dataclass(frozen=True, slots=True)
 class PageInk:
-    """What was written on a page, and the ruled lines kept aside."""
+    """What was written on a page, and the ruling lines kept aside."""
 
     mask: BinaryImage
-    rules: tuple[RulingLine, ...]
+    ruling_lines: tuple[RulingLine, ...]
 
 
 # The mask is shrunk up to 4 times, as long as its longer side keeps this many cells: an A4 page
 # at 300 dpi has 877.
 _MOST_SHRINK = 4
 _LEAST_CELLS = 700
-_LEAST_MARK_PX = 8  # lower marks say nothing of the mark height
-# Lines that are looked for are this long in mark heights (the usual height of marks and of cells
-# of a grid), so that a box around one digit has four; and this many cells at the least.
+# Page pixels: lower components say nothing of the component height. Less than what is read as a
+# digit (10, recognition/components.py), as the cells of narrow grids count here too.
+_LEAST_COMPONENT_PX = 8
+# Lines that are looked for are this long in component heights (the usual height of components and
+# of cells of a grid), so that a box around one digit has four; and this many cells at the least.
 _LINE = 0.8
 _LEAST_LINE = 12
-# A line this long, in mark heights, is a rule wherever it stands: strokes of digits are shorter.
+# A line this long, in component heights, is a ruling line wherever it stands: strokes of digits are
+# shorter.
 _LONG = 2.5
-# A shorter one is a rule if it ends at rules on both sides, as the sides of boxes do: no farther
-# off than this, or than so many cells where rules have been found beyond doubt, since a 1 may
-# nearly fill a square.
+# A shorter one is a ruling line if it ends at ruling lines on both sides, as the sides of boxes do:
+# no farther off than this, or than so many cells where ruling lines have been found beyond doubt,
+# since a 1 may nearly fill a square.
 _TOUCH = 0.15
 _TOUCH_ERASED = 3
-# Rules as long as this part of the page go first: on squared paper the mark height is that of the
-# squares until they are gone.
+# Ruling lines as long as this part of the page go first: on squared paper the component height is
+# that of the squares until they are gone.
 _SURE = 0.4
-# What joins two rules is often gone the second time, and what goes on another is seen to.
+# What joins two ruling lines is often gone the second time, and what goes on another is seen to.
 _TIMES = 2
-# So do lines from edge to edge of a picture wider than high, as no stroke runs: marks that rules
-# join say nothing of the mark height.
+# So do lines from edge to edge of a picture wider than high, as no stroke runs: components that
+# ruling lines join say nothing of the component height.
 _ACROSS = 0.95
-# Any rule is this many times longer than thick, and has ink along this part of its length.
+# Any ruling line is this many times longer than thick, and has ink along this part of its length.
 _ASPECT = 12
 _INKED = 0.7
-# Where it is this many times thicker than usual, something crosses it: along no more than this
-# part of a short rule that stands free, or of a long one or one in a grid. Rows of digits that
+# Where it is this many times thicker than usual, something crosses it: along no more than this part
+# of a short ruling line that stands free, or of a long one or one in a grid. Rows of digits that
 # touch are crossed all along.
 _CROSSING = 1.7
 _CROSSED_FREE, _CROSSED = 0.25, 0.5
 # What is inked and not crossed is at least this part: the tops of a printed 0000 are neither.
 _BARE = 0.55
 # A line that is no longer than the writing along it may be the feet or the tops of round digits. A
-# rule runs to the page's edge or sticks out: along this part of it, or of a mark's height, nothing
-# is above or below it within this many mark heights.
+# ruling line runs to the page's edge or sticks out: along this part of it, or of a component's
+# height, nothing is above or below it within this many component heights.
 _BEYOND, _BEYOND_HEIGHTS, _ABOVE = 0.12, 0.5, 1.3
-# Rules bend little: the middle is off the line through the medians of stretches of this many
-# cells, or of a mark's height, by less than this part of a cell and this part of the thickness.
-# A row of loops is not.
+# Ruling lines bend little: the middle is off the line through the medians of stretches of this many
+# cells, or of a component's height, by less than this part of a cell and this part of the
+# thickness. A row of loops is not.
 _STRETCH = 16
 _OFF_CELL, _OFF_THICK = 0.35, 0.15
 
@@ -92,16 +95,16 @@ class _Cells:
     ink: BinaryImage  # (H, W), the part of each cell that is ink, of 255
     runs: BinaryImage  # (H, W), 255 in level runs of ink
     boxes: tuple[Box, ...]  # around long lines of such runs
-    height: float  # of marks, in cells
+    height: float  # of components, in cells
 
     @property
     def long(self) -> float:
-        """A line this many cells long is a rule."""
+        """A line this many cells long is a ruling line."""
         return float(_LONG * self.height)
 
     @property
     def sure(self) -> float:
-        """A line this many cells long would be a rule on any page."""
+        """A line this many cells long would be a ruling line on any page."""
         height, width = self.ink.shape
         sure = max(_SURE * width, self.long)
         return float(min(sure, _ACROSS * width) if width > height else sure)
@@ -117,59 +120,63 @@ class _Line:
     y: NDArray[np.float64]  # (N,), its middle there
 
 
-def take_out_ruling_lines(mask: BinaryImage) -> PageInk:
-    """Return the mask without rules, and these; digits that cross a rule stay whole.
+def separate_ruling_lines(mask: BinaryImage) -> PageInk:
+    """Return the mask without ruling lines, and these; digits that cross a ruling line stay whole.
 
     Args:
-        mask: any size; it may be changed. Without rules, as when it is empty, it comes back as is.
+        mask: any size; it may be changed. Without ruling lines, as when it is empty, it comes back
+            as is.
     """
     shrink = _MOST_SHRINK
     while shrink > 1 and (max(mask.shape) < shrink * _LEAST_CELLS or min(mask.shape) < shrink):
         shrink //= 2
-    seen = _look(mask, shrink)
+    seen = _cells_both_ways(mask, shrink)
     if not any(cells.boxes for cells in seen):
         return PageInk(mask, ())
-    sure = [cells.sure for cells in seen]  # as long as squares say what the mark height is
-    rules: list[RulingLine] = []
+    sure = [cells.sure for cells in seen]  # as long as squares say what the component height is
+    ruling_lines: list[RulingLine] = []
     for _ in range(_TIMES):
-        chosen = [_lengths(cells) > least for cells, least in zip(seen, sure, strict=True)]
-        mask, found = _erased(mask, shrink, seen, chosen)
+        chosen = [_lengths_of(cells) > least for cells, least in zip(seen, sure, strict=True)]
+        mask, found = _image_without_lines(mask, shrink, seen, chosen)
         if not found:
             break
-        rules += found
-        seen = _look(mask, shrink)
+        ruling_lines += found
+        seen = _cells_both_ways(mask, shrink)
     for _ in range(_TIMES):
-        mask, found = _erased(mask, shrink, seen, _long_or_held(*seen, rules, shrink))
+        mask, found = _image_without_lines(
+            mask, shrink, seen, _are_ruling_lines(*seen, ruling_lines, shrink)
+        )
         if not found:
             break
-        rules += found
-        again = _look(mask, shrink)
-        if again[0].height < seen[0].height / 2:  # what is left is no mark's height
+        ruling_lines += found
+        again = _cells_both_ways(mask, shrink)
+        if again[0].height < seen[0].height / 2:  # what is left is no component's height
             break
         seen = again
-    return PageInk(mask, tuple(rules))
+    return PageInk(mask, tuple(ruling_lines))
 
 
-def _look(mask: BinaryImage, shrink: int) -> tuple[_Cells, _Cells]:
+def _cells_both_ways(mask: BinaryImage, shrink: int) -> tuple[_Cells, _Cells]:
     """Return the lines on a page, the level ones and, transposed, the upright ones."""
-    small = shrunk(mask, shrink)
-    # A rule that is one page pixel thick fills this much of a cell.
+    small = shrunk_image(mask, shrink)
+    # A ruling line that is one page pixel thick fills this much of a cell.
     least = 255 // (shrink + 1)
     thin = np.asarray(cv2.threshold(small, least, 255, cv2.THRESH_BINARY)[1], np.uint8)
-    height = _mark_height(thin, _LEAST_MARK_PX / shrink)
+    height = _component_height(thin, _LEAST_COMPONENT_PX / shrink)
     turned, thin_turned = (np.asarray(cv2.transpose(one), np.uint8) for one in (small, thin))
     return _cells(small, thin, height), _cells(turned, thin_turned, height)
 
 
-def _mark_height(thin: BinaryImage, least: float) -> float:
-    """Return the usual height of marks and of what they enclose, in cells; 0 without marks.
+def _component_height(thin: BinaryImage, least: float) -> float:
+    """Return the usual height of components and of what they enclose, in cells; 0 without any.
 
     The median by height, so that any number of specks weighs less than the digits.
     """
     contours = cv2.findContours(thin, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)[0]
     boxes = np.array([cv2.boundingRect(contour)[2:] for contour in contours]).reshape(-1, 2)
-    is_mark = (boxes[:, 1] >= least) & (boxes[:, 1] < _ASPECT * boxes[:, 0])  # higher ones: rules
-    return usual_size(boxes[is_mark, 1])
+    width, height = boxes.T
+    is_component = (height >= least) & (height < _ASPECT * width)  # higher ones are ruling lines
+    return usual_size(height[is_component])
 
 
 def _cells(ink: BinaryImage, thin: BinaryImage, height: float) -> _Cells:
@@ -187,26 +194,31 @@ def _cells(ink: BinaryImage, thin: BinaryImage, height: float) -> _Cells:
     return _Cells(ink, np.asarray(runs, np.uint8), flat, height)
 
 
-def _long_or_held(
+def _are_ruling_lines(
     level: _Cells, upright: _Cells, erased: Sequence[RulingLine], shrink: int
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Tell for each line whether it is long, goes on a rule to the page's edge, or ends at rules.
+    """Tell for each line whether it is a ruling line.
 
-    Those are, on both sides, lines of which this holds, or rules that have been erased.
+    It is if it is long, goes on a ruling line to the page's edge, or ends at ruling lines.
+
+    The last are, on both sides, lines of which this holds, or ruling lines that have been erased.
     Taken away are, again and again, lines for which it does not hold, until none is left.
     """
     lines = corners_of(level.boxes).astype(np.int64), corners_of(upright.boxes).astype(np.int64)
     across = [
-        corners_of([rule.box for rule in erased if rule.horizontal == horizontal]).astype(np.int64)
+        corners_of(
+            [ruling_line.box for ruling_line in erased if ruling_line.horizontal == horizontal]
+        ).astype(np.int64)
         / shrink
         for horizontal in (False, True)
     ]
-    free = [_lengths(cells) <= cells.long for cells in (level, upright)]
+    free = [_lengths_of(cells) <= cells.long for cells in (level, upright)]
     upright_rules, level_rules = across[0], across[1][:, _TURNED]
     touching = [
-        _held(lines[0], upright_rules, _TOUCH_ERASED) | _goes_on(level, across[1], _TOUCH_ERASED),
-        _held(lines[1], level_rules, _TOUCH_ERASED)
-        | _goes_on(upright, across[0][:, _TURNED], _TOUCH_ERASED),
+        _end_at_lines(lines[0], upright_rules, _TOUCH_ERASED)
+        | _run_to_edge(level, across[1], _TOUCH_ERASED),
+        _end_at_lines(lines[1], level_rules, _TOUCH_ERASED)
+        | _run_to_edge(upright, across[0][:, _TURNED], _TOUCH_ERASED),
     ]
     kept = [np.ones_like(one) for one in free]
     near = max(2.0, _TOUCH * level.height)
@@ -215,15 +227,17 @@ def _long_or_held(
         n_before = n_kept
         for i in (0, 1):
             others = lines[1 - i][kept[1 - i]][:, _TURNED]
-            kept[i] &= ~free[i] | touching[i] | _held(lines[i], others, near)
+            kept[i] &= ~free[i] | touching[i] | _end_at_lines(lines[i], others, near)
     return kept[0], kept[1]
 
 
-def _lengths(cells: _Cells) -> NDArray[np.int64]:
+def _lengths_of(cells: _Cells) -> NDArray[np.int64]:
     return np.array([box.width for box in cells.boxes], np.int64)
 
 
-def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
+def _end_at_lines(
+    lines: NDArray[np.int64], across: NDArray[np.generic], near: float
+) -> NDArray[np.bool_]:
     """Tell which level lines, (N, 4), end on both sides at upright ones, (M, 4)."""
     if not len(lines) or not len(across):
         return np.zeros(len(lines), np.bool_)
@@ -236,8 +250,8 @@ def _held(lines: NDArray[np.int64], across: NDArray[np.generic], near: float) ->
     return np.asarray(np.all([end.any(axis=1) for end in ends], axis=0), np.bool_)
 
 
-def _goes_on(cells: _Cells, along: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
-    """Tell which level lines run to the page's edge as rest of level rules, (M, 4)."""
+def _run_to_edge(cells: _Cells, along: NDArray[np.generic], near: float) -> NDArray[np.bool_]:
+    """Tell which level lines run to the page's edge as rest of level ruling lines, (M, 4)."""
     if not len(along):
         return np.zeros(len(cells.boxes), np.bool_)
     lines = corners_of(cells.boxes).astype(np.int64)
@@ -247,24 +261,24 @@ def _goes_on(cells: _Cells, along: NDArray[np.generic], near: float) -> NDArray[
     return np.asarray(at_edge & level.any(axis=1), np.bool_)
 
 
-def _erased(
+def _image_without_lines(
     mask: BinaryImage, shrink: int, seen: Sequence[_Cells], chosen: Sequence[NDArray[np.bool_]]
 ) -> tuple[BinaryImage, list[RulingLine]]:
-    """Return the page's mask without those lines, level and upright, that are rules, and these."""
-    rules = []
+    """Return the page's ink without those lines, level and upright, that are ruled, and these."""
+    ruling_lines = []
     for cells, which, horizontal in zip(seen, chosen, (True, False), strict=True):
-        lines = [_followed(cells, cells.boxes[i]) for i in np.flatnonzero(which)]
+        lines = [_traced_line(cells, cells.boxes[i]) for i in np.flatnonzero(which)]
         if not any(lines):
             continue
         turned = mask if horizontal else np.asarray(cv2.transpose(mask), np.uint8)
         for box in [_erase(turned, line, shrink) for line in lines if line]:
             upright = Box(box.y, box.x, box.height, box.width)
-            rules.append(RulingLine(box if horizontal else upright, horizontal))
+            ruling_lines.append(RulingLine(box if horizontal else upright, horizontal))
         mask = turned if horizontal else np.asarray(cv2.transpose(turned), np.uint8)
-    return mask, rules
+    return mask, ruling_lines
 
 
-def _followed(cells: _Cells, box: Box) -> _Line | None:
+def _traced_line(cells: _Cells, box: Box) -> _Line | None:
     """Return the line in a box as it runs, or None where there is no straight and even one."""
     rows, columns = slice(box.y, box.bottom), slice(box.x, box.right)
     ink = cv2.bitwise_and(cells.ink[rows, columns], cells.runs[rows, columns]) / np.float32(255)
@@ -284,11 +298,11 @@ def _followed(cells: _Cells, box: Box) -> _Line | None:
     off = np.median(np.abs(middle - np.interp(bare, x, y)))
     if off > _OFF_CELL + _OFF_THICK * thickness:
         return None
-    return _Line(box, thickness, *_drawn_out(x, y, box.width))
+    return _Line(box, thickness, *_extended_to_ends(x, y, box.width))
 
 
 def _is_bare(cells: _Cells, box: Box, thickness: float, inked: float) -> bool:
-    """Tell whether strokes cross a line, inked along this part, no more than they would a rule."""
+    """Tell whether strokes cross a line, inked along this part, as little as a ruling line."""
     room = int(np.ceil(_CROSSING * thickness)) + 1
     around = cells.ink[max(0, box.y - room) : box.bottom + room, box.x : box.right]
     crossed = ((around > 127).sum(axis=0) > _CROSSING * thickness + 1).mean()
@@ -311,7 +325,7 @@ def _sticks_out(cells: _Cells, box: Box, thickness: float) -> bool:
     return bool(bare.sum() >= min(_BEYOND * box.width, _BEYOND_HEIGHTS * cells.height))
 
 
-def _drawn_out(
+def _extended_to_ends(
     x: NDArray[np.float64], y: NDArray[np.float64], length: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the points of a line, two or more, with its first and last drawn out to its ends."""
@@ -322,9 +336,9 @@ def _drawn_out(
 
 
 def _erase(mask: BinaryImage, line: _Line, shrink: int) -> Box:
-    """Erase a level rule from the page's mask, in place, and return where it was.
+    """Erase a level ruling line from the page's mask, in place, and return where it was.
 
-    What is much thicker than the rule is a stroke that crosses it and stays.
+    What is much thicker than the ruling line is a stroke that crosses it and stays.
     """
     box, thickness = line.box, line.thickness * shrink
     thickest = int(max(thickness * _CROSSING, thickness + 2)) + 1
@@ -332,14 +346,14 @@ def _erase(mask: BinaryImage, line: _Line, shrink: int) -> Box:
     part = mask[top : box.bottom * shrink + thickest, left : box.right * shrink]
     x = (line.x + 0.5) * shrink - 0.5
     y = (line.y + box.y + 0.5) * shrink - 0.5 - top
-    rule = np.zeros(part.shape, np.uint8)
+    ruling_line = np.zeros(part.shape, np.uint8)
     points = np.round(np.stack([x, y], axis=1)).astype(np.int32)
-    cv2.polylines(rule, [points], False, 255, int(np.ceil(thickness)) + 2)
-    # Beyond the page is no ink: a rule at its edge is no thicker than it looks.
+    cv2.polylines(ruling_line, [points], False, 255, int(np.ceil(thickness)) + 2)
+    # Beyond the page is no ink: a ruling line at its edge is no thicker than it looks.
     upright = np.ones((thickest, 1), np.uint8)
     crossing = cv2.morphologyEx(
         part, cv2.MORPH_OPEN, upright, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
-    part &= ~rule | np.asarray(crossing, np.uint8)
+    part &= ~ruling_line | np.asarray(crossing, np.uint8)
     first, last = int(y.min() - thickness / 2), int(y.max() + thickness / 2)
     return Box(left, max(0, top + first), part.shape[1], last - first + 1)

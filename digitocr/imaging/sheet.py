@@ -7,15 +7,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.core.arrays import Gray
-from digitocr.imaging.perspective import CORNER, Quad, fitted, quad_around
-from digitocr.imaging.pyramid import halved_below
+from digitocr.imaging.perspective import CORNER, Quad, fitted_quad, quad_around
+from digitocr.imaging.pyramid import halved_image
 
 # A sheet's outline is looked for on a picture halved to below this size. What follows was set by
 # hand, on sheets put on photographed desks and on pages where nothing may be found.
 _SHEET_LOOK = 512
 _SHEET_MIN_SIDE = 200  # page pixels; smaller pictures are crops of a number or two
 _LEVELS = 9  # light levels tried, as a sheet's light is not known
-_LEAST_SHEET = 0.25  # of the picture; smaller ones are panels, labels and pictures as a rule
+_LEAST_SHEET = 0.25  # of the picture; smaller ones are panels, labels and pictures as a ruling line
 _CUT_OFF = 0.05  # part of its outline that may lie at the picture's border
 _FILLED = 0.8  # part of the quadrilateral around it that a sheet fills; bright things may adjoin
 _BEYOND = 5  # shrunk pixels in and out of an edge where light is compared: wider than its blur
@@ -33,13 +33,13 @@ def find_sheet(gray: Gray) -> Quad | None:
     """Return the corners of a bright sheet that lies whole on something darker, if one does."""
     if min(gray.shape) < _SHEET_MIN_SIDE:
         return None
-    small, _ = halved_below(gray, _SHEET_LOOK)
+    small, _ = halved_image(gray, _SHEET_LOOK)
     # twice, as OpenCV is ten times faster at medians of up to 5 pixels
     bare = np.asarray(cv2.medianBlur(cv2.medianBlur(small, 5), 5), np.uint8)
     darkest, brightest = np.percentile(bare, (2, 98))
     for light in np.linspace(darkest, brightest, _LEVELS + 2)[1:-1]:
         quad = _largest_quad(bare > light)
-        if quad is not None and _falls_off(quad, bare):
+        if quad is not None and _is_brighter_than_around(quad, bare):
             if not _is_sheet(quad, small):
                 return None
             trimmed = (1 - _TRIM) * quad + _TRIM * quad.mean(axis=0)
@@ -62,7 +62,7 @@ def _largest_quad(bright: NDArray[np.bool_]) -> Quad | None:
     if around is None:
         return None
     filled = cv2.contourArea(largest) >= _FILLED * cv2.contourArea(around.astype(np.float32))
-    return fitted(around, outline) if filled else None
+    return fitted_quad(around, outline) if filled else None
 
 
 def _is_sheet(quad: Quad, small: Gray) -> bool:
@@ -80,7 +80,7 @@ def _is_sheet(quad: Quad, small: Gray) -> bool:
     return bool(darker and (slant > _SQUARE or np.ptp(around) < _EMPTY))
 
 
-def _falls_off(quad: Quad, bare: Gray) -> bool:
+def _is_brighter_than_around(quad: Quad, bare: Gray) -> bool:
     """Tell whether light falls off across all sides of a quadrilateral, from corner to corner.
 
     It doesn't at a box that is drawn. At a shadow it does, but there the sheet's edges run on.

@@ -11,26 +11,28 @@ import numpy as np
 from digitocr.core.document import Number
 from digitocr.core.geometry import Box, around
 from digitocr.layout.grid import Grid
-from digitocr.layout.table_cells import grids_of
+from digitocr.layout.table_cells import grid_numbers
 
-# Ruled cells with more numbers each, on average, are columns and lines that rules do not part.
+# Ruled cells with more numbers each, on average, are columns and lines that ruling lines do not
+# part.
 _CROWDED = 1.4
-# Columns that align, without rules: so many lines and columns at least, white strips this wide
-# between them, that no more than this part of the lines cross, and this part of the cells filled.
+# Columns that align, without ruling lines: so many lines and columns at least, white strips this
+# wide between them, that no more than this part of the lines cross, and this part of the cells
+# filled.
 _LEAST_LINES, _LEAST_COLUMNS, _GUTTER, _CROSSING, _FILLED = 3, 2, 0.15, 0.2, 0.5
 # Columns have edges or middles above each other, usually within this; this part of them does.
 _FLUSH, _MOST_FLUSH = 0.3, 0.75
 _MOST_LEADING = 5.0  # lines farther apart are not of one table
 
 
-def with_aligned(numbers: Sequence[Number], grids: Sequence[Grid]) -> list[Grid]:
-    """Return all tables: the ruled ones, and those of numbers that align without rules.
+def ruled_and_borderless_tables(numbers: Sequence[Number], grids: Sequence[Grid]) -> list[Grid]:
+    """Return all tables: the ruled ones, and those of numbers that align without ruling lines.
 
     Ruled cells that hold several numbers each are none: their columns and rows align, as in tables
-    with rules at the head alone.
+    with ruling lines at the head alone.
 
     Args:
-        numbers: in reading order, boxes in level pixels.
+        numbers: in reading order, boxes in pixels of the deskewed page.
         grids: ruled tables.
     """
     places = [[grid.cell(*one.box.middle) for one in numbers] for grid in grids]
@@ -39,9 +41,9 @@ def with_aligned(numbers: Sequence[Number], grids: Sequence[Grid]) -> list[Grid]
         for grid, cells in zip(grids, places, strict=True)
         if not _is_crowded([cell for cell in cells if cell is not None])
     ]
-    inside = grids_of([one.box for one in numbers], ruled)
+    inside = grid_numbers([one.box for one in numbers], ruled)
     free = [one for one, grid in zip(numbers, inside, strict=True) if grid == 0]
-    aligned = (_aligned(block) for block in _blocks(free))
+    aligned = (_grid_of_columns(block) for block in _blocks(free))
     return [*ruled, *filter(None, aligned)]
 
 
@@ -66,7 +68,7 @@ def _blocks(numbers: Sequence[Number]) -> list[list[list[Box]]]:
     return blocks
 
 
-def _aligned(block: Sequence[Sequence[Box]]) -> Grid | None:
+def _grid_of_columns(block: Sequence[Sequence[Box]]) -> Grid | None:
     """Return the cells of lines of numbers in columns; None where they do not align."""
     if len(block) < _LEAST_LINES:
         return None

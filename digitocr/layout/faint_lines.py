@@ -15,7 +15,7 @@ from digitocr.core.arrays import (
 from digitocr.core.geometry import Box
 from digitocr.core.statistics import usual_size
 from digitocr.imaging.noise import noise_sigma
-from digitocr.imaging.pyramid import halved_below, shrunk
+from digitocr.imaging.pyramid import halved_image, shrunk_image
 from digitocr.imaging.ruling_lines import (
     PageInk,
     RulingLine,
@@ -28,15 +28,16 @@ _LOOK, _CELL = 1800, 8
 # levels and deviations of what noise leaves in a cell.
 _ASIDE, _LEAST_LEVELS, _LEAST_SIGMAS = 3, 2.0, 4.0
 # Pieces of lines have so many cells. One goes on a line, over a gap no longer than this in heights
-# of marks, where it is off its end by so many pixels, and this part of the gap: pages are level to
-# half a degree. It is no higher than so many pixels, and that part of its length.
+# of components, where it is off its end by so many pixels, and this part of the gap: pages are
+# level to half a degree. It is no higher than so many pixels, and that part of its length.
 _PIECE, _GAP, _OFF_PX, _SLOPE, _HIGH_PX = 3, 6.0, 2.0, 0.015, 5
-# A line has pieces along so many heights of marks, and along this part of it.
+# A line has pieces along so many heights of components, and along this part of it.
 _LONG, _COVERED = 4.0, 0.4
-# Marks this thin are pieces of lines where they are lower, or higher, than digits.
+# Components this thin are pieces of lines where they are lower, or higher, than digits.
 _THIN, _SHORT, _LONGER = 0.25, 0.6, 2.0
-_REST = 3  # pixels: marks no farther off lines are rests of these
-_LEAST_MARK_PX = 4  # lower marks say nothing of that height
+_REST = 3  # pixels: components no farther off lines are rests of these
+# Lower components say nothing of that height; of a page halved, often to a half or a quarter.
+_LEAST_COMPONENT_PX = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,31 +50,31 @@ class _Piece:
     end_y: float
 
 
-def find_lines(gray: Gray, ink: PageInk) -> tuple[PageInk, list[RulingLine]]:
-    """Return ink with pieces of lines among its rules, not in its mask, and the lines over gaps.
+def find_faint_lines(gray: Gray, ink: PageInk) -> tuple[PageInk, list[RulingLine]]:
+    """Return ink with pieces of lines among its ruling lines, and the lines over gaps.
 
     These are as long as all of their pieces, and by their largest gap longer at both ends.
 
     Args:
-        gray: the level page.
+        gray: the deskewed page.
         ink: what is written on it.
     """
-    small, shrink = halved_below(gray, _LOOK)
-    mask = shrunk(ink.mask, shrink)
-    text, height = _text(mask)
+    small, shrink = halved_image(gray, _LOOK)
+    mask = shrunk_image(ink.mask, shrink)
+    text, height = _text_components(mask)
     if height == 0 or max(small.shape) < _LONG * height:  # as on a picture of a few digits
         return ink, []
     turned = np.asarray(cv2.transpose(small), np.uint8), np.asarray(cv2.transpose(text), np.uint8)
     lines = [
         (line, horizontal)
         for horizontal, seen in ((True, (small, text)), (False, turned))
-        for line in _joined(_pieces(*seen), height)
+        for line in _lines_of_pieces(_pieces(*seen), height)
     ]
     if not lines:
         return ink, []
-    bridged = [_rule(*_outline(line), shrink, horizontal) for line, horizontal in lines]
+    bridged = [_ruling_line(*_outline(line), shrink, horizontal) for line, horizontal in lines]
     pieces = [
-        _rule(one.x, (one.y + one.end_y) / 2, one.end_x, shrink, horizontal)
+        _ruling_line(one.x, (one.y + one.end_y) / 2, one.end_x, shrink, horizontal)
         for line, horizontal in lines
         for one in line
     ]
@@ -85,10 +86,12 @@ def find_lines(gray: Gray, ink: PageInk) -> tuple[PageInk, list[RulingLine]]:
         points = np.round(np.array(ends) * shrink).astype(np.int32)
         points = points if horizontal else points[:, ::-1]
         cv2.polylines(beside, [points], False, 255, (2 * _REST + 1) * shrink)
-    return PageInk(_without_rests(ink.mask, beside), (*ink.rules, *pieces)), bridged
+    return PageInk(_ink_without_rests(ink.mask, beside), (*ink.ruling_lines, *pieces)), bridged
 
 
-def _rule(start: float, across: float, end: float, shrink: int, horizontal: bool) -> RulingLine:
+def _ruling_line(
+    start: float, across: float, end: float, shrink: int, horizontal: bool
+) -> RulingLine:
     """Return a line of the shrunk page as one of the page."""
     x, y, width = round(start * shrink), round(across * shrink), round((end - start) * shrink)
     return RulingLine(
@@ -96,26 +99,26 @@ def _rule(start: float, across: float, end: float, shrink: int, horizontal: bool
     )
 
 
-def _without_rests(mask: BinaryImage, beside: BinaryImage) -> BinaryImage:
-    """Return the ink without marks that are all beside lines."""
+def _ink_without_rests(mask: BinaryImage, beside: BinaryImage) -> BinaryImage:
+    """Return the ink without components that are all beside lines."""
     x, y, width, height = cv2.boundingRect(beside)
     within = slice(y, y + height), slice(x, x + width)
-    _, marks, stats, _ = cv2.connectedComponentsWithStats(mask[within])
-    near = np.bincount(marks[beside[within] > 0], minlength=len(stats))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask[within])
+    near = np.bincount(labels[beside[within] > 0], minlength=len(stats))
     rest = near == stats[:, cv2.CC_STAT_AREA]
     rest[0] = False  # paper
     cleaned = mask.copy()
-    cleaned[within][rest[marks]] = 0
+    cleaned[within][rest[labels]] = 0
     return cleaned
 
 
-def _text(mask: BinaryImage) -> tuple[BinaryImage, float]:
-    """Return the marks that are no pieces of lines, and their usual height, 0 without any."""
+def _text_components(mask: BinaryImage) -> tuple[BinaryImage, float]:
+    """Return the components that are no pieces of lines, and their usual height, 0 without any."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
     sizes = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].astype(np.float64)
     sizes[0] = 0  # paper
     thick, long = sizes.min(axis=1), sizes.max(axis=1)
-    tall = sizes[(sizes[:, 1] >= _LEAST_MARK_PX) & (thick > 1) & (long < 8 * thick), 1]
+    tall = sizes[(sizes[:, 1] >= _LEAST_COMPONENT_PX) & (thick > 1) & (long < 8 * thick), 1]
     if len(tall) == 0:
         return mask, 0.0
     height = usual_size(tall)
@@ -162,11 +165,11 @@ def _pieces(gray: Gray, text: BinaryImage) -> list[_Piece]:
     return sorted(pieces, key=lambda piece: piece.x)
 
 
-def _joined(pieces: list[_Piece], height: float) -> list[list[_Piece]]:
+def _lines_of_pieces(pieces: list[_Piece], height: float) -> list[list[_Piece]]:
     """Return lines as the pieces that each is made of, left to right."""
     lines: list[list[_Piece]] = []
     for piece in pieces:
-        off = [_off(line[-1], piece, height) for line in lines]
+        off = [_distance_off(line[-1], piece, height) for line in lines]
         if min(off, default=np.inf) < np.inf:
             lines[int(np.argmin(off))].append(piece)
         else:
@@ -174,7 +177,7 @@ def _joined(pieces: list[_Piece], height: float) -> list[list[_Piece]]:
     return [line for line in lines if _is_line(line, height)]
 
 
-def _off(before: _Piece, piece: _Piece, height: float) -> float:
+def _distance_off(before: _Piece, piece: _Piece, height: float) -> float:
     """Return how far a piece is off the end of the one before, inf where it does not go on that."""
     gap, off = piece.x - before.end_x, abs(piece.y - before.end_y)
     fits = -2 * _CELL <= gap <= _GAP * height and off <= _OFF_PX + _SLOPE * max(gap, 0)

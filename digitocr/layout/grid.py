@@ -20,7 +20,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A ruled table: where its lines run, level pixels."""
+    """A ruled table: where its lines run, pixels of the deskewed page."""
 
     columns: tuple[float, ...]  # x of the lines, left to right, at least two
     rows: tuple[float, ...]  # y of the lines, from the top, at least two

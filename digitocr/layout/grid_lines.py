@@ -1,6 +1,6 @@
 """The frame of a grid that a page was set square by → where its lines run; ink without them.
 
-Where the lines run is known for sure then: straight strokes inside of cells are no rules.
+Where the lines run is known for sure then: straight strokes inside of cells are no ruling lines.
 """
 
 from __future__ import annotations
@@ -24,31 +24,34 @@ from digitocr.layout.grid import Grid
 # Lines are looked for with the grid's longer side shrunk to this many pixels at the most. What
 # follows was set on photographed puzzles: see the tables of benchmarks/README.md.
 _LOOK = 720
-# Rules are darker than so much of the light within so many shrunk pixels, and as long as this part
-# of the grid's side: the bars of most digits are shorter.
+# Ruling lines are darker than so much of the light within so many shrunk pixels, and as long as
+# this part of the grid's side: the bars of most digits are shorter.
 _WINDOW, _LIGHT, _LENGTH = 21, 0.985, 1 / 36
-# A line is where rules run along this part of the side, bending by no more than this part of it.
+# A line is where ruling lines run along this part of the side, bending by no more than this part of
+# it.
 _COVERED, _BEND = 0.55, 0.008
 _AROUND = 0.02  # of the side: so much around the frame is looked at
 _EDGE = 0.03  # a line this near the frame's edge, as part of the side, is its outer one
 # Ink of which this part is near to lines was not written: as near as this part of a cell, and of
-# the usual height of marks, so that no digit is.
+# the usual height of components, so that no digit is.
 _RESIDUE, _NEAR_LINE_CELL, _NEAR_LINE = 0.8, 0.1, 0.4
-_LEAST_MARK_PX = 8  # lower marks say nothing of that height
+# Lower components say nothing of that height. Less than what is read as a digit (10), as what is
+# left of lines is to be told from small digits too.
+_LEAST_COMPONENT_PX = 8
 # A stroke in a cell that was written keeps this part of it clear of the lines along it, and is at
 # most this part of its shorter side long: what divides a cell runs from line to line.
 _CLEAR, _LONGEST = 0.03, 0.9
-_ERASED_PX = 3  # so much around a rule may have been taken out with it
+_ERASED_PX = 3  # so much around a ruling line may have been taken out with it
 
 _Profile = NDArray[np.float64]  # (N,), for each row of the picture
 
 
-def grid_within(gray: Gray, frame: Box) -> Grid:
+def grid_in_frame(gray: Gray, frame: Box) -> Grid:
     """Return the grid in a frame: of level and upright lines those that run along most of it.
 
     Args:
         gray: the page, set square.
-        frame: the outer lines of the grid, level pixels.
+        frame: the outer lines of the grid, pixels of the deskewed page.
     """
     room = round(_AROUND * max(frame.width, frame.height))
     left, top = max(0, frame.x - room), max(0, frame.y - room)
@@ -60,7 +63,8 @@ def grid_within(gray: Gray, frame: Box) -> Grid:
     rows = top + _lines(dark) / scale
     columns = left + _lines(np.asarray(cv2.transpose(dark), np.uint8)) / scale
     return Grid(
-        _with_edges(columns, frame.x, frame.right), _with_edges(rows, frame.y, frame.bottom)
+        _lines_with_edges(columns, frame.x, frame.right),
+        _lines_with_edges(rows, frame.y, frame.bottom),
     )
 
 
@@ -76,63 +80,63 @@ def _lines(dark: BinaryImage) -> _Profile:
     return np.array(middles, np.float64) + 0.5
 
 
-def _with_edges(lines: _Profile, first: float, last: float) -> tuple[float, ...]:
+def _lines_with_edges(lines: _Profile, first: float, last: float) -> tuple[float, ...]:
     """Return lines between the outer ones of a frame, and these."""
     near = _EDGE * (last - first)
     inner = lines[(lines > first + near) & (lines < last - near)].tolist()
     return (float(first), *inner, float(last))
 
 
-def with_strokes(ink: PageInk, dark: BinaryImage, grid: Grid) -> PageInk:
-    """Return the ink with strokes in cells that were taken for rules, as the leg of a 9 may be.
+def ink_with_strokes(ink: PageInk, dark: BinaryImage, grid: Grid) -> PageInk:
+    """Return the ink with strokes in cells that were taken for ruling lines, as the leg of a 9.
 
     Args:
         ink: of the page.
-        dark: the same before rules were taken out of it.
-        grid: level pixels.
+        dark: the same before ruling lines were taken out of it.
+        grid: pixels of the deskewed page.
     """
-    mask, rules = ink.mask.copy(), []
-    for rule in ink.rules:
-        cell = _cell_around(rule, grid)
+    mask, ruling_lines = ink.mask.copy(), []
+    for ruling_line in ink.ruling_lines:
+        cell = _cell_around(ruling_line, grid)
         if cell is None:
-            rules.append(rule)
+            ruling_lines.append(ruling_line)
             continue
-        box = rule.box
+        box = ruling_line.box
         top, bottom = max(box.y - _ERASED_PX, cell.y), min(box.bottom + _ERASED_PX, cell.bottom)
         left, right = max(box.x - _ERASED_PX, cell.x), min(box.right + _ERASED_PX, cell.right)
         mask[top:bottom, left:right] = dark[top:bottom, left:right]
-    return PageInk(mask, tuple(rules))
+    return PageInk(mask, tuple(ruling_lines))
 
 
-def _cell_around(rule: RulingLine, grid: Grid) -> Box | None:
-    """Return the cell that a stroke was written in, None of what is a rule."""
-    place = grid.cell(*rule.box.middle)
+def _cell_around(ruling_line: RulingLine, grid: Grid) -> Box | None:
+    """Return the cell that a stroke was written in, None of what is a ruling line."""
+    place = grid.cell(*ruling_line.box.middle)
     if place is None:
         return None
     row, column = place
-    box = rule.box
+    box = ruling_line.box
     (left, right), (top, bottom) = grid.columns[column:][:2], grid.rows[row:][:2]
     width, height = right - left, bottom - top
     clear = min(box.x - left, right - box.right) >= _CLEAR * width
-    if rule.horizontal:
+    if ruling_line.horizontal:
         clear = min(box.y - top, bottom - box.bottom) >= _CLEAR * height
     if not clear or max(box.width, box.height) > _LONGEST * min(width, height):
         return None
     return Box(round(left), round(top), round(width), round(height))
 
 
-def without_lines(mask: BinaryImage, grid: Grid) -> BinaryImage:
+def ink_without_grid_lines(mask: BinaryImage, grid: Grid) -> BinaryImage:
     """Return the ink without what is left of a grid's lines.
 
     Args:
-        mask: of the page, rules taken out of it as far as they were seen.
-        grid: level pixels.
+        mask: of the page, ruling lines taken out of it as far as they were seen.
+        grid: pixels of the deskewed page.
     """
     box = grid.box
     within = slice(max(0, box.y), box.bottom), slice(max(0, box.x), box.right)
-    n, marks, stats, _ = cv2.connectedComponentsWithStats(mask[within])
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(mask[within])
     heights = stats[1:, cv2.CC_STAT_HEIGHT]
-    most = _NEAR_LINE * usual_size(heights[heights >= _LEAST_MARK_PX])
+    most = _NEAR_LINE * usual_size(heights[heights >= _LEAST_COMPONENT_PX])
     lines = np.zeros_like(mask[within])
     for across, places, start in (
         (lines.T, grid.columns, within[1].start),
@@ -142,8 +146,8 @@ def without_lines(mask: BinaryImage, grid: Grid) -> BinaryImage:
         for place in places:
             middle = round(place) - start
             across[max(0, middle - near) : max(0, middle + near)] = 255
-    on_lines = np.bincount(marks[lines > 0], minlength=n) / stats[:, cv2.CC_STAT_AREA]
+    on_lines = np.bincount(labels[lines > 0], minlength=n) / stats[:, cv2.CC_STAT_AREA]
     on_lines[0] = 0.0  # paper
     cleaned = mask.copy()
-    cleaned[within][on_lines[marks] >= _RESIDUE] = 0
+    cleaned[within][on_lines[labels] >= _RESIDUE] = 0
     return cleaned

@@ -20,22 +20,22 @@ from digitocr.layout.grid import (
 # not looked at; a side is open where no more than this part of the rest is ruled, in a grid of
 # whose other sides at least this part is: not in one whose lines have gaps.
 _CORNER, _OPEN, _RULED = 0.2, 0.2, 0.85
-_OFF = 0.2  # of a cell: a rule no farther off a line is of it
+_OFF = 0.2  # of a cell: a ruling line no farther off a line is of it
 # Digits no farther apart than this, in digit heights, across or down, are of one number.
 _APART, _DOWN = 1.2, 0.7
 
 _Flags = NDArray[np.bool_]
 
 
-def find_spans(grid: Grid, rules: Sequence[RulingLine]) -> tuple[Span, ...]:
-    """Return the cells of a grid that no ruled line parts.
+def find_spans(grid: Grid, ruling_lines: Sequence[RulingLine]) -> tuple[Span, ...]:
+    """Return the cells of a grid that no ruling line parts.
 
     Args:
-        grid: lines, level pixels.
-        rules: where lines are inked.
+        grid: lines, pixels of the deskewed page.
+        ruling_lines: where lines are inked.
     """
-    level = [(r.box.middle[1], r.box.x, r.box.right) for r in rules if r.horizontal]
-    upright = [(r.box.middle[0], r.box.y, r.box.bottom) for r in rules if not r.horizontal]
+    level = [(r.box.middle[1], r.box.x, r.box.right) for r in ruling_lines if r.horizontal]
+    upright = [(r.box.middle[0], r.box.y, r.box.bottom) for r in ruling_lines if not r.horizontal]
     beside = _ruled_sides(grid.columns, grid.rows, upright).T  # (rows, columns - 1)
     below = _ruled_sides(grid.rows, grid.columns, level)  # (rows - 1, columns)
     sides = np.concatenate([beside.ravel(), below.ravel()])
@@ -46,14 +46,14 @@ def find_spans(grid: Grid, rules: Sequence[RulingLine]) -> tuple[Span, ...]:
 
 
 def _ruled_sides(
-    lines: Sequence[float], across: Sequence[float], rules: Sequence[tuple[float, int, int]]
+    lines: Sequence[float], across: Sequence[float], ruling_lines: Sequence[tuple[float, int, int]]
 ) -> NDArray[np.float64]:
     """Return of each inner line which parts of the sides of cells along it are inked.
 
     Args:
         lines: where they are.
         across: where the sides of cells along them begin and end.
-        rules: along the lines: where each is across, and from where to where it runs.
+        ruling_lines: along the lines: where each is across, and from where to where it runs.
 
     Returns:
         (lines, sides), 0..1.
@@ -63,7 +63,7 @@ def _ruled_sides(
     found = np.zeros((len(lines) - 2, len(across) - 1))
     for i, line in enumerate(lines[1:-1]):
         inked = np.zeros(length, bool)
-        for place, first, last in rules:
+        for place, first, last in ruling_lines:
             if abs(place - line) <= off:
                 inked[max(0, round(first - start)) : max(0, round(last - start))] = True
         found[i] = [_ruled(inked, a - start, b - start) for a, b in pairwise(across)]
@@ -95,21 +95,21 @@ def _areas(beside: _Flags, below: _Flags) -> list[Span]:
     return areas
 
 
-def one_number_each(grid: Grid, marks: Corners, height: float) -> tuple[Span, ...]:
+def spans_of_one_number(grid: Grid, corners: Corners, height: float) -> tuple[Span, ...]:
     """Return the spans of a grid in which digits are near each other, as those of one number.
 
     Args:
         grid: with its spans.
-        marks: (N, 4) of digits.
+        corners: (N, 4) of digits.
         height: of these.
     """
-    middles = (marks[:, :2] + marks[:, 2:]) / 2
+    middles = (corners[:, :2] + corners[:, 2:]) / 2
     kept = []
     for span in grid.spans:
         x0, x1 = grid.columns[span.column], grid.columns[span.column + span.columns]
         y0, y1 = grid.rows[span.row], grid.rows[span.row + span.rows]
         inside = ((middles > (x0, y0)) & (middles < (x1, y1))).all(axis=1)
-        own = marks[inside][np.argsort(marks[inside, 0], kind="stable")]
+        own = corners[inside][np.argsort(corners[inside, 0], kind="stable")]
         gaps = own[1:, 0] - np.maximum.accumulate(own[:, 2])[:-1] if len(own) else own[:, 0]
         level = np.ptp(middles[inside, 1]) <= _DOWN * height if len(own) else True
         if level and (gaps <= _APART * height).all():

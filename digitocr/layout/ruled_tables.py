@@ -15,13 +15,13 @@ from digitocr.imaging.ruling_lines import RulingLine
 from digitocr.layout.grid import Grid
 from digitocr.layout.merged_cells import (
     find_spans,
-    one_number_each,
+    spans_of_one_number,
 )
 
 # Lengths are parts of the page's digit height, unless said otherwise.
-_REACH = 0.008  # of the page's longer side: rules meet when their ends are no farther apart
-# Parts of a table: rules this near each other are one (double lines, pieces of a broken one), cells
-# are no smaller than this, and lines between them meet this part of the lines across.
+_REACH = 0.008  # of the page's longer side: ruling lines meet when their ends are no farther apart
+# Parts of a table: ruling lines this near each other are one (double lines, pieces of a broken
+# one), cells are no smaller than this, and lines between them meet this part of the lines across.
 _SAME, _LEAST_CELL, _CROSSES = 0.008, 0.012, 0.45
 # Where cells have the same size but for so much, and one side no more than so many times as long as
 # the other, as those of puzzles, an outer one that differs by more than that is none: a frame, a
@@ -41,33 +41,33 @@ Meets = NDArray[np.bool_]  # (N, N)
 
 
 def find_grids(
-    rules: Sequence[RulingLine], longer_side: int, bridged: Sequence[RulingLine] = ()
+    ruling_lines: Sequence[RulingLine], longer_side: int, bridged: Sequence[RulingLine] = ()
 ) -> list[Grid]:
     """Return what may be ruled tables on a page, from the top.
 
     Args:
-        rules: level and upright ones, in level pixels.
+        ruling_lines: level and upright ones, in pixels of the deskewed page.
         longer_side: of the page, pixels.
         bridged: lines over the gaps between some of them.
     """
     reach = _REACH * longer_side
-    grids = [_grid(group, reach) for group in _meeting([*rules, *bridged], reach)]
-    found = [with_spans(grid, rules) for grid in grids if grid]
+    grids = [_grid(group, reach) for group in _groups_that_meet([*ruling_lines, *bridged], reach)]
+    found = [grid_with_spans(grid, ruling_lines) for grid in grids if grid]
     return sorted(found, key=lambda grid: (grid.rows[0], grid.columns[0]))
 
 
-def with_spans(grid: Grid, rules: Sequence[RulingLine]) -> Grid:
+def grid_with_spans(grid: Grid, ruling_lines: Sequence[RulingLine]) -> Grid:
     """Return a grid with the cells that are one, of which puzzles have none.
 
     Args:
-        grid: lines, level pixels.
-        rules: where they are inked.
+        grid: lines, pixels of the deskewed page.
+        ruling_lines: where they are inked.
     """
     puzzle = _are_square(np.diff(grid.rows), np.diff(grid.columns))
-    return grid if puzzle else replace(grid, spans=find_spans(grid, rules))
+    return grid if puzzle else replace(grid, spans=find_spans(grid, ruling_lines))
 
 
-def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
+def ruled_tables(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
     """Return the grids that are tables: no squared paper, no boxes of one number, not empty.
 
     Args:
@@ -76,17 +76,21 @@ def tables_among(grids: Sequence[Grid], digits: Sequence[Box]) -> list[Grid]:
     """
     if not digits:
         return []
-    marks = corners_of(digits)
+    corners = corners_of(digits)
     height = median(box.height for box in digits)
-    found = [_completed(grid, marks, height) for grid in grids if _is_table(grid, marks, height)]
-    return [replace(grid, spans=one_number_each(grid, marks, height)) for grid in found]
+    found = [
+        _grid_with_lost_lines(grid, corners, height)
+        for grid in grids
+        if _is_table(grid, corners, height)
+    ]
+    return [replace(grid, spans=spans_of_one_number(grid, corners, height)) for grid in found]
 
 
-def _meeting(rules: Sequence[RulingLine], reach: float) -> list[list[RulingLine]]:
-    """Return groups of rules: level ones with upright ones that they meet or cross."""
-    meets = _meets(rules, reach)
+def _groups_that_meet(ruling_lines: Sequence[RulingLine], reach: float) -> list[list[RulingLine]]:
+    """Return groups of ruling lines: level ones with upright ones that they meet or cross."""
+    meets = _meets(ruling_lines, reach)
     groups: list[list[RulingLine]] = []
-    left = set(range(len(rules)))
+    left = set(range(len(ruling_lines)))
     while left:
         group, ahead = [], [left.pop()]
         while ahead:
@@ -94,52 +98,66 @@ def _meeting(rules: Sequence[RulingLine], reach: float) -> list[list[RulingLine]
             near = left & set(np.flatnonzero(meets[group[-1]]).tolist())
             left -= near
             ahead += near
-        groups.append([rules[i] for i in sorted(group)])
+        groups.append([ruling_lines[i] for i in sorted(group)])
     return groups
 
 
-def _meets(rules: Sequence[RulingLine], reach: float) -> Meets:
-    """Tell which of N rules meet, (N, N): level ones upright ones."""
-    corners = corners_of([rule.box for rule in rules])
-    level = np.array([rule.horizontal for rule in rules], bool)
+def _meets(ruling_lines: Sequence[RulingLine], reach: float) -> Meets:
+    """Tell which of N ruling lines meet, (N, N): level ones upright ones."""
+    corners = corners_of([ruling_line.box for ruling_line in ruling_lines])
+    level = np.array([ruling_line.horizontal for ruling_line in ruling_lines], bool)
     first = np.maximum(corners[:, None, :2], corners[None, :, :2])
     last = np.minimum(corners[:, None, 2:], corners[None, :, 2:])
     near = (first - last <= reach).all(axis=2)
     return np.asarray(near & (level[:, None] != level[None]), np.bool_)
 
 
-def _grid(rules: Sequence[RulingLine], reach: float) -> Grid | None:
-    """Return the cells between rules that meet, None where there are none."""
-    box = around([rule.box for rule in rules])
-    meets = _meets(rules, reach)
-    level = _lines(rules, [i for i, rule in enumerate(rules) if rule.horizontal], box.height)
-    upright = _lines(rules, [i for i, rule in enumerate(rules) if not rule.horizontal], box.width)
+def _grid(ruling_lines: Sequence[RulingLine], reach: float) -> Grid | None:
+    """Return the cells between ruling lines that meet, None where there are none."""
+    box = around([ruling_line.box for ruling_line in ruling_lines])
+    meets = _meets(ruling_lines, reach)
+    level = _lines(
+        ruling_lines,
+        [i for i, ruling_line in enumerate(ruling_lines) if ruling_line.horizontal],
+        box.height,
+    )
+    upright = _lines(
+        ruling_lines,
+        [i for i, ruling_line in enumerate(ruling_lines) if not ruling_line.horizontal],
+        box.width,
+    )
     n_before = -1
     while n_before != (n_before := len(level) + len(upright)):
         level = [line for line in level if _crosses(line, upright, meets)]
         upright = [line for line in upright if _crosses(line, level, meets)]
-    rows, columns = _without_odd(_places(rules, level), _places(rules, upright))
+    rows, columns = _lines_without_odd(_places(ruling_lines, level), _places(ruling_lines, upright))
     if len(rows) < 2 or len(columns) < 2 or (len(rows) == len(columns) == 2):
         return None
     return Grid(tuple(columns), tuple(rows))
 
 
-def _across(rule: RulingLine) -> float:
-    """Return where a rule is across its direction: y of a level one."""
-    return rule.box.middle[1 if rule.horizontal else 0]
+def _place_across(ruling_line: RulingLine) -> float:
+    """Return where a ruling line is across its direction: y of a level one."""
+    return ruling_line.box.middle[1 if ruling_line.horizontal else 0]
 
 
-def _lines(rules: Sequence[RulingLine], chosen: Sequence[int], across: int) -> list[list[int]]:
-    """Return lines as the rules that each is made of, by their places: pieces, double lines.
+def _lines(
+    ruling_lines: Sequence[RulingLine], chosen: Sequence[int], across: int
+) -> list[list[int]]:
+    """Return lines as the ruling lines that each is made of, by their places: pieces, double lines.
 
     Args:
-        rules: all of a table.
+        ruling_lines: all of a table.
         chosen: places of those that are level, or of the upright ones.
         across: the table's size across them.
     """
     lines: list[list[int]] = []
-    for i in sorted(chosen, key=lambda i: _across(rules[i])):
-        if lines and _across(rules[i]) - _across(rules[lines[-1][-1]]) <= _SAME * across:
+    for i in sorted(chosen, key=lambda i: _place_across(ruling_lines[i])):
+        if (
+            lines
+            and _place_across(ruling_lines[i]) - _place_across(ruling_lines[lines[-1][-1]])
+            <= _SAME * across
+        ):
             lines[-1].append(i)
         else:
             lines.append([i])
@@ -156,23 +174,25 @@ def _crosses(line: Sequence[int], others: Sequence[Sequence[int]], meets: Meets)
     return sides or sum(met) >= max(1.0, _CROSSES * len(met))
 
 
-def _places(rules: Sequence[RulingLine], lines: Sequence[Sequence[int]]) -> list[float]:
+def _places(ruling_lines: Sequence[RulingLine], lines: Sequence[Sequence[int]]) -> list[float]:
     """Return where lines are; of two that are too near each other for cells, the first."""
     places: list[float] = []
     for line in lines:
-        lengths = [max(rules[i].box.width, rules[i].box.height) for i in line]
-        places.append(float(np.average([_across(rules[i]) for i in line], weights=lengths)))
+        lengths = [max(ruling_lines[i].box.width, ruling_lines[i].box.height) for i in line]
+        places.append(
+            float(np.average([_place_across(ruling_lines[i]) for i in line], weights=lengths))
+        )
     least = _LEAST_CELL * (places[-1] - places[0]) if places else 0.0
     kept = places[:1]
     kept += [after for before, after in pairwise(places) if after - before >= least]
     return kept
 
 
-def _without_odd(rows: list[float], columns: list[float]) -> tuple[list[float], list[float]]:
+def _lines_without_odd(rows: list[float], columns: list[float]) -> tuple[list[float], list[float]]:
     """Return the lines of a grid of even, square cells without outer ones beside it."""
     if not _are_square(np.diff(rows), np.diff(columns)):
         return rows, columns
-    return _inner(rows), _inner(columns)
+    return _even_lines(rows), _even_lines(columns)
 
 
 def _are_square(heights: _Values, widths: _Values) -> bool:
@@ -190,7 +210,7 @@ def _are_even(sizes: _Values) -> bool:
     return bool(even >= max(_LEAST_EVEN, len(sizes) - 2))
 
 
-def _inner(lines: list[float]) -> list[float]:
+def _even_lines(lines: list[float]) -> list[float]:
     """Return lines without outer ones that are not a cell away from the next."""
     sizes = np.diff(lines)
     usual = float(np.median(sizes))
@@ -198,15 +218,15 @@ def _inner(lines: list[float]) -> list[float]:
     return lines[int(odd[0]) : len(lines) - int(odd[-1])]
 
 
-def _is_table(grid: Grid, marks: Corners, height: float) -> bool:
+def _is_table(grid: Grid, corners: Corners, height: float) -> bool:
     """Tell a table from squared paper, on whose lines digits stand, and from a comb."""
-    left, top, right, bottom = marks.T
+    left, top, right, bottom = corners.T
     middle_x, middle_y = (left + right) / 2, (top + bottom) / 2
     cells = [grid.cell(x, y) for x, y in zip(middle_x, middle_y, strict=True)]
     inside = np.array([cell is not None for cell in cells])
     if not inside.any() or np.median(np.diff(grid.rows)) < height:
         return False
-    crossed = _cut(left, right, grid.columns) | _cut(top, bottom, grid.rows)
+    crossed = _are_crossed(left, right, grid.columns) | _are_crossed(top, bottom, grid.rows)
     if crossed[inside].mean() > _MOST_CROSSED:
         return False
     widths = np.diff(grid.columns)
@@ -215,18 +235,18 @@ def _is_table(grid: Grid, marks: Corners, height: float) -> bool:
     return not (single and np.median(widths) <= _COMB * height)
 
 
-def _completed(grid: Grid, marks: Corners, height: float) -> Grid:
+def _grid_with_lost_lines(grid: Grid, corners: Corners, height: float) -> Grid:
     """Return a grid of even cells with the lines that were not found: worn, or lost in the scan."""
-    middles = (marks[:, :2] + marks[:, 2:]) / 2
+    middles = (corners[:, :2] + corners[:, 2:]) / 2
     inside = np.array([grid.cell(x, y) is not None for x, y in middles.tolist()])
-    left, top, right, bottom = marks[inside].T
+    left, top, right, bottom = corners[inside].T
     room = _NEAR * height
-    columns = _with_lost(grid.columns, left - room, right + room)
-    rows = _with_lost(grid.rows, top - room, bottom + room)
+    columns = _lines_with_lost(grid.columns, left - room, right + room)
+    rows = _lines_with_lost(grid.rows, top - room, bottom + room)
     return grid if (columns, rows) == (grid.columns, grid.rows) else Grid(columns, rows)
 
 
-def _with_lost(
+def _lines_with_lost(
     lines: tuple[float, ...], first: NDArray[np.float64], last: NDArray[np.float64]
 ) -> tuple[float, ...]:
     """Return lines with those added that part cells some times as large as usual evenly.
@@ -251,7 +271,7 @@ def _with_lost(
     return tuple(found)
 
 
-def _cut(
+def _are_crossed(
     first: NDArray[np.float64], last: NDArray[np.float64], lines: Sequence[float]
 ) -> NDArray[np.bool_]:
     """Tell which spans, (N,) each, a line cuts well inside."""

@@ -10,18 +10,18 @@ from digitocr.core.geometry import Box
 from digitocr.layout.grid import Grid
 
 
-def into_tables(
+def numbers_and_tables(
     numbers: Sequence[Number], grids: Sequence[Grid]
 ) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
     """Return numbers with their places in tables, and the tables.
 
     Args:
-        numbers: in reading order, boxes in level pixels.
+        numbers: in reading order, boxes in pixels of the deskewed page.
         grids: the tables' cells.
     """
     placed: list[Number] = []
     rows = [[[""] * (len(g.columns) - 1) for _ in g.rows[1:]] for g in grids]
-    for one, table in zip(numbers, grids_of([one.box for one in numbers], grids), strict=True):
+    for one, table in zip(numbers, grid_numbers([one.box for one in numbers], grids), strict=True):
         cell = grids[table - 1].cell(*one.box.middle) if table else None
         if cell is None:
             placed.append(one)
@@ -36,10 +36,10 @@ def into_tables(
     return tuple(placed), tuple(tables)
 
 
-def cells_of(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
+def cell_numbers(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
     """Return a number for the cell that each box is in; 0 outside of all tables."""
     found, before = [0] * len(boxes), 1
-    inside = grids_of(boxes, grids)
+    inside = grid_numbers(boxes, grids)
     for number, grid in enumerate(grids, 1):
         n_columns = len(grid.columns) - 1
         for i in (i for i, at in enumerate(inside) if at == number):
@@ -49,7 +49,7 @@ def cells_of(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
     return found
 
 
-def grids_of(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
+def grid_numbers(boxes: Sequence[Box], grids: Sequence[Grid]) -> list[int]:
     """Return for each box which grid it is in, from 1; 0 outside of all."""
     at = [[i for i, grid in enumerate(grids, 1) if grid.cell(*box.middle)] for box in boxes]
     return [inside[0] if inside else 0 for inside in at]

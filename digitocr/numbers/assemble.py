@@ -23,7 +23,7 @@ from digitocr.core.geometry import (
 from digitocr.core.settings import Decimal
 from digitocr.layout.text_lines import (
     Lines,
-    in_lines,
+    text_lines,
 )
 from digitocr.numbers.notation import number_text
 from digitocr.numbers.signs import Signs, find_signs
@@ -84,7 +84,7 @@ def digit_lines(reading: PageReading) -> DigitLines:
     ]
     letters = [box for box in non_digits if box.width / box.height <= most]
     boxes = np.concatenate([own, corners_of(letters)])
-    lines = in_lines(boxes)
+    lines = text_lines(boxes)
     read = np.array([int(digit.digit) for digit in digits] + [-1] * len(letters))
     confidence = np.array([digit.confidence for digit in digits] + [0.0] * len(letters))
     if letters:

@@ -43,7 +43,7 @@ from digitocr.forms.template import (
 )
 from digitocr.imaging.binarize import (
     binarize,
-    find_dark,
+    page_ink,
 )
 from digitocr.imaging.rectify import rectify
 from digitocr.numbers.rerank import reranked_numbers
@@ -124,8 +124,8 @@ def _written(gray: Gray, form: Form, scale: float) -> tuple[BinaryImage, list[Bo
     """Return what is written on a page brought onto a form, without print, and where fields are."""
     boxes = [scaled_box(field.box, scale) for field in form.fields]
     if form.printed is None:
-        return binarize(gray).mask, boxes
-    ink = find_dark(gray)
+        return page_ink(gray).mask, boxes
+    ink = binarize(gray)
     printed, boxes = print_and_field_boxes(ink, enlarged_print(form.printed, ink), boxes)
     return ink_without_print(ink, printed, scale), boxes
 

@@ -15,19 +15,19 @@ from digitocr.core.geometry import (
 )
 from digitocr.imaging.binarize import (
     binarize,
-    find_dark,
+    page_ink,
 )
 from digitocr.imaging.deskew import UprightPage, deskew
 from digitocr.imaging.rectify import RectifiedPage
-from digitocr.imaging.ruling_lines import PageInk, take_out_ruling_lines
-from digitocr.layout.faint_lines import find_lines
+from digitocr.imaging.ruling_lines import PageInk, separate_ruling_lines
+from digitocr.layout.faint_lines import find_faint_lines
 from digitocr.layout.grid import Grid
 from digitocr.layout.grid_lines import (
-    grid_within,
-    with_strokes,
-    without_lines,
+    grid_in_frame,
+    ink_with_strokes,
+    ink_without_grid_lines,
 )
-from digitocr.layout.ruled_tables import find_grids, with_spans
+from digitocr.layout.ruled_tables import find_grids, grid_with_spans
 from digitocr.recognition.model import (
     Model,
 )
@@ -50,14 +50,14 @@ def upright_ink(rectified: RectifiedPage, model: Model) -> tuple[UprightPage, Pa
 def _ink_and_grids(upright: UprightPage) -> tuple[PageInk, list[Grid]]:
     """Return what is written on a page, and what may be its tables, from the top."""
     if upright.frame is None:
-        return _with_broken_lines(upright, binarize(upright.gray, upright.blurred))
-    dark = find_dark(upright.gray, upright.blurred)
-    framed = grid_within(upright.gray, upright.frame)
-    ink = with_strokes(take_out_ruling_lines(dark.copy()), dark, framed)
-    grids = find_grids(ink.rules, max(ink.mask.shape))
-    framed = with_spans(framed, ink.rules)
+        return _with_broken_lines(upright, page_ink(upright.gray, upright.blurred))
+    dark = binarize(upright.gray, upright.blurred)
+    framed = grid_in_frame(upright.gray, upright.frame)
+    ink = ink_with_strokes(separate_ruling_lines(dark.copy()), dark, framed)
+    grids = find_grids(ink.ruling_lines, max(ink.mask.shape))
+    framed = grid_with_spans(framed, ink.ruling_lines)
     grids = [framed, *(grid for grid in grids if not overlap(grid.box, framed.box))]
-    return replace(ink, mask=without_lines(ink.mask, framed)), grids
+    return replace(ink, mask=ink_without_grid_lines(ink.mask, framed)), grids
 
 
 def _with_broken_lines(upright: UprightPage, ink: PageInk) -> tuple[PageInk, list[Grid]]:
@@ -66,9 +66,9 @@ def _with_broken_lines(upright: UprightPage, ink: PageInk) -> tuple[PageInk, lis
     Of these only ones with lines between their rows: in others rows and columns align.
     """
     longer = max(ink.mask.shape)
-    grids = find_grids(ink.rules, longer)
-    whole, bridged = find_lines(upright.gray, ink)
-    found = find_grids(whole.rules, longer, bridged)
+    grids = find_grids(ink.ruling_lines, longer)
+    whole, bridged = find_faint_lines(upright.gray, ink)
+    found = find_grids(whole.ruling_lines, longer, bridged)
     broken = [grid for grid in found if len(grid.rows) > _LEAST_ROWS]
     if not broken:
         return ink, grids

@@ -15,10 +15,10 @@ from digitocr.core.settings import Decimal
 from digitocr.core.source import Page
 from digitocr.imaging.deskew import UprightPage
 from digitocr.imaging.rectify import rectify
-from digitocr.layout.borderless_tables import with_aligned
+from digitocr.layout.borderless_tables import ruled_and_borderless_tables
 from digitocr.layout.grid import Grid
-from digitocr.layout.ruled_tables import tables_among
-from digitocr.layout.table_cells import cells_of, grids_of, into_tables
+from digitocr.layout.ruled_tables import ruled_tables
+from digitocr.layout.table_cells import cell_numbers, grid_numbers, numbers_and_tables
 from digitocr.numbers.assemble import (
     assembled_numbers,
     digit_lines,
@@ -56,7 +56,7 @@ class PageReader:
         reading = read_components(
             components,
             self.model,
-            grids_of([group.box for group in components.groups], grids),
+            grid_numbers([group.box for group in components.groups], grids),
             second_opinion=self.second_opinion,
             keep_hypotheses=self.constraint is not None,
         )
@@ -70,17 +70,17 @@ class PageReader:
     ) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
         """Return the numbers that digits make, those in tables with their cells, and the tables."""
         boxes = [digit.box for digit in reading.digits]
-        ruled = tables_among(grids, boxes)
+        ruled = ruled_tables(grids, boxes)
         lines = digit_lines(reading)
-        numbers = assembled_numbers(lines, cells_of(boxes, ruled), self.decimal)
-        tables = with_aligned(numbers, ruled)
+        numbers = assembled_numbers(lines, cell_numbers(boxes, ruled), self.decimal)
+        tables = ruled_and_borderless_tables(numbers, ruled)
         if tables != ruled:  # columns part numbers too
-            numbers = assembled_numbers(lines, cells_of(boxes, tables), self.decimal)
+            numbers = assembled_numbers(lines, cell_numbers(boxes, tables), self.decimal)
         if self.constraint and reading.hypotheses is not None:
-            within = cells_of([one.box for one in numbers], tables)
+            within = cell_numbers([one.box for one in numbers], tables)
             joined = regrouped_numbers(numbers, within, self.constraint)
             numbers = tuple(reranked_numbers(joined, reading.hypotheses, self.constraint))
-        return into_tables(numbers, tables)
+        return numbers_and_tables(numbers, tables)
 
 
 def _components_on(page: Page, model: Model) -> tuple[UprightPage, Components, list[Grid]]:

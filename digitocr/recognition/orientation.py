@@ -18,6 +18,8 @@ from digitocr.recognition.normalize import normalized_crops
 
 TURNS = (0, 90, 180, 270)  # clockwise, degrees
 
+# Smaller ones say nothing of the usual size: by the longer side, as a page may lie on end, unlike
+# the heights that count elsewhere.
 _LEAST_COMPONENT_PX = 8
 _LIKE_OTHERS = (0.5, 1.7)  # the longer side of a component that is looked at, of the usual one
 _MOST_LOOKED_AT = 120  # are looked at; more cost time and change nothing

@@ -8,7 +8,7 @@ import numpy as np
 
 from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
-from digitocr.imaging.binarize import binarize
+from digitocr.imaging.binarize import page_ink
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalized_crops
@@ -31,7 +31,7 @@ def second_guesses(
     Returns:
         For each a digit other than the one read, and its chance, 0..1.
     """
-    ink = binarize(gray).mask
+    ink = page_ink(gray).mask
     patches = [ink[max(0, box.y) : box.bottom, max(0, box.x) : box.right] for box in boxes]
     patches = [patch if patch.size else np.zeros((1, 1), np.uint8) for patch in patches]
     chances = scores(model, normalized_crops(patches))

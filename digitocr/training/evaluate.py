@@ -26,8 +26,8 @@ from digitocr.core.errors import (
 )
 from digitocr.core.source import Source
 from digitocr.export.annotate import annotated_jpeg
-from digitocr.imaging.binarize import binarize
-from digitocr.imaging.deskew import straighten
+from digitocr.imaging.binarize import page_ink
+from digitocr.imaging.deskew import upright_page
 from digitocr.inputs.reader import read_pages
 from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.classifier import scores
@@ -119,7 +119,7 @@ def _pictured_digits(folder: Path, truth: Sequence[Truth]) -> tuple[Crops, Label
         except InputUnreadable as error:
             unreadable.append(f"{row.file}: {error}")
             continue
-        inks.append(binarize(straighten(page.gray).gray).mask)
+        inks.append(page_ink(upright_page(page.gray).gray).mask)
         labels.append(int(row.numbers[0]))
     if not inks:
         raise DataMissing(f"{folder}: none of its {len(truth)} pictures can be read")

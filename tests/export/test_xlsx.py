@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.command import BENCHMARKS, COMMAND, SAMPLES, RunCommand
 from support.outputs import read_rows
@@ -27,7 +27,7 @@ from digitocr.core.settings import Decimal
 from digitocr.core.source import Unread
 from digitocr.export import csv as writers
 from digitocr.export import xlsx as sheets
-from digitocr.imaging.drawing import cutting
+from digitocr.imaging.drawing import box_png
 
 openpyxl = pytest.importorskip("openpyxl", reason="the workbooks are read by openpyxl")
 pytest.importorskip("xlsxwriter", reason="pip install 'digitocr[xlsx]'")
@@ -195,13 +195,13 @@ def test_ctrl_c_leaves_a_workbook_of_what_is_finished(clear: Clear, tmp_path: Pa
 
 
 def test_a_missing_extra_is_told_before_anything_is_read(
-    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_apart: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = "raise ModuleNotFoundError(\"No module named 'xlsxwriter'\", name='xlsxwriter')\n"
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "xlsxwriter.py").write_text(missing)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"), prepend=":")
-    done = run("scan", SAMPLES / "digit.png", "-o", "out", "--format", "xlsx")
+    done = run_apart("scan", SAMPLES / "digit.png", "-o", "out", "--format", "xlsx")
     assert done.returncode == ExitCode.EXTRA_MISSING
     assert done.stderr == (
         "error: xlsxwriter is not installed. Install it with: pip install 'digitocr[xlsx]'\n"
@@ -339,7 +339,6 @@ def test_values_of_all_kinds_come_back(tmp_path: Path) -> None:
 NAMES = st.text(st.sampled_from("aAbß/\\[]:*?' .1\x01é😀"), min_size=1, max_size=40)
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=3))
 def test_sheets_have_names_that_can_be(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
@@ -376,7 +375,7 @@ def test_more_rows_than_a_sheet_has_go_on_in_the_next(
 def test_what_there_is_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sheets, "PICTURES", 1)
     monkeypatch.setattr(sheets, "TABLES", 2)
-    picture = cutting(np.full((30, 30), 255, np.uint8), Box(5, 5, 9, 9), 0)
+    picture = box_png(np.full((30, 30), 255, np.uint8), Box(5, 5, 9, 9), 0)
     for i in (1, 2):
         (tmp_path / f"1-{i}.png").write_bytes(picture)
     result, _ = a_file("a.png", [a_number(), a_number()], [["1"]], [["2"]], [["3"]])
@@ -421,7 +420,7 @@ def test_a_picture_is_upright_and_small(rotation: int) -> None:
     ys, xs = np.nonzero(np.rot90(corners, rotation // 90))
     box = Box(int(xs.min()), int(ys.min()), int(np.ptp(xs)) + 1, int(np.ptp(ys)) + 1)
     picture = cv2.imdecode(
-        np.frombuffer(cutting(page, box, rotation), np.uint8), cv2.IMREAD_UNCHANGED
+        np.frombuffer(box_png(page, box, rotation), np.uint8), cv2.IMREAD_UNCHANGED
     )
     assert picture.shape == (24, 53)  # 50 × 110 with what is around it
     assert picture[:, 6:20].mean() < 70 and picture[:, 34:].mean() > 250
@@ -430,7 +429,7 @@ def test_a_picture_is_upright_and_small(rotation: int) -> None:
 def test_a_wide_picture_fits_its_column_and_one_at_the_edge_is_cut_there() -> None:
     page = np.full((40, 2000), 255, np.uint8)
     for box in (Box(0, 0, 2000, 40), Box(1999, 39, 1, 1)):
-        png = np.frombuffer(cutting(page, box, 0), np.uint8)
+        png = np.frombuffer(box_png(page, box, 0), np.uint8)
         height, width = cv2.imdecode(png, cv2.IMREAD_UNCHANGED).shape
         assert 1 <= height <= 24 and 1 <= width <= 180
 

@@ -47,9 +47,10 @@ def _answer(path: Path) -> dict[str, Any]:
         json.loads(json_text(result), parse_constant=_no_json)
         return {"read": len(result.pages)}
     except InputUnreadable as error:
-        row = error_rows([Unread(path.name, str(error))])
-        if row.count("\n") == 2 and str(error).isprintable():
-            return {"error": str(error)}
+        sentence = str(error).removeprefix(f"{path}: ")
+        row = error_rows([Unread(path.name, sentence)])
+        if row.count("\n") == 2 and sentence.isprintable():
+            return {"error": sentence}
         return {"defect": f"no row: {row!r}"}
     except BaseException:
         return {"defect": traceback.format_exc()}

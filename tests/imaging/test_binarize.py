@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.imaging.binarize import binarize
+from digitocr.imaging.binarize import page_ink
 
 PAPER, INK = 235, 60
 RNG = np.random.default_rng(0)
@@ -46,24 +46,24 @@ def agreement(mask: NDArray[np.uint8]) -> float:
     ],
 )
 def test_ink_is_found(page: NDArray[np.uint8]) -> None:
-    assert agreement(binarize(page).mask) > 0.75
+    assert agreement(page_ink(page).mask) > 0.75
 
 
 def test_pencil_that_fades_along_the_line_is_kept() -> None:
     fading = PAPER - (PAPER - digits_page()) * np.linspace(1.0, 0.35, 1200)
-    assert agreement(binarize(noisy(fading, 1.5)).mask) > 0.75
+    assert agreement(page_ink(noisy(fading, 1.5)).mask) > 0.75
 
 
 @pytest.mark.parametrize("level", [0, 20, 128, 255])
 @pytest.mark.parametrize("sigma", [0, 2, 6])
 def test_bare_paper_has_no_ink(level: int, sigma: float) -> None:
-    mask = binarize(noisy(np.full((600, 800), level), sigma)).mask
+    mask = page_ink(noisy(np.full((600, 800), level), sigma)).mask
     assert (mask > 0).mean() < 1e-4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (3, 2), (28, 28)])
 def test_pictures_of_any_size_have_a_mask_of_their_size(size: tuple[int, int]) -> None:
-    assert binarize(np.full(size, 200, np.uint8)).mask.shape == size
+    assert page_ink(np.full(size, 200, np.uint8)).mask.shape == size
 
 
 @pytest.mark.parametrize("slope", [0, 0.002])
@@ -71,9 +71,9 @@ def test_rules_are_taken_out_and_kept_aside_and_digits_on_them_stay_whole(slope:
     page = digits_page()
     for y in (300, 460, 620):
         cv2.line(page, (0, y), (1199, round(y + 1200 * slope)), 120, 3)
-    ink = binarize(noisy(page))
+    ink = page_ink(noisy(page))
     assert agreement(ink.mask) > 0.7
-    assert len([rule for rule in ink.rules if rule.horizontal]) == 3
+    assert len([rule for rule in ink.ruling_lines if rule.horizontal]) == 3
     n_marks = sum(cv2.contourArea(c) > 200 for c in cv2.findContours(ink.mask, 0, 2)[0])
     assert n_marks == 4
 
@@ -82,7 +82,7 @@ def test_double_rules_are_taken_out() -> None:
     page = digits_page()
     for y in (600, 607):
         cv2.line(page, (0, y), (1199, y), 90, 2)
-    assert (binarize(page).mask[590:620] > 0).mean() < 0.01
+    assert (page_ink(page).mask[590:620] > 0).mean() < 0.01
 
 
 def test_a_grid_is_taken_out() -> None:
@@ -91,17 +91,17 @@ def test_a_grid_is_taken_out() -> None:
         cv2.line(page, (x, 50), (x, 850), 90, 2)
     for y in range(50, 900, 160):
         cv2.line(page, (40, y), (1160, y), 90, 2)
-    ink = binarize(noisy(page))
+    ink = page_ink(noisy(page))
     assert agreement(ink.mask) > 0.65
-    assert {rule.horizontal for rule in ink.rules} == {True, False}
+    assert {rule.horizontal for rule in ink.ruling_lines} == {True, False}
 
 
 def test_a_page_without_rules_has_none() -> None:
-    assert binarize(noisy(digits_page())).rules == ()
+    assert page_ink(noisy(digits_page())).ruling_lines == ()
 
 
 def test_the_page_itself_is_not_changed() -> None:
     page = digits_page()
     before = page.copy()
-    binarize(page)
+    page_ink(page)
     np.testing.assert_array_equal(page, before)

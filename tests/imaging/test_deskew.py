@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.imaging.deskew import deskew, straighten
+from digitocr.imaging.deskew import deskew, upright_page
 from digitocr.imaging.rectify import rectify
 
 
@@ -25,12 +25,12 @@ def turned(gray: NDArray[np.uint8], degrees: float) -> NDArray[np.uint8]:
 def ledger(samples: Path) -> NDArray[np.uint8]:
     """A page whose lines are level."""
     gray = cv2.imread(str(samples / "ledger.png"), cv2.IMREAD_GRAYSCALE)
-    return straighten(np.asarray(gray, np.uint8)).gray
+    return upright_page(np.asarray(gray, np.uint8)).gray
 
 
 @pytest.mark.parametrize("degrees", [-14, -9, -5, -2.5, -1, 0, 0.5, 1, 3, 5, 14])
 def test_skew_is_found_to_a_quarter_degree(ledger: NDArray[np.uint8], degrees: float) -> None:
-    assert straighten(turned(ledger, degrees)).skew == pytest.approx(degrees, abs=0.25)
+    assert upright_page(turned(ledger, degrees)).skew == pytest.approx(degrees, abs=0.25)
 
 
 @pytest.mark.parametrize("degrees", [3, 14])
@@ -38,7 +38,7 @@ def test_a_point_finds_its_way_back_to_the_page(ledger: NDArray[np.uint8], degre
     page = turned(ledger, degrees)
     dot = (700, 400)
     cv2.circle(page, dot, 12, 0, -1)
-    straight = straighten(page)
+    straight = upright_page(page)
     x, y, w = straight.to_page @ [*_darkest(straight.gray), 1.0]
     assert (x / w, y / w) == pytest.approx(dot, abs=2)
 
@@ -52,19 +52,19 @@ def _darkest(gray: NDArray[np.uint8]) -> tuple[float, float]:
 
 def test_a_picture_of_a_digit_is_not_turned(samples: Path) -> None:
     gray = cv2.imread(str(samples / "digit.png"), cv2.IMREAD_GRAYSCALE)
-    assert straighten(np.asarray(gray, np.uint8)).skew == 0
+    assert upright_page(np.asarray(gray, np.uint8)).skew == 0
 
 
 @pytest.mark.parametrize("text", ["7", "1", "4", "6", "77", "941"])
 def test_a_few_digits_are_not_turned(text: str) -> None:
     page = np.full((300, 500), 240, np.uint8)
     cv2.putText(page, text, (80, 200), cv2.FONT_HERSHEY_SIMPLEX, 4, 40, 9, cv2.LINE_AA)
-    assert straighten(page).skew == 0
+    assert upright_page(page).skew == 0
 
 
 @pytest.mark.parametrize("size", [(1, 1), (28, 28), (20, 300), (500, 700), (1, 5000)])
 def test_blank_pictures_are_left_level_and_map_back(size: tuple[int, int]) -> None:
-    straight = straighten(np.full(size, 255, np.uint8))
+    straight = upright_page(np.full(size, 255, np.uint8))
     assert straight.skew == 0
     scale = straight.gray.shape[0] / size[0]
     corner = straight.to_page @ [-0.5, -0.5, 1]
@@ -83,7 +83,7 @@ def on_page(to_page: NDArray[np.float64], points: NDArray[np.float64]) -> NDArra
 @pytest.mark.parametrize("size", [(90, 130), (20, 31)])  # the second is enlarged
 def test_quarter_turns_map_back_exactly(size: tuple[int, int], rotation: int) -> None:
     page = np.full(size, 255, np.uint8)
-    straight = straighten(page, rotation)
+    straight = upright_page(page, rotation)
     assert (straight.rotation, straight.skew) == (rotation, 0)
     height, width = straight.gray.shape
     turned_back = size if rotation in (0, 180) else size[::-1]
@@ -104,7 +104,7 @@ def test_every_pixel_of_a_turned_page_is_where_the_map_says(rotation: int) -> No
     y, x = np.indices(straight.gray.shape)
     back = np.round(on_page(straight.to_page, np.column_stack([x.ravel(), y.ravel()]))).astype(int)
     assert (page[back[:, 1], back[:, 0]] == straight.gray.ravel()).all()
-    assert np.array_equal(straight.gray, straighten(page, rotation).gray)
+    assert np.array_equal(straight.gray, upright_page(page, rotation).gray)
 
 
 @pytest.mark.parametrize("rotation", [90, 180, 270])
@@ -112,14 +112,14 @@ def test_a_page_on_its_side_is_turned_and_levelled(
     ledger: NDArray[np.uint8], rotation: int
 ) -> None:
     given = np.ascontiguousarray(np.rot90(turned(ledger, 4), rotation // 90))
-    straight = straighten(given, rotation)
+    straight = upright_page(given, rotation)
     assert straight.rotation == rotation
     assert straight.skew == pytest.approx(4, abs=0.25)
 
 
 def test_turning_loses_no_corner_of_the_page(ledger: NDArray[np.uint8]) -> None:
     page = turned(ledger, 14)
-    straight = straighten(page)
+    straight = upright_page(page)
     height, width = page.shape
     corners = np.array([[0, 0], [width - 1, 0], [width - 1, height - 1], [0, height - 1]])
     x, y = on_page(np.linalg.inv(straight.to_page), corners.astype(np.float64)).T
@@ -178,7 +178,7 @@ DOTS = [(80, 80), (920, 80), (500, 700), (80, 1320), (920, 1320)]
 def test_a_sheet_on_a_desk_is_seen_from_above(
     dotted: NDArray[np.uint8], corners: list[tuple[int, int]]
 ) -> None:
-    straight = straighten(photo(dotted, corners))
+    straight = upright_page(photo(dotted, corners))
     height, width = straight.gray.shape
     found = on_page(straight.to_page, np.array([[0, 0], [width, 0], [width, height], [0, height]]))
     # a hundredth of the half sheet is cut off on every side; lines are levelled afterwards
@@ -195,7 +195,7 @@ def test_marks_on_a_sheet_find_their_way_back(
     dotted: NDArray[np.uint8], corners: list[tuple[int, int]], rotation: int
 ) -> None:
     gray = photo(dotted, corners)
-    straight = straighten(gray, rotation)
+    straight = upright_page(gray, rotation)
     expected = on_page(page_to_photo(dotted, corners), np.array(DOTS, np.float64))
     disk = np.ones((13, 13), np.uint8)
     black = (cv2.dilate(straight.gray, disk) < 60).astype(np.uint8)
@@ -246,7 +246,7 @@ def test_what_is_no_sheet_stays_whole(name: str, degrees: int) -> None:
 def test_a_shadow_on_a_sheet_does_not_cut_it(dotted: NDArray[np.uint8]) -> None:
     gray = photo(dotted, SEEN[0])
     gray[800:] //= 2
-    height = straighten(gray).gray.shape[0]
+    height = upright_page(gray).gray.shape[0]
     assert height > 950
 
 
@@ -271,7 +271,7 @@ def written(items: list[tuple[str, int, int]]) -> NDArray[np.uint8]:
 @pytest.mark.parametrize("text", ["237845", "19624", "30852967"])
 def test_a_climbing_line_is_levelled(text: str, degrees: int) -> None:
     page = turned(written([(text, 250, 320)]), degrees)
-    assert straighten(page).skew == pytest.approx(degrees, abs=2)
+    assert upright_page(page).skew == pytest.approx(degrees, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -288,4 +288,4 @@ def test_a_climbing_line_is_levelled(text: str, degrees: int) -> None:
 def test_numbers_at_different_heights_are_no_climbing_line(
     items: list[tuple[str, int, int]],
 ) -> None:
-    assert straighten(written(items)).skew == 0
+    assert upright_page(written(items)).skew == 0

@@ -14,7 +14,7 @@ from support.pictures import Gray
 from digitocr.core.geometry import Box
 from digitocr.imaging.deskew import deskew
 from digitocr.imaging.grid_frame import find_frame
-from digitocr.imaging.perspective import set_square
+from digitocr.imaging.perspective import squared_page
 from digitocr.imaging.rectify import rectify
 from digitocr.imaging.ruling_lines import (
     PageInk,
@@ -22,9 +22,9 @@ from digitocr.imaging.ruling_lines import (
 )
 from digitocr.layout.grid import Grid
 from digitocr.layout.grid_lines import (
-    grid_within,
-    with_strokes,
-    without_lines,
+    grid_in_frame,
+    ink_with_strokes,
+    ink_without_grid_lines,
 )
 
 ROWS = [["4", "", "15", "7"], ["23", "8", "", ""], ["", "91", "337", "20"]]
@@ -127,7 +127,7 @@ def test_a_level_page_with_a_grid_keeps_its_pixels() -> None:
 
 def test_no_part_of_a_page_is_lost_and_points_find_their_way_back() -> None:
     gray = seen(form(ROWS), SEEN["perspective"])
-    found = set_square(gray, np.array(SEEN["perspective"], np.float64))
+    found = squared_page(gray, np.array(SEEN["perspective"], np.float64))
     assert found is not None
     squared, to_page = found
     height, width = squared.shape
@@ -141,14 +141,14 @@ def test_no_part_of_a_page_is_lost_and_points_find_their_way_back() -> None:
 def test_a_grid_seen_too_steeply_is_not_gone_by(top: tuple[int, int]) -> None:
     gray = np.full((800, 1300), 215, np.uint8)
     quad = np.array([[top[0], 300], [top[1], 300], [1200, 780], [100, 780]], np.float64)
-    assert set_square(gray, quad) is None
+    assert squared_page(gray, quad) is None
 
 
 def test_faint_lines_between_thick_ones_are_found() -> None:
     page = form([])
     page[page == 60] = 185
     frame = Box(COLUMNS_AT[0], ROWS_AT[0], COLUMNS_AT[-1] - COLUMNS_AT[0], ROWS_AT[-1] - ROWS_AT[0])
-    grid = grid_within(page, frame)
+    grid = grid_in_frame(page, frame)
     assert grid.columns == pytest.approx(COLUMNS_AT, abs=3)
     assert grid.rows == pytest.approx(ROWS_AT, abs=3)
 
@@ -160,7 +160,7 @@ def test_rests_of_lines_go_and_digits_stay() -> None:
     mask[199:202, 120:190] = 255  # on the line between the rows
     mask[90:99, 195:205] = 255  # where lines cross
     grid = Grid((0.0, 200.0, 399.0), (0.0, 200.0, 399.0))
-    cleaned = without_lines(mask, Grid(grid.columns, (0.0, 95.0, 200.0, 399.0)))
+    cleaned = ink_without_grid_lines(mask, Grid(grid.columns, (0.0, 95.0, 200.0, 399.0)))
     assert np.array_equal(cleaned, digit)
     assert mask[200, 150] == 255  # what was given stays as it was
 
@@ -181,8 +181,8 @@ def test_strokes_in_cells_are_no_rules(box: Box, is_stroke: bool) -> None:
     dark[box.y : box.bottom, box.x : box.right] = 255
     rule = RulingLine(box, box.width > box.height)
     grid = Grid((0.0, 200.0, 400.0), (0.0, 200.0, 400.0))
-    ink = with_strokes(PageInk(np.zeros_like(dark), (rule,)), dark, grid)
-    assert ink.rules == (() if is_stroke else (rule,))
+    ink = ink_with_strokes(PageInk(np.zeros_like(dark), (rule,)), dark, grid)
+    assert ink.ruling_lines == (() if is_stroke else (rule,))
     assert ink.mask[:400].any() == is_stroke
     assert not ink.mask[400:].any()  # beyond the cell
 

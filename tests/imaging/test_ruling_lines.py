@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from digitocr.imaging.ruling_lines import take_out_ruling_lines
+from digitocr.imaging.ruling_lines import separate_ruling_lines
 
 BinaryImage = NDArray[np.uint8]
 
@@ -46,8 +46,8 @@ def n_marks(mask: BinaryImage) -> int:
 
 def check(ruled: BinaryImage, true: BinaryImage, n_rules: int) -> None:
     """Check that so many rules are gone and that the digits are whole."""
-    ink = take_out_ruling_lines(ruled.copy())
-    assert len(ink.rules) == n_rules
+    ink = separate_ruling_lines(ruled.copy())
+    assert len(ink.ruling_lines) == n_rules
     assert left_beside(ink.mask, true) < 0.03
     assert kept(ink.mask, true) > 0.95
     assert n_marks(ink.mask) == n_marks(true)
@@ -84,7 +84,7 @@ def test_squares_lower_than_digits_go_and_digits_are_not_drawn_aside() -> None:
     for at in range(20, 1200, 59):
         line(ruled, (0, at), (1199, at))
         line(ruled, (at, 0), (at, 1199))
-    ink = take_out_ruling_lines(ruled)
+    ink = separate_ruling_lines(ruled)
     assert left_beside(ink.mask, true) < 0.03
     assert kept(ink.mask, true) > 0.95
 
@@ -96,7 +96,7 @@ def test_boxes_around_single_digits_go() -> None:
         line(ruled, (x, 290), (x, 420), 2)
     line(ruled, (190, 290), (522, 290), 2)
     line(ruled, (190, 420), (522, 420), 2)
-    ink = take_out_ruling_lines(ruled)
+    ink = separate_ruling_lines(ruled)
     assert left_beside(ink.mask, true) < 0.03
     assert kept(ink.mask, true) > 0.95
 
@@ -119,8 +119,8 @@ def test_strokes_are_no_rules(text: str, scale: float) -> None:
     mask = np.zeros((height + 2 * base, width + 2 * base), np.uint8)
     at = (base, height + base)
     cv2.putText(mask, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thickness)
-    ink = take_out_ruling_lines(mask.copy())
-    assert ink.rules == ()
+    ink = separate_ruling_lines(mask.copy())
+    assert ink.ruling_lines == ()
     np.testing.assert_array_equal(ink.mask, mask)
 
 
@@ -129,7 +129,7 @@ def test_the_feet_of_looped_zeros_are_no_rule() -> None:
     for x in range(150, 750, 125):
         cv2.ellipse(mask, (x, 150), (60, 40), -25, 0, 360, 255, THICK)
     cv2.line(mask, (140, 190), (660, 190), 255, 5)
-    assert take_out_ruling_lines(mask.copy()).rules == ()
+    assert separate_ruling_lines(mask.copy()).ruling_lines == ()
 
 
 def test_what_a_stroke_parts_of_a_rule_goes_with_it() -> None:
@@ -138,7 +138,7 @@ def test_what_a_stroke_parts_of_a_rule_goes_with_it() -> None:
     ruled = true.copy()
     for y in range(90, 900, 90):
         line(ruled, (0, y), (1599, y))
-    found = take_out_ruling_lines(ruled.copy())
+    found = separate_ruling_lines(ruled.copy())
     assert left_beside(found.mask, true) < 0.1
 
 
@@ -146,7 +146,9 @@ def test_a_rule_is_where_it_was_drawn() -> None:
     mask = digits()
     line(mask, (100, 500), (1100, 500))
     line(mask, (800, 50), (800, 450))
-    level, upright = sorted(take_out_ruling_lines(mask).rules, key=lambda rule: not rule.horizontal)
+    level, upright = sorted(
+        separate_ruling_lines(mask).ruling_lines, key=lambda rule: not rule.horizontal
+    )
     assert level.horizontal and not upright.horizontal
     assert abs(level.box.x - 100) <= 6 and abs(level.box.width - 1001) <= 12
     assert abs(level.box.middle[1] - 500.5) <= 3
@@ -156,6 +158,6 @@ def test_a_rule_is_where_it_was_drawn() -> None:
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (28, 28), (1, 1400), (5000, 1)])
 def test_no_ink_has_no_rules(size: tuple[int, int]) -> None:
-    ink = take_out_ruling_lines(np.zeros(size, np.uint8))
+    ink = separate_ruling_lines(np.zeros(size, np.uint8))
     assert ink.mask.shape == size
-    assert ink.rules == ()
+    assert ink.ruling_lines == ()

@@ -18,10 +18,10 @@ from digitocr.core.document import (
 )
 from digitocr.core.geometry import Box
 from digitocr.imaging.ruling_lines import RulingLine
-from digitocr.layout.borderless_tables import with_aligned
+from digitocr.layout.borderless_tables import ruled_and_borderless_tables
 from digitocr.layout.grid import Grid
-from digitocr.layout.ruled_tables import find_grids, tables_among
-from digitocr.layout.table_cells import cells_of, grids_of, into_tables
+from digitocr.layout.ruled_tables import find_grids, ruled_tables
+from digitocr.layout.table_cells import cell_numbers, grid_numbers, numbers_and_tables
 
 PAGE = 1000
 
@@ -52,8 +52,8 @@ def digits_of(numbers: Sequence[Number]) -> list[Box]:
 def test_cells_between_rules_are_rows_and_columns() -> None:
     (grid,) = find_grids(ruled([100, 300, 500], [100, 200, 300, 400]), PAGE)
     numbers = [number("12", 200, 150), number("7", 400, 250, 2), number("30", 200, 350, 3)]
-    assert tables_among([grid], digits_of(numbers)) == [grid]
-    placed, (table,) = into_tables(numbers, [grid])
+    assert ruled_tables([grid], digits_of(numbers)) == [grid]
+    placed, (table,) = numbers_and_tables(numbers, [grid])
     assert table.rows == (("12", ""), ("", "7"), ("30", ""))
     assert [(one.table, one.row, one.column) for one in placed] == [(1, 1, 1), (1, 2, 2), (1, 3, 1)]
     assert (table.box.x, table.box.right) == (100, 500)
@@ -91,7 +91,7 @@ def test_a_line_that_was_not_found_between_even_columns_is_added(
     middles = (350, 450) if lost else (400, 650)
     numbers = [number(one, x, 150) for one, x in zip(texts, middles, strict=True)]
     numbers += [number("5", x, 250, 2) for x in (150, 250, 550)]
-    (table,) = tables_among([grid], digits_of(numbers))
+    (table,) = ruled_tables([grid], digits_of(numbers))
     assert table.columns == pytest.approx([*columns[:3], *[400] * lost, *columns[3:]], abs=3)
 
 
@@ -106,16 +106,16 @@ def test_squared_paper_combs_and_empty_grids_are_no_tables() -> None:
     empty = Grid((500, 700, 900), (500, 700, 900))
     written = digits_of([number("12345", 240, 333), number("678", 520, 90)])
     boxed = digits_of([number("1", 120, 125), number("2", 160, 125), number("3", 200, 125)])
-    assert tables_among([squares], written) == []
-    assert tables_among([comb, empty], boxed) == []
-    assert tables_among([comb], []) == []
+    assert ruled_tables([squares], written) == []
+    assert ruled_tables([comb, empty], boxed) == []
+    assert ruled_tables([comb], []) == []
 
 
 def test_boxes_know_their_grid_and_cell() -> None:
     grids = [Grid((0, 100, 200), (0, 100, 200)), Grid((300, 400, 500), (0, 100))]
     boxes = [Box(x, y, 10, 10) for x, y in ((50, 50), (150, 150), (450, 50), (250, 50))]
-    assert grids_of(boxes, grids) == [1, 1, 2, 0]
-    assert cells_of(boxes, grids) == [1, 4, 6, 0]
+    assert grid_numbers(boxes, grids) == [1, 1, 2, 0]
+    assert cell_numbers(boxes, grids) == [1, 4, 6, 0]
 
 
 def test_columns_that_align_are_a_table_without_rules() -> None:
@@ -125,7 +125,7 @@ def test_columns_that_align_are_a_table_without_rules() -> None:
         for item, (text, x) in enumerate((("12", 100), ("345", 300), ("6", 500)), 1)
         if (row, item) != (2, 2)
     ]
-    placed, (table,) = into_tables(numbers, with_aligned(numbers, []))
+    placed, (table,) = numbers_and_tables(numbers, ruled_and_borderless_tables(numbers, []))
     assert table.rows[0] == ("12", "345", "6")
     assert table.rows[2] == ("12", "", "6")
     assert placed[-1].column == 3
@@ -139,19 +139,19 @@ def test_a_low_mark_between_two_lines_parts_no_table() -> None:
     ]
     low = Box(245, 342, 5, 8)
     speck = Number("1", 0.9, "ok", 4, 1, low, (Digit("1", 0.9, low),))
-    (grid,) = with_aligned([*numbers[:9], speck, *numbers[9:]], [])
+    (grid,) = ruled_and_borderless_tables([*numbers[:9], speck, *numbers[9:]], [])
     assert grid.box.y < 160
     assert grid.box.bottom > 460
 
 
 def test_numbers_strewn_over_a_page_are_no_table() -> None:
     strewn = [number("12", 100 + 170 * i % 700, 100 + 60 * i, i + 1) for i in range(8)]
-    assert with_aligned(strewn, []) == []
-    assert with_aligned([], []) == []
-    placed, tables = into_tables(strewn, [])
+    assert ruled_and_borderless_tables(strewn, []) == []
+    assert ruled_and_borderless_tables([], []) == []
+    placed, tables = numbers_and_tables(strewn, [])
     assert tables == ()
     assert placed == tuple(strewn)
-    assert into_tables([], []) == ((), ())
+    assert numbers_and_tables([], []) == ((), ())
 
 
 def test_cells_with_several_numbers_each_are_split_by_their_columns() -> None:
@@ -162,7 +162,7 @@ def test_cells_with_several_numbers_each_are_split_by_their_columns() -> None:
         for row in range(5)
         for item, (text, x) in enumerate((("1", 100), ("2", 250), ("3", 400), ("4", 550)), 1)
     ]
-    _, (table,) = into_tables(numbers, with_aligned(numbers, [grid]))
+    _, (table,) = numbers_and_tables(numbers, ruled_and_borderless_tables(numbers, [grid]))
     assert table.rows == (("1", "2", "3", "4"),) * 5
 
 

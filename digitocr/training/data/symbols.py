@@ -22,7 +22,7 @@ from digitocr.core.geometry import (
     Box,
     around,
 )
-from digitocr.imaging.binarize import binarize
+from digitocr.imaging.binarize import page_ink
 from digitocr.training.data.datasets import (
     NON_DIGIT,
     TRUTH,
@@ -132,7 +132,7 @@ def symbol_image(picture: Gray) -> Gray | None:
     """
     scale = max(1, -(-_LEAST_SIDE // min(picture.shape)))
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    mask = _central_symbol(binarize(np.asarray(large, np.uint8)).mask)
+    mask = _central_symbol(page_ink(np.asarray(large, np.uint8)).mask)
     return None if mask is None else mnist_image(mask)
 
 

@@ -1,0 +1,19 @@
+"""`digitocr models`: show the supplied models."""
+
+from __future__ import annotations
+
+from digitocr.cli.reporting import reported
+
+
+def models() -> None:
+    """Show the supplied models and their cards."""
+    with reported():
+        from digitocr.cli import report as show
+        from digitocr.recognition.model import (
+            load_model,
+            supplied_models,
+        )
+
+        for path in supplied_models():
+            model = load_model(path)
+            show.stdout().print(show.card(model.id.name, {"sha256": model.id.sha256, **model.card}))

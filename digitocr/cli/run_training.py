@@ -1,0 +1,139 @@
+"""What `digitocr train` and `digitocr evaluate` do, from their data to what they show."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import typer
+
+from digitocr.cli import report as show
+from digitocr.cli.console import say
+from digitocr.core.errors import (
+    ExitCode,
+    OutputUnwritable,
+)
+from digitocr.core.settings import Settings
+from digitocr.pipeline.scan import Scanner
+from digitocr.recognition.model import (
+    load_model,
+    model_file,
+)
+from digitocr.storage import atomic as disk
+from digitocr.storage.places import check_folder
+from digitocr.training import evaluate, train
+from digitocr.training import finetune as learn
+from digitocr.training.data import replay
+from digitocr.training.data.corrected_samples import corrected_samples
+from digitocr.training.data.datasets import (
+    Digits,
+    joined_digits,
+    load_mnist,
+    mnist_at_hand,
+    mnist_folder,
+)
+from digitocr.training.data.symbols import (
+    draw_fonts,
+    load_addition,
+)
+from digitocr.training.recipes import (
+    Material,
+    Recipe,
+    material,
+)
+
+
+class Data(NamedTuple):
+    """Where what a network is trained on is from."""
+
+    mnist: Path | None  # None: the cache
+    more: list[str]
+    fonts: Path | None
+
+
+def train_network(
+    recipe: Recipe, data: Data, output: Path, device: str, report: Path | None
+) -> None:
+    """Train, print a line an epoch, save the weights with their card."""
+    _check_file(output)  # before minutes of training
+    if report:
+        check_folder(report)
+    shown, test = _material(recipe, data)
+    run, history = train.Training(recipe, shown, device), []
+    with suppress(KeyboardInterrupt):
+        for epoch in run.epochs():
+            history.append(epoch)
+            say(show.epoch_line(epoch))
+    if run.weights is None:
+        raise KeyboardInterrupt
+    # Measuring takes minutes, and what is trained must not be lost.
+    disk.write(output, model_file(run.weights, {"command": _command_line()}))
+    card = train.card(run, run.weights, test, _command_line())
+    disk.write(output, model_file(run.weights, card))
+    say(show.trained(history[-1], card, str(output)))
+    if report:
+        train.write_report(run, run.weights, history, report)
+    if not run.finished:
+        raise typer.Exit(ExitCode.INTERRUPTED)
+
+
+def learn_checked(
+    name: str, folders: list[Path], data: Path | None, rounds: int | None, seed: int, output: Path
+) -> None:
+    """Go on with a model: learn what was checked, save the new one with its card."""
+    _check_file(output)
+    old, mnist = load_model(name), mnist_at_hand(data)
+    training, test = load_mnist(mnist) if mnist else (None, None)
+    checked = [corrected_samples(folder, old) for folder in folders]
+    for one in checked:
+        say(show.checked(one))
+    known = replay.replay(training, seed)
+    everything = [sample for one in checked for sample in one.samples]
+    samples, apart = learn.training_and_held_out(everything)
+    new = learn.finetuned_model(old, samples, known, seed, rounds or learn.ROUNDS, say)
+    before, after = (learn.measure(model, apart, test) for model in (old, new))
+    card = learn.card(old, checked, known, before, after, _command_line())
+    disk.write(output, model_file(new.arrays, card))
+    say(show.learned(card, str(output)))
+
+
+def _material(recipe: Recipe, data: Data) -> tuple[Material, Digits | None]:
+    """Return what a network is trained on, and digits to measure it with in the end, if any."""
+    digits, test = load_mnist(data.mnist or mnist_folder())
+    additions = [load_addition(wanted) for wanted in data.more]
+    fonts = draw_fonts(data.fonts) if data.fonts else []
+    if recipe.pooled:
+        return material(recipe, joined_digits(digits, test), additions, fonts), None
+    return material(recipe, digits, additions, fonts), test
+
+
+def _check_file(output: Path) -> None:
+    """Raise OutputUnwritable unless a weights file can be written."""
+    check_folder(output.parent)
+    if output.is_dir():
+        raise OutputUnwritable(f"{output}: is a folder, not a file", "Name a file with -o.")
+
+
+def _command_line() -> str:
+    """Return the command that is being run, for the card."""
+    return shlex.join(["digitocr", *sys.argv[1:]])
+
+
+def evaluate_model(name: str, data: Path | None, pictures: Path | None, as_json: bool) -> None:
+    """Measure and print."""
+    scanner, folder = Scanner(Settings(model=name)), data or mnist_folder()
+    report: evaluate.DigitReport | evaluate.PageReport
+    if evaluate.is_digit_folder(folder):
+        report, answered = evaluate.evaluate_digits(scanner.model, folder)
+        if pictures:
+            evaluate.write_digit_report(answered, pictures)
+    else:
+        report = evaluate.evaluate_pages(scanner, folder, pictures)
+    if as_json:
+        print(json.dumps(evaluate.as_json(report)))
+    else:
+        show.stdout().print(show.report(report))
