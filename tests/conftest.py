@@ -8,14 +8,26 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+# The tests run on all cores; libraries read these when they are loaded.
+for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+    os.environ.setdefault(threads, "1")
+
 import hypothesis
 import pytest
-from support.command import SAMPLES, RunCommand, run_command
+from support.command import SAMPLES, RunCommand, run_command, run_process
 from support.pictures import Clear, clear_picture
 
-# How fast the machine is says nothing of the code.
-hypothesis.settings.register_profile("untimed", deadline=None)
-hypothesis.settings.load_profile("untimed")
+# How fast the machine is says nothing of the code: there are no deadlines.
+hypothesis.settings.register_profile("few", max_examples=50, deadline=None)
+hypothesis.settings.register_profile("nightly", max_examples=1000, deadline=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "few"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files that take long, so that no core waits for the other in the end."""
+    kinds = ("cluster", "faults", "train", "browser")
+    long = {item.path for item in items if any(map(item.get_closest_marker, kinds))}
+    items.sort(key=lambda item: item.path not in long)
 
 
 @pytest.fixture
@@ -24,6 +36,16 @@ def run(tmp_path: Path) -> RunCommand:
 
     def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
         return run_command(*arguments, **{"cwd": tmp_path, **options})
+
+    return run
+
+
+@pytest.fixture
+def run_apart(tmp_path: Path) -> RunCommand:
+    """The command in a process of its own, as a user has it."""
+
+    def run(*arguments: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+        return run_process(*arguments, **{"cwd": tmp_path, **options})
 
     return run
 

@@ -108,9 +108,9 @@ class SpecialistNetwork(nn.Module):
 
 
 class StripNetwork(nn.Module):
-    """Reads a whole strip of ink: for every second column the chance of each digit and of none.
+    """Reads a whole line image: for every second column the chance of each digit and of none.
 
-    Convolutions that halve the rows until one is left, then some along the strip, of which two
+    Convolutions that halve the rows until one is left, then some along the line, of which two
     look far to both sides; trained with connectionist temporal classification (Graves et al.
     2006), so that digits need no cutting.
     """
@@ -129,7 +129,7 @@ class StripNetwork(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, lines: torch.Tensor) -> torch.Tensor:
-        """Return the logits, (B, 11, W / 2), of (B, 1, 32, W) strips; W is even."""
+        """Return the logits, (B, 11, W / 2), of (B, 1, 32, W) line images; W is even."""
         maps = F.relu(self.first(lines))  # (B, A, 16, W / 2)
         maps = F.max_pool2d(F.relu(self.second(maps)), (2, 1))  # (B, B', 8, W / 2)
         maps = F.max_pool2d(F.relu(self.third(maps)), (2, 1))  # (B, C, 4, W / 2)
@@ -165,7 +165,7 @@ class StripNetwork(nn.Module):
 
 
 class Context(nn.Module):
-    """Adds to each column of a strip what stands beside it, as far as a digit or two.
+    """Adds to each column of a line what stands beside it, as far as a digit or two.
 
     A weight for each map and neighbour, then a mixture of all maps (Howard et al. 2017): far
     cheaper than a full convolution as wide. It begins as no change at all (Zhang et al. 2019).

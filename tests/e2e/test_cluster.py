@@ -115,6 +115,7 @@ def wait_for_one(folder: Path, scanning: subprocess.Popen[str]) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.cluster
 def test_a_cluster_gives_the_bytes_of_one_machine(
     run: RunCommand, scans: Path, dask: Dask, tmp_path: Path
 ) -> None:
@@ -129,6 +130,8 @@ def test_a_cluster_gives_the_bytes_of_one_machine(
     assert contents(tmp_path / "many") == contents(tmp_path / "one")
 
 
+@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_cluster_keeps_corrections(run: RunCommand, dask: Dask, tmp_path: Path) -> None:
     run("scan", "scans", "-o", "one", "--workers", "2")
     with Workspace(tmp_path / "one") as workspace:
@@ -144,6 +147,8 @@ def test_a_cluster_keeps_corrections(run: RunCommand, dask: Dask, tmp_path: Path
     assert contents(tmp_path / "many") == contents(tmp_path / "one")
 
 
+@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_worker_that_is_killed_loses_nothing(run: RunCommand, dask: Dask, tmp_path: Path) -> None:
     dask.add_worker("--no-nanny")
     with scan(tmp_path, "--cluster", dask.address) as scanning:
@@ -157,6 +162,8 @@ def test_a_worker_that_is_killed_loses_nothing(run: RunCommand, dask: Dask, tmp_
     assert contents(tmp_path / "out") == contents(tmp_path / "one")
 
 
+@pytest.mark.cluster
+@pytest.mark.slow
 def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(
     run: RunCommand, dask: Dask, tmp_path: Path
 ) -> None:

@@ -31,14 +31,14 @@ from digitocr.recognition.model import (
 )
 from digitocr.training.data.datasets import read_truth
 
+pytestmark = pytest.mark.faults
+
 ARRAYS = {"w1": np.zeros((784, 4)), "b1": np.zeros(4), "w2": np.zeros((4, 10)), "b2": np.zeros(10)}
 WHOLE = model_file(ARRAYS, {})
 START = 8 + struct.unpack("<Q", WHOLE[:8])[0]  # of the weights, after the header
 HEADER: dict[str, Any] = json.loads(WHOLE[8:START])
 
-no_slower = settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+one_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 leaves = (
     st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5)
 )
@@ -76,7 +76,7 @@ entries = anything | st.fixed_dictionaries(
 )
 
 
-@no_slower
+@one_folder
 @given(
     st.dictionaries(st.sampled_from(["w1", "b1", "b2", "strip.k1", "__metadata__", "x"]), entries)
 )
@@ -88,14 +88,14 @@ def test_any_header_of_a_model(tmp_path: Path, changes: dict[str, Any]) -> None:
 CURVES = ["temperature", "digit_chance", "number_chance", "share_wrong", "digits", "no_digits"]
 
 
-@no_slower
+@one_folder
 @given(st.dictionaries(st.sampled_from(CURVES), anything))
 @example({"temperature": 10**400})
 def test_any_card_of_a_model(tmp_path: Path, card: dict[str, Any]) -> None:
     check_model(tmp_path, model_file(ARRAYS, card))
 
 
-@no_slower
+@one_folder
 @given(st.text())
 @example("[" * 100_000)
 @example('{"temperature": 1' + "0" * 5000 + "}")
@@ -103,7 +103,7 @@ def test_any_text_for_a_card(tmp_path: Path, card: str) -> None:
     check_model(tmp_path, with_header(json.dumps({**HEADER, "__metadata__": {"card": card}})))
 
 
-@no_slower
+@one_folder
 @given(st.integers(0, len(WHOLE) - 1), st.binary(max_size=9))
 def test_any_damage_to_a_model(tmp_path: Path, place: int, patch: bytes) -> None:
     check_model(tmp_path, WHOLE[:place] + patch + WHOLE[place + len(patch) :])
@@ -175,7 +175,7 @@ def check_form(folder: Path, data: bytes) -> None:
         assert str(error).startswith(f"{path}: ")
 
 
-@no_slower
+@one_folder
 @given(forms, st.lists(fields, max_size=3))
 def test_any_values_in_a_form_file(
     tmp_path: Path, form: dict[str, str], listed: list[dict[str, str]]
@@ -190,7 +190,7 @@ def test_any_value_of_what_is_known_of_a_field(key: str, tmp_path: Path) -> None
         check_form(tmp_path, f"{FORM}{key} = {value}\n".encode())
 
 
-@no_slower
+@one_folder
 @given(st.binary() | st.binary(max_size=9).map(lambda data: FORM.encode()[:40] + data))
 @example(b"x = " + b"[" * 100_000)
 def test_any_bytes_for_a_form_file(tmp_path: Path, data: bytes) -> None:
@@ -202,7 +202,7 @@ tables = st.binary() | st.text('"0 1/.\0\r,\n;', max_size=60).map(
 )
 
 
-@no_slower
+@one_folder
 @given(tables)
 @example(b'file,truth\n"' + b"a" * 200_000)
 def test_any_bytes_for_a_truth(tmp_path: Path, data: bytes) -> None:
@@ -215,7 +215,7 @@ def test_any_bytes_for_a_truth(tmp_path: Path, data: bytes) -> None:
     assert all(".." not in Path(row.file).parts and row.file[:1] != "/" for row in found)
 
 
-@no_slower
+@one_folder
 @given(tables)
 def test_any_bytes_for_a_list(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "list.csv").write_bytes(data)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support.command import SAMPLES
+from support.command import SAMPLES, run_command
 from support.corrected import check
 from support.material import font_folder, write_mnist
 from support.outputs import read_rows
@@ -22,13 +24,15 @@ from digitocr.core.errors import ExitCode
 
 README = (SAMPLES.parent / "README.md").read_text("utf-8")
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-COMMANDS = [
+LINES = [
     line.split("   ")[0].split(" |")[0].split(" &&")[0].strip()
     for kind, block in BLOCKS
     if kind == "bash"
     for line in block.splitlines()
     if line.startswith("digitocr ")
 ]
+GOES_ON = [line for line in LINES if line.startswith(("digitocr watch", "digitocr review"))]
+COMMANDS = [line for line in LINES if line not in GOES_ON]
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +74,23 @@ def accept(results: Path, file: str) -> None:
     check(results, file, [row["number"] for row in rows])
 
 
-def in_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """Run a command line in a shell, with digitocr on the path."""
+def in_shell(command: str, folder: Path) -> subprocess.Popen[str]:
+    """Begin a command line in a shell, with digitocr on the path."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-    environment = {**os.environ, "PATH": path, "XDG_CACHE_HOME": str(folder / "cache")}
-    return subprocess.run(
-        ["bash", "-c", command], cwd=folder, env=environment, capture_output=True, text=True
-    )
+    return subprocess.Popen(
+        ["bash", "-c", command], cwd=folder, env={**os.environ, "PATH": path},
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def typed(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a command line as a shell would."""
+    words = shlex.split(command)
+    cache = {"XDG_CACHE_HOME": str(folder / "cache")}
+    if "<" in words:
+        *words, _, name = words
+        return run_command(*words[1:], cwd=folder, stdin=(folder / name).read_bytes(), env=cache)
+    return run_command(*words[1:], cwd=folder, env=cache)
 
 
 def test_there_are_commands_to_run() -> None:
@@ -91,19 +105,35 @@ def test_command_runs(command: str, desk: Path) -> None:
         pytest.importorskip("pypdfium2")
     if command.startswith("digitocr train"):
         command += " --epochs 1"  # of hundreds: that it learns is tested elsewhere
-    if command.startswith("digitocr watch"):
-        pytest.importorskip("watchfiles")
-        command = f"timeout --preserve-status 15 {command}"  # it ends when it is asked to
-    if command.startswith("digitocr review"):
-        pytest.importorskip("uvicorn")
-        command = f"timeout --preserve-status 8 {command}"
     if " --from " in command:
         accept(desk / "results", "page1.png")
     elif "mine.safetensors" in command and not (desk / "mine.safetensors").exists():
         shutil.copy(SAMPLES.parent / "models" / "digits.safetensors", desk / "mine.safetensors")
-    done = in_shell(command, desk)
+    done = typed(command, desk)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_first_command_runs_in_a_shell(desk: Path) -> None:
+    with in_shell(f"{COMMANDS[0]} --restart", desk) as scanning:
+        said = scanning.communicate()[1]
+    assert scanning.returncode == 0, said
+
+
+@pytest.mark.parametrize("command", GOES_ON)
+def test_what_goes_on_until_it_is_ended_begins_and_ends_well(command: str, desk: Path) -> None:
+    pytest.importorskip("watchfiles" if " watch " in command else "uvicorn")
+    typed("digitocr scan scans -o results", desk)  # what is reviewed
+    with in_shell(f"exec {command}", desk) as running:
+        assert running.stderr is not None
+        said = ""
+        while not re.search("Watching|http://", said):
+            said += (line := running.stderr.readline())
+            assert line, said
+        os.killpg(running.pid, signal.SIGTERM)
+        said += running.communicate(timeout=60)[1]
+    assert running.returncode == 0, said
+    assert "Traceback" not in said
 
 
 def test_the_python_example_prints_numbers(desk: Path) -> None:
@@ -115,7 +145,7 @@ def test_the_python_example_prints_numbers(desk: Path) -> None:
 
 def test_the_output_shown_is_what_is_printed(desk: Path) -> None:
     shown = next(block for kind, block in BLOCKS if kind == "text")
-    said = in_shell("digitocr scan samples -o results --restart", desk).stderr
+    said = typed("digitocr scan samples -o results --restart", desk).stderr
     assert without_times(said) == without_times(shown)
 
 

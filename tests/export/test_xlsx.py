@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.command import BENCHMARKS, COMMAND, SAMPLES, RunCommand
 from support.outputs import read_rows
@@ -195,13 +195,13 @@ def test_ctrl_c_leaves_a_workbook_of_what_is_finished(clear: Clear, tmp_path: Pa
 
 
 def test_a_missing_extra_is_told_before_anything_is_read(
-    run: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run_apart: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     missing = "raise ModuleNotFoundError(\"No module named 'xlsxwriter'\", name='xlsxwriter')\n"
     (tmp_path / "hidden").mkdir()
     (tmp_path / "hidden" / "xlsxwriter.py").write_text(missing)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"), prepend=":")
-    done = run("scan", SAMPLES / "digit.png", "-o", "out", "--format", "xlsx")
+    done = run_apart("scan", SAMPLES / "digit.png", "-o", "out", "--format", "xlsx")
     assert done.returncode == ExitCode.EXTRA_MISSING
     assert done.stderr == (
         "error: xlsxwriter is not installed. Install it with: pip install 'digitocr[xlsx]'\n"
@@ -339,7 +339,6 @@ def test_values_of_all_kinds_come_back(tmp_path: Path) -> None:
 NAMES = st.text(st.sampled_from("aAbß/\\[]:*?' .1\x01é😀"), min_size=1, max_size=40)
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.lists(NAMES, min_size=1, max_size=3))
 def test_sheets_have_names_that_can_be(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]

@@ -19,6 +19,8 @@ from support.pictures import Clear, encode
 
 from digitocr.core.errors import ExitCode
 
+pytestmark = pytest.mark.faults
+
 TROUBLE = with_modules_of(MISCHIEF)
 NUMBERS = ["3407", "57"]  # those of the clear picture
 WITH_TIMES = {"journal.jsonl", "run.json"}  # the files that differ from run to run
@@ -47,14 +49,14 @@ def lines(folder: Path) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("options", [[], ["--format", "xlsx", "--annotate"]], ids=["csv", "xlsx"])
 def test_any_number_of_workers_gives_the_same_bytes(
-    options: list[str], run: RunCommand, scans: Path, tmp_path: Path
+    options: list[str], run_apart: RunCommand, scans: Path, tmp_path: Path
 ) -> None:
     if options:
         pytest.importorskip("xlsxwriter")
     (scans / "bad.png").touch()
     shutil.copy(SAMPLES / "pages.tif", scans)
     for workers in ("1", "3"):
-        done = run("scan", scans, "-o", f"out{workers}", "--workers", workers, *options)
+        done = run_apart("scan", scans, "-o", f"out{workers}", "--workers", workers, *options)
         assert done.returncode == ExitCode.SOME_FAILED, done.stderr
     assert contents(tmp_path / "out1") == contents(tmp_path / "out3")
 

@@ -25,6 +25,8 @@ from digitocr.review.workspace import Workspace
 
 pytest.importorskip("watchfiles")
 
+pytestmark = pytest.mark.faults
+
 TROUBLE = with_modules_of(MISCHIEF)
 
 
@@ -179,7 +181,11 @@ def test_what_is_moved_stays_read_and_replaces_nothing(
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, ExitCode.INTERRUPTED), (signal.SIGTERM, ExitCode.OK)]
+    ("number", "code"),
+    [
+        (signal.SIGINT, ExitCode.INTERRUPTED),
+        pytest.param(signal.SIGTERM, ExitCode.OK, marks=pytest.mark.slow),
+    ],
 )
 def test_what_is_being_read_is_finished(
     number: int, code: ExitCode, inbox: Path, tmp_path: Path, page: bytes
@@ -199,6 +205,7 @@ def test_what_is_being_read_is_finished(
     assert run["interrupted"] is (number == signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_a_folder_that_goes_and_comes_back_is_watched_on(
     inbox: Path, tmp_path: Path, page: bytes
 ) -> None:

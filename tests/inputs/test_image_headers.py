@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from support.pdf import PdfPage, pdf, scan_page
 from support.pictures import (
@@ -322,7 +322,6 @@ def damaged(draw: st.DrawFn) -> bytes:
     return bytes(data[: draw(st.just(None) | st.integers(0, len(data)))])
 
 
-@settings(max_examples=500, deadline=2000)
 @given(damaged() | st.binary(max_size=64))
 def test_any_damage_gives_a_sound_header_or_none_or_a_value_error(data: bytes) -> None:
     try:
@@ -336,7 +335,6 @@ def test_any_damage_gives_a_sound_header_or_none_or_a_value_error(data: bytes) -
         assert found.dpi is None or (found.dpi > 0 and math.isfinite(found.dpi))
 
 
-@settings(max_examples=200, deadline=5000)
 @given(damaged())
 def test_any_damage_gives_pages_or_a_sentence(data: bytes) -> None:
     try:

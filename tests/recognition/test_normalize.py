@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -87,7 +87,6 @@ def test_a_crop_does_not_depend_on_the_others_in_its_batch() -> None:
 
 
 @given(st.integers(1, 70), st.integers(1, 70), st.integers(0, 2**32), st.sampled_from([0, 1, 255]))
-@settings(max_examples=60, deadline=None)
 def test_any_patch_gives_a_crop_of_finite_ink(height: int, width: int, seed: int, top: int) -> None:
     rng = np.random.default_rng(seed)
     patch = rng.integers(0, top, (height, width), dtype=np.uint8, endpoint=True)

@@ -13,6 +13,8 @@ from support.outputs import numbers_of, read_rows, results_in
 from support.pictures import Clear
 from support.reviewing import decisions, reviewing, scanned, start_browser
 
+pytestmark = pytest.mark.browser
+
 if TYPE_CHECKING:
     from selenium.webdriver import Chrome
 

@@ -123,6 +123,7 @@ def test_from_a_store_into_it(
     assert [line["file"] for line in journal if isinstance(line, dict)][3:] == ["page2.png"]
 
 
+@pytest.mark.slow
 def test_trouble_is_waited_for_or_costs_its_file(
     run: RunCommand, bucket: Bucket, tmp_path: Path
 ) -> None:

@@ -35,7 +35,6 @@ HAND = {
     "7": [[(0, 0.25), (0.4, 0), (0.15, 1)]],
 }
 HEIGHT, PEN = 60, 6
-TIMEOUT = 600  # seconds; learning takes a minute of one core
 
 
 def written(numbers: Sequence[str], seed: int) -> Gray:
@@ -88,13 +87,13 @@ def pile(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ),
         cwd=folder,
         env={"XDG_CACHE_HOME": str(folder)},  # without MNIST
-        timeout=TIMEOUT,
     )
     assert done.returncode == 0, done.stderr
     (folder / "said").write_text(done.stderr)
     return folder
 
 
+@pytest.mark.train
 def test_the_rest_of_the_pile_is_read_better(run: RunCommand, pile: Path) -> None:
     truth = some_numbers(12, 1)
     for model in ("digits", "new.safetensors"):
@@ -105,6 +104,7 @@ def test_the_rest_of_the_pile_is_read_better(run: RunCommand, pile: Path) -> Non
     assert sum(one != there for one, there in zip(after, truth, strict=True)) <= wrong // 3
 
 
+@pytest.mark.train
 def test_what_was_known_is_not_forgotten(run: RunCommand, pile: Path, clear: Clear) -> None:
     cv2.imwrite(str(pile / "clear.png"), clear.gray)
     run("scan", "clear.png", "-o", "clear.out", "--model", "new.safetensors", "-q", cwd=pile)
@@ -118,6 +118,7 @@ def test_what_was_known_is_not_forgotten(run: RunCommand, pile: Path, clear: Cle
     assert read(pile / "type.out") == typed
 
 
+@pytest.mark.train
 def test_the_card_says_what_was_learned_and_how_well(pile: Path) -> None:
     old, card = load_model("digits").card, load_model(pile / "new.safetensors").card
     (finetuned_model,) = card["learned"]
@@ -139,6 +140,7 @@ def test_the_card_says_what_was_learned_and_how_well(pile: Path) -> None:
     assert f"{card['after']['numbers_right']} now" in said
 
 
+@pytest.mark.train
 def test_what_has_changed_or_is_not_found_is_counted(
     run: RunCommand, pile: Path, tmp_path: Path
 ) -> None:
@@ -152,7 +154,6 @@ def test_what_has_changed_or_is_not_found_is_counted(
     done = run(
         *("train", "--from", pile / "new.safetensors", "--add", "results", "--epochs", "1"),
         env={"XDG_CACHE_HOME": str(tmp_path)},
-        timeout=TIMEOUT,
     )
     assert done.returncode == 0, done.stderr
     (finetuned_model,) = load_model(tmp_path / "digits.safetensors").card["learned"]
@@ -166,6 +167,7 @@ def test_what_has_changed_or_is_not_found_is_counted(
     assert "6 on files that have changed" in done.stderr
 
 
+@pytest.mark.train
 def test_the_same_seed_gives_the_same_model(run: RunCommand, pile: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         run(
@@ -173,7 +175,6 @@ def test_the_same_seed_gives_the_same_model(run: RunCommand, pile: Path, tmp_pat
             *("--seed", "3", "-o", tmp_path / f"{name}.safetensors"),
             cwd=pile,
             env={"XDG_CACHE_HOME": str(tmp_path)},
-            timeout=TIMEOUT,
         )
     first, second = (load_model(tmp_path / f"{name}.safetensors").arrays for name in ("a", "b"))
     for name, array in first.items():

@@ -49,6 +49,7 @@ def mnist(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_mnist(tmp_path_factory.mktemp("data"), 1500, 300)
 
 
+@pytest.mark.train
 def test_the_scan_recipe_learns_to_read(run: RunCommand, mnist: Path, tmp_path: Path) -> None:
     done = run(
         "train", "--data", mnist, "--epochs", "12", "--batch-size", "50", "-o", "m.safetensors",
@@ -79,6 +80,7 @@ def test_the_scan_recipe_learns_to_read(run: RunCommand, mnist: Path, tmp_path: 
     assert f"{100 * model.card['accuracy_mnist_test']:.2f} % right" in shown.stdout
 
 
+@pytest.mark.train
 def test_the_seed_recipe_pools_and_splits_as_the_seed_project_did(
     run: RunCommand, mnist: Path, tmp_path: Path
 ) -> None:
@@ -106,7 +108,8 @@ def without_times(card: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in card.items() if key not in ("command", "date")}
 
 
-@pytest.mark.parametrize("recipe", ["scan", "seed"])
+@pytest.mark.parametrize("recipe", [pytest.param("scan", marks=pytest.mark.slow), "seed"])
+@pytest.mark.train
 def test_training_again_gives_the_same_weights(
     recipe: str, run: RunCommand, mnist: Path, tmp_path: Path
 ) -> None:
@@ -126,6 +129,7 @@ def test_training_again_gives_the_same_weights(
 
 
 @pytest.mark.parametrize("steps", [1, 9, 10, 11])
+@pytest.mark.train
 def test_trainings_of_few_steps_work(steps: int) -> None:
     images, labels = drawn(30, 0)
     found = material(replace(SCAN, cuts=0.0), Digits(images, labels.astype(np.int64)))
@@ -136,6 +140,7 @@ def test_trainings_of_few_steps_work(steps: int) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.train
 def test_ctrl_c_keeps_the_best_so_far(mnist: Path, tmp_path: Path) -> None:
     target = tmp_path / "m.safetensors"
     command = [*COMMAND, "train", "--data", str(mnist), "--epochs", "500", "-o", str(target)]
@@ -153,6 +158,7 @@ def test_ctrl_c_keeps_the_best_so_far(mnist: Path, tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["m.safetensors"]
 
 
+@pytest.mark.train
 def test_ctrl_c_before_there_are_weights_writes_nothing(mnist: Path, tmp_path: Path) -> None:
     target = tmp_path / "m.safetensors"
     command = [*COMMAND, "train", "--data", str(mnist), "--epochs", "500", "-o", str(target)]
@@ -166,6 +172,7 @@ def test_ctrl_c_before_there_are_weights_writes_nothing(mnist: Path, tmp_path: P
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.train
 def test_the_card_lists_what_was_added(run: RunCommand, mnist: Path, tmp_path: Path) -> None:
     images, labels = drawn(40, 3)
     kinds = labels.astype(np.int8)
