@@ -14,7 +14,7 @@ import random
 import sys
 
 from digitocr.results.audit import (
-    drawn,
+    random_sample,
     wilson,
 )
 
@@ -28,7 +28,7 @@ def simulated(share: float, size: int, audits: int) -> float:
     wrong = {*random.Random(1).sample(range(POPULATION), round(share * POPULATION))}
     held = 0
     for seed in range(audits):
-        found = sum(number in wrong for number in drawn(POPULATION, size, seed))
+        found = sum(number in wrong for number in random_sample(POPULATION, size, seed))
         low, high = wilson(found, size)
         held += low <= share <= high
     return held / audits

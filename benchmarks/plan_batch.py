@@ -10,16 +10,17 @@ from pathlib import Path
 
 from digitocr.core.settings import Settings
 from digitocr.inputs.discover import find_sources
-from digitocr.recognition.model import load_model
-from digitocr.results.file_results import Output, check_folder
+from digitocr.pipeline.scan import Scanner
+from digitocr.results.file_results import Output
 from digitocr.runs.batch import Batch
+from digitocr.storage.places import check_folder
 
 
 def main() -> None:
     scans, out = sys.argv[1], Path(sys.argv[2])
     check_folder(out)
     found = find_sources([scans], out)
-    with Batch(found, Settings(), load_model("digits"), Output(out, ("csv", "json"))) as batch:
+    with Batch(found, Scanner(Settings()), Output(out, ("csv", "json"))) as batch:
         batch.plan()
         print(batch.left)
 

@@ -38,8 +38,8 @@ from digitocr.core.document import (
     Table,
 )
 from digitocr.core.geometry import Box
-from digitocr.export import csv as writers
-from digitocr.export import json as jsonresult
+from digitocr.export import csv as csv_export
+from digitocr.export import json as json_export
 from digitocr.export.xlsx import (
     IllustratedResult,
     write_workbook,
@@ -49,7 +49,7 @@ from digitocr.export.xlsx import (
 # text), language, quoted is text, detect special numbers; to save, the last one is cells as shown,
 # and -1 is all sheets. LibreOffice 7.4 saves sheets as shown only where it may save formulas.
 # https://help.libreoffice.org/latest/en-US/text/shared/guide/csv_params.html
-AS_TEXT = f"CSV:44,34,76,1,{writers.COLUMNS.index('number') + 1}/2,0"
+AS_TEXT = f"CSV:44,34,76,1,{csv_export.COLUMNS.index('number') + 1}/2,0"
 DOUBLE_CLICK = "CSV:44,34,76,1,,0,false,true"
 SHOWN = "csv:Text - txt - csv (StarCalc):44,34,76,1,,0,false,true"
 ALL_SHOWN = f"{SHOWN},true,false,false,-1"
@@ -100,11 +100,11 @@ def result_of(texts: Sequence[str]) -> FileResult:
 def write_all(results: Sequence[FileResult], folder: Path) -> None:
     """Write results in every form, as the scan command does."""
     for name, excel in (("plain", False), ("excel", True)):
-        rows = "".join(writers.number_rows(one, excel) for one in results)
-        (folder / f"{name}.csv").write_text(writers.header_row(excel) + rows, "utf-8")
-    tables = "".join(writers.table_rows(table, excel=True) for table in tables_of(results))
+        rows = "".join(csv_export.number_rows(one, excel) for one in results)
+        (folder / f"{name}.csv").write_text(csv_export.header_row(excel) + rows, "utf-8")
+    tables = "".join(csv_export.table_rows(table, excel=True) for table in tables_of(results))
     (folder / "excel-tables.csv").write_text(tables, "utf-8")
-    lines = [jsonresult.json_text(one) for one in results]
+    lines = [json_export.json_text(one) for one in results]
     (folder / "results.jsonl").write_text("".join(lines), "utf-8")
     illustrated = (IllustratedResult(one, folder) for one in results)
     write_workbook(folder / "numbers.xlsx", illustrated, [])

@@ -39,7 +39,7 @@ def diff(
         from digitocr.cli.report import compared_summary
         from digitocr.results.diff import (
             Tally,
-            compared,
+            changes_csv,
         )
         from digitocr.results.file_results import print_text
         from digitocr.storage.places import write_file
@@ -47,7 +47,7 @@ def diff(
         if output == STDOUT and sys.stdout is None:
             raise OutputUnwritable("stdout is closed")
         tally = Tally()
-        texts = compared(old, new, tally, warn)
+        texts = changes_csv(old, new, tally, warn)
         if output == STDOUT:
             for text in texts:
                 print_text(text)

@@ -56,14 +56,15 @@ class Data(NamedTuple):
 
 
 def train_network(
-    recipe: Recipe, data: Data, output: Path, device: str, report: Path | None
+    wanted: Recipe, data: Data, output: Path, device: str, report: Path | None
 ) -> None:
     """Train, print a line an epoch, save the weights with their card."""
+    device = train.pick_device(device)
     _check_file(output)  # before minutes of training
     if report:
         check_folder(report)
-    shown, test = _material(recipe, data)
-    run, history = train.Training(recipe, shown, device), []
+    shown, test = _material(wanted, data)
+    run, history = train.Training(wanted, shown, device), []
     with suppress(KeyboardInterrupt):
         for epoch in run.epochs():
             history.append(epoch)
@@ -82,13 +83,13 @@ def train_network(
 
 
 def learn_checked(
-    name: str, folders: list[Path], data: Path | None, rounds: int | None, seed: int, output: Path
+    name: str, folders: list[str], data: Path | None, rounds: int | None, seed: int, output: Path
 ) -> None:
     """Go on with a model: learn what was checked, save the new one with its card."""
     _check_file(output)
     old, mnist = load_model(name), mnist_at_hand(data)
     training, test = load_mnist(mnist) if mnist else (None, None)
-    checked = [corrected_samples(folder, old) for folder in folders]
+    checked = [corrected_samples(Path(folder), old) for folder in folders]
     for one in checked:
         say(show.checked(one))
     known = replay.replay(training, seed)
@@ -101,14 +102,14 @@ def learn_checked(
     say(show.learned(card, str(output)))
 
 
-def _material(recipe: Recipe, data: Data) -> tuple[Material, Digits | None]:
+def _material(wanted: Recipe, data: Data) -> tuple[Material, Digits | None]:
     """Return what a network is trained on, and digits to measure it with in the end, if any."""
     digits, test = load_mnist(data.mnist or mnist_folder())
     additions = [load_addition(wanted) for wanted in data.more]
     fonts = draw_fonts(data.fonts) if data.fonts else []
-    if recipe.pooled:
-        return material(recipe, joined_digits(digits, test), additions, fonts), None
-    return material(recipe, digits, additions, fonts), test
+    if wanted.pooled:
+        return material(wanted, joined_digits(digits, test), additions, fonts), None
+    return material(wanted, digits, additions, fonts), test
 
 
 def _check_file(output: Path) -> None:

@@ -150,7 +150,7 @@ class Settings:
     # Numbers that the model expects to be wrong more often than this, taken together, are "review".
     max_error: float = 0.03  # 0..1
     min_confidence: float | None = None  # 0..1, below it "review"; None: as `max_error` says
-    second_opinion: bool = True  # the line reader reads what the classifier leaves doubtful
+    second_opinion: bool = True  # the strip reader reads what the classifier leaves doubtful
     constraints: Constraints = Constraints()  # of every number: they narrow its readings
     pages: str | None = None  # which of a document's pages to read: "2-4,7,9-"; None: all
     dpi: int = 300  # dots per inch for pages of a PDF that are no scans

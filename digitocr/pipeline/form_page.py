@@ -70,7 +70,7 @@ class FormReader:
     form: Form
     name: str  # of the form, for who gives it another page
     review_line: float  # confidence below which a number is to be reviewed, 0..1
-    second_opinion: bool = True  # the line reader reads what the classifier leaves doubtful
+    second_opinion: bool = True  # the strip reader reads what the classifier leaves doubtful
 
     def read(self, page: Page) -> PageResult:
         """Read the fields of one page; its error says so where it is no page of the form."""

@@ -45,7 +45,7 @@ class PageReader:
 
     model: Model
     review_line: float  # confidence below which a number is to be reviewed, 0..1
-    second_opinion: bool = True  # the line reader reads what the classifier leaves doubtful
+    second_opinion: bool = True  # the strip reader reads what the classifier leaves doubtful
     decimal: Decimal | None = None
     constraint: Constraint | None = None  # on every number; None: anything goes
 

@@ -46,7 +46,7 @@ GroupHypotheses: TypeAlias = Mapping[int, Sequence[Hypothesis]]
 
 @dataclass(frozen=True, slots=True)
 class GroupTexts:
-    """What an ink group may be to the line reader."""
+    """What an ink group may be to the strip reader."""
 
     chances: dict[str, float]  # of each text, "" where it is no digit; 0..1
     places: dict[str, tuple[float, ...]]  # of each text: x of its digits' middles, pixels

@@ -53,12 +53,12 @@ _TOO_WIDE = 0.5
 _MAY_BE_1 = 0.5  # candidates that are a 1 with a higher chance are looked at as strokes
 _BEAM = 16  # hypotheses about the left part of an ink group that are followed further
 _SURE = 0.98  # hypotheses less sure than this are in doubt
-# What classifier and line reader say is multiplied; neither rules out what the other is sure of.
+# What classifier and strip reader say is multiplied; neither rules out what the other is sure of.
 _FLOOR = 1e-3
-_LEAST_LINE_CHANCE = 0.01  # less likely texts of a line image are not followed
-# One in six of the lines that the line reader was trained on had no digit. That counts for a bit
+_LEAST_LINE_CHANCE = 0.01  # less likely texts of a strip are not followed
+# One in six of the lines that the strip reader was trained on had no digit. That counts for a bit
 # more, as boxes and ruling lines leave upright strokes on pages, which few of those lines had. Of
-# an ink group that was not split the classifier says as much as the line reader, which is believed
+# an ink group that was not split the classifier says as much as the strip reader, which is believed
 # by its square root. benchmarks/experiments.md tells what was tried.
 _NO_DIGIT, _OF_ONE = 1.2, 0.5
 _PAIRS = 0.1  # of what is no one digit to the classifier are several that were not split
@@ -190,7 +190,7 @@ class PageLattices:
         """Return the likeliest reading of the page.
 
         Args:
-            line_texts: what the line reader says of ink groups, by their numbers; of others the
+            line_texts: what the strip reader says of ink groups, by their numbers; of others the
                 classifier decides alone.
         """
         digits: list[Digit] = []
@@ -267,7 +267,7 @@ class PageLattices:
 
 
 def _with_line_texts(group: _GroupHypotheses, texts: GroupTexts | None) -> _GroupHypotheses:
-    """Return what an ink group may be to classifier and line reader together."""
+    """Return what an ink group may be to classifier and strip reader together."""
     if texts is None:
         return group
     total = max(group.non_digit + group.digits, 1e-300)

@@ -16,13 +16,13 @@ from safetensors.numpy import save
 
 from digitocr.core.document import ModelId
 from digitocr.core.errors import ModelUnreadable
-from digitocr.recognition.line_reader import (
+from digitocr.recognition.strip_reader import (
     ARRAY_PREFIX,
-    LineReader,
     Shapes,
+    StripReader,
     Weights,
-    line_reader_from,
     line_reader_shapes,
+    strip_reader_from,
 )
 
 PIXELS, CLASSES = 784, 10  # what goes into the classifier and comes out
@@ -38,7 +38,7 @@ _OF_DAMAGE = (ValueError, TypeError, AttributeError, RecursionError)
 
 @dataclass(frozen=True)
 class Model:
-    """A classifier (784 → hidden → ReLU → 10), a line reader, and what is known about them."""
+    """A classifier (784 → hidden → ReLU → 10), a strip reader, and what is known about them."""
 
     id: ModelId
     w1: Weights  # (784, H)
@@ -46,13 +46,13 @@ class Model:
     w2: Weights  # (H, 10)
     b2: Weights  # (10,)
     card: dict[str, Any] = field(default_factory=dict)
-    line_reader: LineReader | None = None
+    strip_reader: StripReader | None = None
 
     @property
     def arrays(self) -> dict[str, Weights]:
         """Return the weights by the names that they have in a file."""
         first = {"w1": self.w1, "b1": self.b1, "w2": self.w2, "b2": self.b2}
-        return first | (self.line_reader.arrays if self.line_reader else {})
+        return first | (self.strip_reader.arrays if self.strip_reader else {})
 
     @property
     def temperature(self) -> float:
@@ -138,8 +138,8 @@ def _load(path: Path, _changed: int) -> Model:
     other = {key: array for key, array in arrays.items() if key not in first}
     if other:
         _check_weights(path, other, line_reader_shapes(other))
-    reader = line_reader_from(other)
-    return Model(ModelId(path.stem, digest), **first, card=card, line_reader=reader)
+    reader = strip_reader_from(other)
+    return Model(ModelId(path.stem, digest), **first, card=card, strip_reader=reader)
 
 
 def _first_shapes(arrays: dict[str, Weights]) -> Shapes:
@@ -197,8 +197,8 @@ def model_file(arrays: dict[str, Weights], card: dict[str, Any]) -> bytes:
     """Return a model as the bytes of its file.
 
     Args:
-        arrays: w1 (784, H), b1 (H,), w2 (H, 10), b2 (10,), float32; those of a line reader
-            besides, see `LineReader` and `LineContext`: strip.k1 and strip.c1 to 6,
+        arrays: w1 (784, H), b1 (H,), w2 (H, 10), b2 (10,), float32; those of a strip reader
+            besides, see `StripReader` and `StripContext`: strip.k1 and strip.c1 to 6,
             strip.near1, strip.near_bias1, strip.mixed1 and strip.mixed_bias1 to 2.
         card: what `digitocr models` shows; JSON types only.
     """

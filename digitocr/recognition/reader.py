@@ -13,17 +13,17 @@ from digitocr.recognition.components import (
     Components,
     InkGroup,
 )
-from digitocr.recognition.ctc import group_texts
 from digitocr.recognition.hypotheses import (
     Candidate,
     GroupTexts,
     PageReading,
 )
 from digitocr.recognition.lattice import PageLattices
-from digitocr.recognition.line_images import find_line_images
-from digitocr.recognition.line_reader import line_scores
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalized_crops
+from digitocr.recognition.strip_images import find_strip_images
+from digitocr.recognition.strip_reader import strip_scores
+from digitocr.recognition.strip_texts import group_texts
 
 # A wide component that the classifier reads as sure as this is one digit.
 _SURE = 0.95
@@ -45,7 +45,7 @@ def read_components(
         places: for each ink group, the number of the table that it is in, 0 for none: how often
             digits touch, and what is no digit, is told for each by itself. Empty: all are in one.
         second_opinion: what the classifier leaves doubtful is read again with what stands beside
-            it, as a line image.
+            it, as a strip.
         keep_hypotheses: the reading holds all that each group may be.
     """
     candidates = _proposed_candidates(components.groups, model)
@@ -56,9 +56,9 @@ def read_components(
         candidates, _classifier_scores(candidates, model), model.digits_shown, place_by_candidate
     )
     line_texts: dict[int, GroupTexts] = {}
-    if second_opinion and model.line_reader:
-        for image in find_line_images(candidates, lattices.doubtful_groups()):
-            line_texts |= group_texts(image, line_scores(model.line_reader, image.image)[0])
+    if second_opinion and model.strip_reader:
+        for image in find_strip_images(candidates, lattices.doubtful_groups()):
+            line_texts |= group_texts(image, strip_scores(model.strip_reader, image.image)[0])
     reading = lattices.reading(line_texts)
     if keep_hypotheses:
         reading = replace(reading, hypotheses=lattices.hypotheses(line_texts))

@@ -43,7 +43,7 @@ from digitocr.storage.object_store import (
 )
 from digitocr.storage.places import remove_folder, unwritable, write_file
 
-SHOWN = 3  # of the slowest and of the least certain files
+N_LISTED = 3  # of the slowest and of the least certain files
 INPUTS = ".inputs.jsonl"  # in the output folder: what the combined files are of, in order
 _PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in the making
 
@@ -115,7 +115,7 @@ class Report:
 
 
 def _first(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
-    return heapq.nsmallest(SHOWN, files, key=key)
+    return heapq.nsmallest(N_LISTED, files, key=key)
 
 
 def write_combined(report: Report, run: RunInfo, folder: Place | None) -> list[str]:
@@ -232,8 +232,8 @@ def run_decisions_digest(read: Iterable[Done]) -> str:
 
     run.json has it of the combined files, which a review that was killed may have left behind.
     """
-    shown = [f"{one.file}/{one.decided}" for one in read if one.decided]
-    return sha256("\n".join(shown).encode("utf-8", "replace")).hexdigest()[:16] if shown else ""
+    files = [f"{one.file}/{one.decided}" for one in read if one.decided]
+    return sha256("\n".join(files).encode("utf-8", "replace")).hexdigest()[:16] if files else ""
 
 
 def _forget(path: Place) -> None:
@@ -259,10 +259,10 @@ def _write_workbook(
         with unwritable(path):
             parts.mkdir()
             made = parts / "numbers.xlsx"
-            shown = _illustrated_results(folder, parts, report.files)
-            left_out = write_workbook(made, shown, report.unread, fields, decimal)
+            results = _illustrated_results(folder, parts, report.files)
+            left_out = write_workbook(made, results, report.unread, fields, decimal)
             with made.open("rb") as content:
-                atomic.write(path, atomic.pieces(content))
+                atomic.write(path, atomic.file_pieces(content))
     finally:
         remove_folder(parts)
     return [f"{path}: {sentence}" for sentence in left_out]

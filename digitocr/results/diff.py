@@ -63,7 +63,7 @@ class Tally:
         return ExitCode.SOME_FAILED if self.apart else ExitCode.OK
 
 
-def compared(old: Path, new: Path, tally: Tally, warn: Callable[[str], None]) -> Iterator[str]:
+def changes_csv(old: Path, new: Path, tally: Tally, warn: Callable[[str], None]) -> Iterator[str]:
     """Yield a CSV, header first, of the numbers that changed, file by file in the order of the old.
 
     Args:

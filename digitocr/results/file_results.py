@@ -152,11 +152,11 @@ class FileResultsWriter:
         for ending in FILE_ENDINGS:
             # There is none, its name is too long or that of a folder, or it is not in the folder.
             with suppress(OSError, InputUnreadable):
-                atomic.inside(self._folder, f"{self._name}.{ending}").unlink()
+                atomic.path_inside(self._folder, f"{self._name}.{ending}").unlink()
         with suppress(InputUnreadable):
             self._forget_pages(self._folder, set())
         with suppress(InputUnreadable):
-            remove_folder(atomic.inside(self._folder, number_pictures_folder(self._name)))
+            remove_folder(atomic.path_inside(self._folder, number_pictures_folder(self._name)))
 
     def _forget_in_store(self, store: StorePath) -> None:
         """Remove what an earlier run left and this has not written: one request tells of all."""
@@ -185,14 +185,14 @@ class FileResultsWriter:
         name = f"{self._name}.{ending}"
         if name not in self.written:
             try:
-                atomic.inside(folder, name).unlink()
+                atomic.path_inside(folder, name).unlink()
             except OSError:  # there is none, or a folder of that name
                 return False
         return True
 
     def _forget_pages(self, folder: Path, kept: set[int]) -> None:
         """Remove tables and pictures that an earlier run left of pages but those kept."""
-        start = atomic.inside(folder, f"{self._name}.")
+        start = atomic.path_inside(folder, f"{self._name}.")
         with suppress(OSError):  # there is no such folder, or a name is that of one
             for path in start.parent.iterdir():
                 if path.name.startswith(start.name):
@@ -316,11 +316,11 @@ def print_text(text: str) -> None:
     sys.stdout.buffer.flush()
 
 
-def sweep(folder: Place, names: Iterable[str]) -> None:
+def remove_unfinished(folder: Place, names: Iterable[str]) -> None:
     """Remove what killed processes have left half written beside results of these names."""
     if isinstance(folder, StorePath):
         return  # nothing there is ever half written
     pictures = {f"{PICTURES}/{path.name}" for path in (folder / PICTURES).glob("*")}
     for place in {".", *pictures, *(str(PurePosixPath(name).parent) for name in names)}:
         with suppress(InputUnreadable):  # a link leads elsewhere
-            atomic.sweep(atomic.inside(folder, f"{place}/file").parent)
+            atomic.remove_unfinished(atomic.path_inside(folder, f"{place}/file").parent)

@@ -19,7 +19,7 @@ from digitocr.results.journal import (
     NAME,
     is_ours,
 )
-from digitocr.storage.atomic import inside
+from digitocr.storage.atomic import path_inside
 from digitocr.storage.object_store import StorePath
 
 _NAMED = 3  # of what is found
@@ -63,15 +63,15 @@ def _combined_in(folder: Path) -> Iterator[str]:
 
 def _results_in(folder: Path, names: Iterable[str]) -> Iterator[str]:
     """Yield what lies where the results of inputs go; each folder is looked into once."""
-    known: dict[str, set[str]] = {}
+    in_folder: dict[str, set[str]] = {}
     for name in names:
         parent, _, file = name.rpartition("/")
-        if parent not in known:
-            known[parent] = set()
+        if parent not in in_folder:
+            in_folder[parent] = set()
             with suppress(InputUnreadable):  # a link leads elsewhere: nothing is written there
-                known[parent] = _files_in(inside(folder, name).parent)
-        for ending in FILE_ENDINGS if known[parent] else ():
-            if f"{file}.{ending}" in known[parent]:
+                in_folder[parent] = _files_in(path_inside(folder, name).parent)
+        for ending in FILE_ENDINGS if in_folder[parent] else ():
+            if f"{file}.{ending}" in in_folder[parent]:
                 yield f"{name}.{ending}"
 
 

@@ -24,7 +24,7 @@ _DOWN = 4.0
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """Where a box is on the level page, in pixels from any origin."""
+    """Where a box is on the deskewed page, in pixels from any origin."""
 
     across: float  # of its middle, to the right
     down: float  # of its middle
@@ -69,7 +69,7 @@ def _in_order(page: PageResult, numbers: Sequence[Number]) -> PageResult:
 
 
 def _spot(box: Box, page: PageResult) -> _Spot:
-    """Return where a box is once the page is turned upright and level."""
+    """Return where a box is once the page is turned upright and deskewed."""
     angle = radians(page.rotation - page.skew)  # clockwise
     x, y = box.middle
     height = box.height if page.rotation in (0, 180) else box.width
@@ -133,17 +133,17 @@ def _row_and_column(own: _Spot, table: Table, number: int, page: PageResult) -> 
     )
 
 
-def _nearest(at: float, known: dict[int, float], n: int, start: float, end: float) -> int:
+def _nearest(at: float, middles: dict[int, float], n: int, start: float, end: float) -> int:
     """Return which of n rows or columns is nearest, from 1; those without numbers are between.
 
     Args:
         at: a place along them.
-        known: where some have their middle.
+        middles: where some have their middle.
         n: how many there are.
         start: of the first.
         end: of the last.
     """
-    counted = [0.5, *sorted(known), n + 0.5]
-    places = [start, *(known[i] for i in sorted(known)), end]
-    middles = np.interp(np.arange(1, n + 1), counted, places)
-    return 1 + int(np.argmin(np.abs(middles - at)))
+    counted = [0.5, *sorted(middles), n + 0.5]
+    places = [start, *(middles[i] for i in sorted(middles)), end]
+    all_middles = np.interp(np.arange(1, n + 1), counted, places)
+    return 1 + int(np.argmin(np.abs(all_middles - at)))

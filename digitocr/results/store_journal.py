@@ -22,7 +22,7 @@ from digitocr.results.journal import (
     Done,
     Journal,
 )
-from digitocr.storage.atomic import pieces
+from digitocr.storage.atomic import file_pieces
 from digitocr.storage.object_store import (
     StorePath,
     contents,
@@ -140,7 +140,7 @@ class StoreJournal(Journal):
 
     def _content(self) -> Iterator[bytes]:
         with self._whole.open("rb") as file:
-            yield from pieces(file)
+            yield from file_pieces(file)
 
 
 def _number(name: str) -> int:

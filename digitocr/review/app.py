@@ -81,6 +81,7 @@ def web_app(
     routes = [
         *_page_routes(),
         *_number_routes(session),
+        *_decision_routes(session),
         *_picture_routes(session.queue, pictures, model),
     ]
     app = Starlette(routes=[Mount(f"/{token}", routes=routes)], exception_handlers=handlers)
@@ -104,20 +105,17 @@ def _page_routes() -> list[Any]:
 
 
 def _number_routes(session: Session) -> list[Any]:
-    """Return the routes that tell of numbers, and those that decide about them."""
+    """Return the routes that tell of numbers."""
     from starlette.routing import Route
 
-    def one(item: ReviewItem) -> dict[str, Any]:
-        return _item_json(item, session.queue)
-
-    def progress() -> dict[str, Any]:
-        return asdict(session.progress())
+    def items_json(items: Iterable[ReviewItem]) -> list[dict[str, Any]]:
+        return [_item_json(item, session.queue) for item in items]
 
     def state(_request: Request) -> Response:
-        audit = session.audit and {"shown": session.audit.shown}
-        choices = session.queue.choices()
         return _json({
-            "progress": progress(), "choices": choices, "audit": audit,
+            "progress": asdict(session.progress()),
+            "choices": session.queue.choices(),
+            "audit": session.audit and {"shown": session.audit.shown},
             "recent": session.recent(),
         })  # fmt: skip
 
@@ -127,58 +125,51 @@ def _number_routes(session: Session) -> list[Any]:
         return _json({**session.audit.summary(), "sizes": session.audit.sizes()})
 
     def queue(request: Request) -> Response:
-        return _json({"ids": session.wanted(_filter(request)), "progress": progress()})
+        ids = session.wanted(_filter(request))
+        return _json({"ids": ids, "progress": asdict(session.progress())})
 
     def numbers(request: Request) -> Response:
         asked = request.query_params.get("ids", "").split(",")[:_MOST_NUMBERS]
-        return _json([one(session.queue[_whole_number(number)]) for number in asked])
+        return _json(items_json(session.queue[_whole_number(number)] for number in asked))
 
-    def neighbours(request: Request) -> Response:
-        found = session.queue.neighbours(session.queue[_asked_number(request, "id")])
-        return _json([one(item) for item in found])
+    def beside(request: Request) -> Response:
+        item = session.queue[_asked_number(request, "id")]
+        return _json(items_json(session.queue.neighbours(item)))
 
     def changes(request: Request) -> Response:
-        since = _asked_number(request, "since")
-        ids, changes = session.changes(since, _MOST_NUMBERS)
-        found = [one(session.queue[number]) for number in ids]
-        return _json({"numbers": found, "changes": changes, "progress": progress()})
+        ids, n_seen = session.changes(_asked_number(request, "since"), _MOST_NUMBERS)
+        found = items_json(session.queue[number] for number in ids)
+        progress = asdict(session.progress())
+        return _json({"numbers": found, "changes": n_seen, "progress": progress})
+
+    answers = (state, queue, numbers, beside, audit, changes)
+    return [Route(f"/{answer.__name__}", answer) for answer in answers]
+
+
+def _decision_routes(session: Session) -> list[Any]:
+    """Return the routes that decide about numbers."""
+    from starlette.routing import Route
 
     def decided(item: ReviewItem) -> Response:
-        return _json({"number": one(item), "progress": progress()})
+        number = _item_json(item, session.queue)
+        return _json({"number": number, "progress": asdict(session.progress())})
 
     def seen(posted: dict[str, Any]) -> tuple[int, int]:
         return _whole_number(posted.get("id")), _whole_number(posted.get("version"))
 
     def decide(posted: dict[str, Any]) -> Response:
-        text = posted.get("number")
-        return decided(
-            session.decide(
-                _whole_number(posted.get("id")), _whole_number(posted.get("version")), text
-            )
-        )
+        return decided(session.decide(*seen(posted), posted.get("number")))
 
     def undo(posted: dict[str, Any]) -> Response:
-        return decided(
-            session.undo(_whole_number(posted.get("id")), _whole_number(posted.get("version")))
-        )
+        return decided(session.undo(*seen(posted)))
 
     def add(posted: dict[str, Any]) -> Response:
         item = session.queue[_whole_number(posted.get("id"))]  # of the same page
         box = _box(posted.get("box"), session.queue.shapes[item.file, item.page])
         return decided(session.add(item.file, item.page, box, posted.get("number")))
 
-    answers = {
-        "state": state,
-        "queue": queue,
-        "numbers": numbers,
-        "beside": neighbours,
-        "audit": audit,
-        "changes": changes,
-    }
-    actions = {"decide": decide, "undo": undo, "add": add}
     return [
-        *(Route(f"/{name}", answer) for name, answer in answers.items()),
-        *(Route(f"/{name}", _posted(act), methods=["POST"]) for name, act in actions.items()),
+        Route(f"/{act.__name__}", _posted(act), methods=["POST"]) for act in (decide, undo, add)
     ]
 
 

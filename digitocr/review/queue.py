@@ -21,7 +21,6 @@ from digitocr.results.matching import (
 )
 from digitocr.review.page_images import Shape
 
-STATUSES = ("review", "ok", "checked", "all")
 _FILES_KEPT = 32  # of which digits are kept
 IN_TABLES, OUTSIDE = "any", "none"  # what `Filter.table` may be besides a table's number
 
@@ -71,7 +70,7 @@ class Filter:
     file: str = ""  # a part of the file's name, in any case
     table: str = ""  # `IN_TABLES`, `OUTSIDE` or a table's number; "" for all
     field: str = ""  # a form's; "" for all
-    status: str = "review"  # one of `STATUSES`
+    status: str = "review"  # "review", "ok", "checked" or "all"
     most: float = 1.0  # the highest confidence
 
     def matches(self, item: ReviewItem) -> bool:

@@ -1,4 +1,4 @@
-"""What the first network would read next where it was not sure: a second guess for each digit."""
+"""What the classifier would read next where it was not sure: a second guess for each digit."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def second_guesses(
 ) -> list[tuple[str, float]]:
     """Return for each digit of a number the likeliest other one, and its chance.
 
-    That is what the first network says of the ink in each digit's box, alone: neither the strip
+    That is what the classifier says of the ink in each digit's box, alone: neither the line
     reader nor what is known of the number has a say in it, and the page's skew is not taken out.
 
     Args:

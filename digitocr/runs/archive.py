@@ -13,13 +13,13 @@ from pathlib import Path, PurePosixPath
 
 from digitocr.core.errors import InputUnreadable
 from digitocr.core.source import Source
-from digitocr.results.file_results import sweep
+from digitocr.results.file_results import remove_unfinished
 from digitocr.results.journal import Journal
 from digitocr.runs.inbox import (
     Inbox,
     size_and_time,
 )
-from digitocr.storage import atomic as disk
+from digitocr.storage import atomic
 from digitocr.storage.atomic import sync_folder
 
 
@@ -34,7 +34,7 @@ class Archive:
         self, folder: Path, inbox: Inbox, journal: Journal, warn: Callable[[str], None]
     ) -> None:
         """Begin; `journal` knows the names of what was read, `warn` is given sentences."""
-        sweep(folder, journal.names())  # what a killed run was copying
+        remove_unfinished(folder, journal.names())  # what a killed run was copying
         self._folder, self._inbox, self._journal, self._warn = folder, inbox, journal, warn
         self._names: dict[Path, str] = {}  # of files that are not moved yet
 
@@ -68,7 +68,7 @@ class Archive:
         if path is None or path.is_symlink() or not self._inbox.as_it_was(source):
             return
         try:
-            _move(path, disk.inside(self._folder, source.name))
+            _move(path, atomic.path_inside(self._folder, source.name))
         except OSError as error:
             self._warn(f"{path}: can't be moved to {self._folder}: {error.strerror}")
         except InputUnreadable:
@@ -112,6 +112,6 @@ def _move(path: Path, target: Path) -> None:
 
 def _copy(path: Path, target: Path) -> None:
     with path.open("rb") as content:
-        disk.write(target, disk.pieces(content))
+        atomic.write(target, atomic.file_pieces(content))
     with suppress(OSError):  # not every file system keeps times
         shutil.copystat(path, target)

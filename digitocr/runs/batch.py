@@ -28,7 +28,7 @@ from digitocr.results.corrections import (
 from digitocr.results.file_results import (
     Output,
     print_text,
-    sweep,
+    remove_unfinished,
 )
 from digitocr.results.guard import refuse_foreign_files
 from digitocr.results.journal import (
@@ -218,7 +218,7 @@ class Batch:
         """
         if self._journal and self._output.folder:
             self._journal.flush()
-            sweep(self._output.folder, self._found_names())
+            remove_unfinished(self._output.folder, self._found_names())
             for done in self._ended():
                 self.report.add(done, self._decisions(done.file))
 

@@ -21,7 +21,7 @@ from digitocr.results.journal import (
     Journal,
     Stamp,
 )
-from digitocr.storage.atomic import inside
+from digitocr.storage.atomic import path_inside
 from digitocr.storage.object_store import (
     Place,
     StorePath,
@@ -122,7 +122,7 @@ def _sizes_in(folder: Path, parent: str) -> dict[str, int]:
     sizes = dict[str, int]()
     with (
         suppress(OSError, InputUnreadable),
-        os.scandir(inside(folder, f"{parent}file").parent) as listing,
+        os.scandir(path_inside(folder, f"{parent}file").parent) as listing,
     ):
         for entry in listing:
             with suppress(FileNotFoundError):  # what is written meanwhile gets another name

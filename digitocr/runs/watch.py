@@ -28,7 +28,7 @@ from digitocr.results.combined import (
 from digitocr.results.corrections import Corrections
 from digitocr.results.file_results import (
     Output,
-    sweep,
+    remove_unfinished,
 )
 from digitocr.results.guard import refuse_foreign_files
 from digitocr.results.journal import (
@@ -106,7 +106,7 @@ class Watch:
     def _begin_anew(self) -> None:
         """Tidy up after earlier runs; what they could not read is tried once more."""
         names = self._journal.names()
-        sweep(self._folder, names)
+        remove_unfinished(self._folder, names)
         n_gone = 0
         for name in names:
             done = self._journal[name]

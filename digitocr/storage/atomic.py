@@ -28,12 +28,13 @@ def check(folder: Path) -> None:
     Raises:
         OSError: they can't.
     """
-    name = folder / f".{os.urandom(_TOKEN).hex()}.tmp"  # `sweep` removes it after a power cut
+    # After a power cut `remove_unfinished` removes it.
+    name = folder / f".{os.urandom(_TOKEN).hex()}.tmp"
     write(name, b"", safe=False)
     name.unlink()
 
 
-def inside(folder: Path, name: str) -> Path:
+def path_inside(folder: Path, name: str) -> Path:
     """Return where a result of this name goes in the output folder.
 
     Args:
@@ -89,12 +90,12 @@ def write(path: Path, content: bytes | Iterator[bytes], safe: bool = True) -> No
         raise
 
 
-def pieces(file: BinaryIO) -> Iterator[bytes]:
+def file_pieces(file: BinaryIO) -> Iterator[bytes]:
     """Yield the rest of a file, of any size, a megabyte at a time."""
     return iter(partial(file.read, 1 << 20), b"")
 
 
-def sweep(folder: Path) -> None:
+def remove_unfinished(folder: Path) -> None:
     """Remove files that killed processes were writing in a folder, if there is one."""
     with suppress(OSError):
         for path in folder.iterdir():

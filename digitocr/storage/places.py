@@ -16,9 +16,9 @@ def place_inside(folder: Place, name: str) -> Place:
     """Return where a result goes, in a folder through no link out of it; stores have no links.
 
     Raises:
-        InputUnreadable: as `atomic.inside`.
+        InputUnreadable: as `atomic.path_inside`.
     """
-    return atomic.inside(folder, name) if isinstance(folder, Path) else folder / name
+    return atomic.path_inside(folder, name) if isinstance(folder, Path) else folder / name
 
 
 def write_file(path: Place, content: bytes | Iterator[bytes], safe: bool = True) -> None:

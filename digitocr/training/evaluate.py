@@ -33,7 +33,7 @@ from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalized_crops
-from digitocr.storage import atomic as disk
+from digitocr.storage import atomic
 from digitocr.training import plots
 from digitocr.training.calibration import (
     Level,
@@ -214,7 +214,7 @@ def _numbers_read(
     if pictures and list(row.numbers) != [number.text for number in numbers]:
         for page, result in pages:
             picture = annotated_jpeg(page.gray, result)
-            disk.write(pictures / f"{row.file}.page{page.number}.jpg", picture)
+            atomic.write(pictures / f"{row.file}.page{page.number}.jpg", picture)
     return numbers
 
 

@@ -23,10 +23,10 @@ from digitocr.core.arrays import Labels
 from digitocr.core.version import __version__
 from digitocr.recognition.classifier import logits
 from digitocr.recognition.components import Components
-from digitocr.recognition.line_reader import LineReader, Weights
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalized_crops
 from digitocr.recognition.reader import read_components
+from digitocr.recognition.strip_reader import StripReader, Weights
 from digitocr.training.data.augment import distorted_crops
 from digitocr.training.data.corrected_samples import (
     CheckedFolder,
@@ -35,8 +35,8 @@ from digitocr.training.data.corrected_samples import (
 )
 from digitocr.training.data.datasets import Digits
 from digitocr.training.data.line_batches import (
-    LineBatch,
     ShownLine,
+    StripBatch,
     batches,
     shown_line,
     written_lines,
@@ -56,8 +56,8 @@ from digitocr.training.loop import (
     ctc_loss,
 )
 from digitocr.training.networks import (
-    LineNetwork,
     Network,
+    StripNetwork,
 )
 from digitocr.training.train import as_model
 
@@ -66,7 +66,7 @@ ROUNDS = 20
 # test (benchmarks/experiments.md).
 _STEPS, _OWN, _KEPT, _RATE = 16, 64, 128, 0.001  # a round; digits shown at a step, new and known
 _LINE_STEPS, _LINE_OWN, _LINE_WRITTEN, _LINE_KEPT, _LINE_RATE = 6, 24, 8, 32, 0.0005
-_MOST_GRADIENT = 10.0  # of the line reader's gradient
+_MOST_GRADIENT = 10.0  # of the strip reader's gradient
 _AVERAGE = 0.97  # the part of the average weights that stays at each step
 # How much a digit that is known counts for a new one, and a column that is known for a new line.
 _DIVERGENCE_WEIGHT, _LINE_DIVERGENCE_WEIGHT = 12.0, 10.0
@@ -128,11 +128,11 @@ def finetuned_model(
     weights, own = model.arrays, digits_of(samples)
     if len(own):
         weights |= _finetuned_classifier(model, own, known.digits, rounds, rng)
-    if model.line_reader:
-        say(f"line reader: {rounds * _LINE_STEPS} steps")
+    if model.strip_reader:
+        say(f"strip reader: {rounds * _LINE_STEPS} steps")
         uncertainty = _uncertainty_of_numbers(model, samples)
-        weights |= _finetuned_line_reader(
-            model.line_reader, samples, uncertainty, known.symbols, rounds, rng
+        weights |= _finetuned_strip_reader(
+            model.strip_reader, samples, uncertainty, known.symbols, rounds, rng
         )
     return as_model(weights, model.card)
 
@@ -189,19 +189,19 @@ def _divergence(network: nn.Module, before: nn.Module, known: torch.Tensor) -> t
     return -(said * F.log_softmax(network(known), 1)).sum(1).mean()
 
 
-def _finetuned_line_reader(
-    reader: LineReader,
+def _finetuned_strip_reader(
+    reader: StripReader,
     samples: Sequence[CorrectedSample],
     uncertainty: Values,
     known: Symbols,
     rounds: int,
     rng: np.random.Generator,
 ) -> dict[str, Weights]:
-    """Return the line reader's weights after it was shown new numbers.
+    """Return the strip reader's weights after it was shown new numbers.
 
     As they were written, scanned anew each time, and put together anew of their digits.
     """
-    network = LineNetwork()
+    network = StripNetwork()
     network.take(reader)
     before = copy.deepcopy(network)
     loop = TrainingLoop(network, _LINE_RATE, rounds * _LINE_STEPS, _AVERAGE, _MOST_GRADIENT)
@@ -217,7 +217,7 @@ def _finetuned_line_reader(
 def _uncertainty_of_numbers(model: Model, samples: Sequence[CorrectedSample]) -> Values:
     """Return how unsure a first network is of each of N numbers: of its least sure digit.
 
-    The least sure are what the line reader is asked about, and so are numbers that could not be
+    The least sure are what the strip reader is asked about, and so are numbers that could not be
     split into digits.
     """
     network = Network()
@@ -235,7 +235,7 @@ def _line_round(
     own: Symbols,
     known: Symbols,
     rng: np.random.Generator,
-) -> Iterator[tuple[LineBatch, LineBatch]]:
+) -> Iterator[tuple[StripBatch, StripBatch]]:
     """Yield a round's batches, of new lines and of known ones about as long."""
     some = _sample_places(uncertainty, _LINE_STEPS * _LINE_OWN, rng)
     new = [_rescanned_line(samples[i], rng) for i in some.tolist()]

@@ -20,14 +20,14 @@ from digitocr.core.arrays import (
 from digitocr.recognition.model import CLASSES
 from digitocr.training.data.datasets import NON_DIGIT
 from digitocr.training.data.line_batches import (
-    LineBatch,
     ShownLine,
+    StripBatch,
     batches,
 )
-from digitocr.training.networks import LineNetwork
+from digitocr.training.networks import StripNetwork
 
 CHUNK = 2000  # crops answered at a time
-LINE_BATCH = 64
+STRIP_BATCH = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +147,8 @@ def _softened_loss(
     return -((wanted * chances).sum(1) * temperatures**2).mean()
 
 
-def line_epoch(
-    loop: TrainingLoop[LineNetwork], lines: Sequence[ShownLine], rng: np.random.Generator
+def strip_epoch(
+    loop: TrainingLoop[StripNetwork], lines: Sequence[ShownLine], rng: np.random.Generator
 ) -> tuple[float, float]:
     """Train on some written lines once.
 
@@ -157,7 +157,7 @@ def line_epoch(
     """
     losses, right = 0.0, 0
     device = next(loop.network.parameters()).device
-    for batch in batches(lines, LINE_BATCH, rng):
+    for batch in batches(lines, STRIP_BATCH, rng):
         answers = loop.network(torch.from_numpy(batch.images).to(device))  # (B, 11, T)
         loss = ctc_loss(answers, batch)
         loop.step(loss)
@@ -166,7 +166,7 @@ def line_epoch(
     return losses / len(lines), right / len(lines)
 
 
-def ctc_loss(answers: torch.Tensor, batch: LineBatch) -> torch.Tensor:
+def ctc_loss(answers: torch.Tensor, batch: StripBatch) -> torch.Tensor:
     """Return the mean of how unlikely the digits of B lines are, given (B, 11, T) answers."""
     lengths = torch.full((len(batch.lengths),), answers.shape[2])
     loss = F.ctc_loss(
@@ -181,7 +181,7 @@ def ctc_loss(answers: torch.Tensor, batch: LineBatch) -> torch.Tensor:
     return loss.mean()
 
 
-def n_lines_read(answers: torch.Tensor, batch: LineBatch) -> int:
+def n_lines_read(answers: torch.Tensor, batch: StripBatch) -> int:
     """Return of how many lines the likeliest path, (B, 11, T) answers, gives just the digits."""
     paths = answers.argmax(1).cpu().numpy()
     ends = np.cumsum(batch.lengths)

@@ -6,16 +6,16 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from digitocr.recognition.line_reader import (
+from digitocr.recognition.model import CLASSES, Model
+from digitocr.recognition.strip_reader import (
     ARRAY_PREFIX,
     CONTEXTS,
     NEIGHBOUR_STEP,
     NEIGHBOURS,
-    LineContext,
-    LineReader,
+    StripContext,
+    StripReader,
     Weights,
 )
-from digitocr.recognition.model import CLASSES, Model
 
 HIDDEN = 512
 _TEACHER_CHANNELS = (24, 32, 64)
@@ -107,10 +107,10 @@ class SpecialistNetwork(nn.Module):
         return logits
 
 
-class LineNetwork(nn.Module):
-    """Reads a whole strip of ink: for every second column the chance of each digit and of none.
+class StripNetwork(nn.Module):
+    """Reads a whole line image: for every second column the chance of each digit and of none.
 
-    Convolutions that halve the rows until one is left, then some along the strip, of which two
+    Convolutions that halve the rows until one is left, then some along the line, of which two
     look far to both sides; trained with connectionist temporal classification (Graves et al.
     2006), so that digits need no cutting.
     """
@@ -129,7 +129,7 @@ class LineNetwork(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, lines: torch.Tensor) -> torch.Tensor:
-        """Return the logits, (B, 11, W / 2), of (B, 1, 32, W) strips; W is even."""
+        """Return the logits, (B, 11, W / 2), of (B, 1, 32, W) line images; W is even."""
         maps = F.relu(self.first(lines))  # (B, A, 16, W / 2)
         maps = F.max_pool2d(F.relu(self.second(maps)), (2, 1))  # (B, B', 8, W / 2)
         maps = F.max_pool2d(F.relu(self.third(maps)), (2, 1))  # (B, C, 4, W / 2)
@@ -139,7 +139,7 @@ class LineNetwork(nn.Module):
         return logits
 
     @torch.no_grad()
-    def take(self, reader: LineReader) -> None:
+    def take(self, reader: StripReader) -> None:
         """Take the weights of a model's reader."""
         for layer, kernel, bias in zip(self._layers(), reader.kernels, reader.biases, strict=True):
             layer.weight.copy_(torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()))
@@ -165,7 +165,7 @@ class LineNetwork(nn.Module):
 
 
 class Context(nn.Module):
-    """Adds to each column of a strip what stands beside it, as far as a digit or two.
+    """Adds to each column of a line what stands beside it, as far as a digit or two.
 
     A weight for each map and neighbour, then a mixture of all maps (Howard et al. 2017): far
     cheaper than a full convolution as wide. It begins as no change at all (Zhang et al. 2019).
@@ -193,7 +193,7 @@ class Context(nn.Module):
         return added
 
     @torch.no_grad()
-    def take(self, given: LineContext) -> None:
+    def take(self, given: StripContext) -> None:
         """Take the weights of a model's context."""
         self.near.weight[:, 0, 0].copy_(torch.from_numpy(given.near.T.copy()))
         torch.as_tensor(self.near.bias).copy_(torch.from_numpy(given.near_bias))
@@ -201,7 +201,7 @@ class Context(nn.Module):
         torch.as_tensor(self.mixed.bias).copy_(torch.from_numpy(given.mixed_bias))
 
     def tensors(self) -> dict[str, torch.Tensor]:
-        """Return the weights by the names that `LineReader` gives them."""
+        """Return the weights by the names that `StripReader` gives them."""
         return {
             "near": self.near.weight[:, 0, 0].T,  # (NEIGHBOURS, C)
             "near_bias": torch.as_tensor(self.near.bias),

@@ -62,7 +62,7 @@ class Recipe:
     specialist: float = 0.0
     polish: float = 0.0
     polished: float = 0.0
-    lines: float = 0.0  # written for the line reader, for each crop that the first is shown
+    lines: float = 0.0  # written for the strip reader, for each crop that the first is shown
 
 
 SEED = Recipe("seed", epochs=50, batch_size=100, learning_rate=0.001, pooled=True, keep_last=True)

@@ -24,9 +24,9 @@ from digitocr.core.document import ModelId
 from digitocr.core.errors import WrongUsage
 from digitocr.core.version import __version__
 from digitocr.recognition.classifier import logits
-from digitocr.recognition.line_reader import Weights, line_reader_from
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import normalized_crops
+from digitocr.recognition.strip_reader import Weights, strip_reader_from
 from digitocr.training import plots
 from digitocr.training.calibration import confusion_matrix
 from digitocr.training.data.augment import distorted_epochs
@@ -42,7 +42,7 @@ from digitocr.training.data.line_batches import (
 )
 from digitocr.training.loop import (
     CHUNK,
-    LINE_BATCH,
+    STRIP_BATCH,
     Shown,
     Teacher,
     Trained,
@@ -50,15 +50,15 @@ from digitocr.training.loop import (
     accuracy,
     answers_wanted,
     crop_epoch,
-    line_epoch,
     n_lines_read,
+    strip_epoch,
 )
 from digitocr.training.model_calibration import calibration_facts
 from digitocr.training.networks import (
     HIDDEN,
-    LineNetwork,
     Network,
     SpecialistNetwork,
+    StripNetwork,
     TeacherNetwork,
 )
 from digitocr.training.recipes import (
@@ -79,12 +79,12 @@ _LINES_AN_EPOCH = 4096  # between two reports
 class Epoch:
     """How training stands after an epoch."""
 
-    network: str  # "teacher", "first network", "specialist", "polish" or "line reader"
+    network: str  # "teacher", "first network", "specialist", "polish" or "strip reader"
     number: int  # from 1
     epochs: int
     loss: float  # mean over the epoch's batches
     training_accuracy: float  # 0..1, of the answers given while training
-    accuracy: float  # 0..1, on what is held out: digits, or lines of the line reader
+    accuracy: float  # 0..1, on what is held out: digits, or lines of the strip reader
     seconds: float  # since the training of this network began
 
     @property
@@ -117,7 +117,7 @@ class Training:
     def epochs(self) -> Iterator[Epoch]:
         """Train, yielding after each epoch; `weights` is up to date whenever it stops.
 
-        The teacher comes first, the line reader last.
+        The teacher comes first, the strip reader last.
         """
         recipe, digits, teacher = self.recipe, self.material.training, None
         if recipe.teacher:
@@ -137,7 +137,7 @@ class Training:
         if recipe.polish:
             yield from self._polish_network(learner.kept, teacher)
         if recipe.lines:
-            yield from self._train_line_reader()
+            yield from self._train_strip_reader()
         self.finished = True
 
     def _n_epochs(self, share: float) -> int:
@@ -195,33 +195,33 @@ class Training:
             }
             yield epoch
 
-    def _train_line_reader(self) -> Iterator[Epoch]:
-        """Train the line reader on written lines, new ones in every epoch."""
+    def _train_strip_reader(self) -> Iterator[Epoch]:
+        """Train the strip reader on written lines, new ones in every epoch."""
         recipe, found = self.recipe, self.material
         torch.manual_seed(recipe.seed)
         shown = math.ceil(len(found.training) * recipe.epochs * recipe.lines)
         size = min(shown, _LINES_AN_EPOCH)
         epochs = math.ceil(shown / size)
-        network = LineNetwork().to(self.device)
-        steps = epochs * math.ceil(size / LINE_BATCH)
+        network = StripNetwork().to(self.device)
+        steps = epochs * math.ceil(size / STRIP_BATCH)
         loop = TrainingLoop(network, _LINE_RATE, steps, recipe.average, _MOST_GRADIENT)
         start, n_held_out = time.perf_counter(), min(_LINES_HELD_OUT, size)
         held_out = next(written_chunks(found.unseen, n_held_out, 1, [recipe.seed, 1]))
         chunks = written_chunks(found.shown, size, epochs, [recipe.seed, 0])
         rng = np.random.default_rng(recipe.seed)
         for number, lines in enumerate(chunks, 1):
-            loss, right = line_epoch(loop, lines, rng)
+            loss, right = strip_epoch(loop, lines, rng)
             score = self._share_of_lines_read(loop.kept, held_out)
             self.weights = {**(self.weights or {}), **loop.kept.exported()}
             yield Epoch(
-                "line reader", number, epochs, loss, right, score, time.perf_counter() - start
+                "strip reader", number, epochs, loss, right, score, time.perf_counter() - start
             )
 
     @torch.no_grad()
     def _share_of_lines_read(self, network: nn.Module, lines: Sequence[ShownLine]) -> float:
         """Return the share, 0..1, of lines that are read right."""
         right = 0
-        for batch in batches(lines, LINE_BATCH):
+        for batch in batches(lines, STRIP_BATCH):
             right += n_lines_read(network(torch.from_numpy(batch.images).to(self.device)), batch)
         return right / len(lines)
 
@@ -284,7 +284,7 @@ def _with_wanted_answers(
 def as_model(weights: dict[str, Weights], card: dict[str, Any] | None = None) -> Model:
     """Return trained weights as what scanning reads with."""
     first = {key: weights[key] for key in ("w1", "b1", "w2", "b2")}
-    return Model(ModelId("", ""), **first, card=card or {}, line_reader=line_reader_from(weights))
+    return Model(ModelId("", ""), **first, card=card or {}, strip_reader=strip_reader_from(weights))
 
 
 def quality_facts(
@@ -321,7 +321,7 @@ def card(
     n_digits = int((found.training.labels != NON_DIGIT).sum())
     return {
         "architecture": f"784-{HIDDEN}-10, ReLU"
-        + (", and a convolutional line reader" if training.recipe.lines else ""),
+        + (", and a convolutional strip reader" if training.recipe.lines else ""),
         "data": "MNIST (CC BY-SA 3.0)",
         "added": found.facts,
         "digits": {"training": n_digits, "held_out": len(found.held_out)},

@@ -20,9 +20,9 @@ from digitocr.core.errors import (
 from digitocr.recognition import reader as page_reader
 from digitocr.recognition.classifier import logits, scores
 from digitocr.recognition.components import find_components
-from digitocr.recognition.line_reader import LineReader, line_reader_from, line_scores
 from digitocr.recognition.model import load_model, model_file, supplied_models
 from digitocr.recognition.reader import read_components
+from digitocr.recognition.strip_reader import StripReader, strip_reader_from, strip_scores
 
 Arrays = dict[str, NDArray[np.float32]]
 
@@ -46,7 +46,7 @@ STRIP_SHAPES = {
 
 @pytest.fixture
 def strip_arrays() -> Arrays:
-    """Random weights of a line reader with 3 to 7 channels."""
+    """Random weights of a strip reader with 3 to 7 channels."""
     rng = np.random.default_rng(2)
     return {
         f"strip.{key}": rng.normal(0, 0.3, shape).astype(np.float32)
@@ -85,30 +85,30 @@ def test_scores_of_strips_equal_those_of_torch(arrays: Arrays, tmp_path: Path) -
     torch = pytest.importorskip("torch")
     networks = pytest.importorskip("digitocr.training.networks")
     torch.manual_seed(0)
-    network = networks.LineNetwork()
+    network = networks.StripNetwork()
     for context in network.contexts:  # which begin as no change
         torch.nn.init.normal_(context.mixed.weight, std=0.1)
     save_model(tmp_path / "two.safetensors", {**arrays, **network.exported()}, {})
-    reader = load_model(tmp_path / "two.safetensors").line_reader
+    reader = load_model(tmp_path / "two.safetensors").strip_reader
     assert reader is not None
     strips = np.random.default_rng(3).random((4, 32, 90), dtype=np.float32)
     with torch.no_grad():
         wanted = torch.softmax(network(torch.from_numpy(strips[:, None])), 1).permute(0, 2, 1)
-    np.testing.assert_allclose(line_scores(reader, strips), wanted.numpy(), atol=1e-5)
+    np.testing.assert_allclose(strip_scores(reader, strips), wanted.numpy(), atol=1e-5)
 
 
 @pytest.mark.parametrize(("n", "width"), [(0, 20), (1, 10), (3, 64)])
 def test_scores_of_strips_are_chances(n: int, width: int, strip_arrays: Arrays) -> None:
-    reader = line_reader_from(strip_arrays)
+    reader = strip_reader_from(strip_arrays)
     assert reader is not None
-    found = line_scores(reader, np.ones((n, 32, width), np.float32))
+    found = strip_scores(reader, np.ones((n, 32, width), np.float32))
     assert found.shape == (n, width // 2, 11)
     np.testing.assert_allclose(found.sum(axis=2), 1, atol=1e-5)
 
 
 def test_a_model_may_have_no_strip_reader(arrays: Arrays, tmp_path: Path) -> None:
     save_model(tmp_path / "one.safetensors", arrays, {})
-    assert load_model(tmp_path / "one.safetensors").line_reader is None
+    assert load_model(tmp_path / "one.safetensors").strip_reader is None
 
 
 def test_scores_are_chances(crops: NDArray[np.float32]) -> None:
@@ -274,11 +274,11 @@ def test_without_a_second_opinion_the_first_network_is_alone_in_reading(
     cv2.putText(mask, "3 4 5", (20, 80), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 5)
     shown = []
 
-    def seen(reader: LineReader, strips: NDArray[np.float32]) -> NDArray[np.float32]:
+    def seen(reader: StripReader, strips: NDArray[np.float32]) -> NDArray[np.float32]:
         shown.append(strips.shape)
-        return line_scores(reader, strips)
+        return strip_scores(reader, strips)
 
-    monkeypatch.setattr(page_reader, "line_scores", seen)
+    monkeypatch.setattr(page_reader, "strip_scores", seen)
     for wanted in (False, True):
         read_components(find_components(mask), model, second_opinion=wanted)
         assert bool(shown) is wanted

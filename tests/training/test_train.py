@@ -60,10 +60,10 @@ def test_the_scan_recipe_learns_to_read(run: RunCommand, mnist: Path, tmp_path: 
     assert done.stderr.count("first network, epoch ") == 12
     assert done.stderr.count("specialist, epoch ") == 1
     assert done.stderr.count("polish, epoch ") == 1
-    assert done.stderr.count("line reader, epoch ") == 1
+    assert done.stderr.count("strip reader, epoch ") == 1
     model = load_model(tmp_path / "m.safetensors")
     assert model.w1.shape == (784, 512)
-    assert model.line_reader is not None
+    assert model.strip_reader is not None
     assert model.card["accuracy_mnist_test"] > 0.9
     forms, cuts = 287, 665  # drawn, and cut out of touching digits
     assert model.card["digits"] == {"training": 2 * 1375 + forms + cuts, "held_out": 125}
@@ -98,9 +98,9 @@ def test_the_seed_recipe_pools_and_splits_as_the_seed_project_did(
 
 
 def weights_of(model: Model) -> tuple[NDArray[np.float32], ...]:
-    """Return all weights of a model's line reader."""
-    assert model.line_reader is not None
-    return model.line_reader.kernels + model.line_reader.biases
+    """Return all weights of a model's strip reader."""
+    assert model.strip_reader is not None
+    return model.strip_reader.kernels + model.strip_reader.biases
 
 
 def without_times(card: dict[str, Any]) -> dict[str, Any]:
@@ -121,8 +121,8 @@ def test_training_again_gives_the_same_weights(
     first, second = (load_model(tmp_path / f"{name}.safetensors") for name in ("a", "b"))
     np.testing.assert_array_equal(first.w1, second.w1)
     np.testing.assert_array_equal(first.w2, second.w2)
-    assert (first.line_reader is None) == (recipe == "seed")
-    if first.line_reader and second.line_reader:
+    assert (first.strip_reader is None) == (recipe == "seed")
+    if first.strip_reader and second.strip_reader:
         for ours, theirs in zip(*map(weights_of, (first, second)), strict=True):
             np.testing.assert_array_equal(ours, theirs)
     assert without_times(first.card) == without_times(second.card)
@@ -136,7 +136,7 @@ def test_trainings_of_few_steps_work(steps: int) -> None:
     size = -(-len(found.training) // steps)
     recipe = replace(SCAN, epochs=1, batch_size=size)
     assert [epoch.network for epoch in Training(recipe, found).epochs()] == [
-        "teacher", "first network", "specialist", "polish", "line reader",
+        "teacher", "first network", "specialist", "polish", "strip reader",
     ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""Written lines as the line reader is shown them: made in another process, in batches."""
+"""Written lines as the strip reader is shown them: made in another process, in batches."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ _PLAIN = 0.3
 
 @dataclass(frozen=True, slots=True)
 class ShownLine:
-    """A line as the line reader is shown it."""
+    """A line as the strip reader is shown it."""
 
     image: Gray  # (32, W), ink 255 on paper 0
     digits: Labels  # (n,), left to right; n may be 0
 
 
 @dataclass(frozen=True, slots=True)
-class LineBatch:
+class StripBatch:
     """B lines of about the same length."""
 
     images: NDArray[np.float32]  # (B, 1, 32, W), ink 1.0 on paper 0.0; W is even
@@ -96,7 +96,7 @@ def written_lines(given: Symbols, n: int, rng: np.random.Generator) -> list[Show
 
 
 def shown_line(mask: BinaryImage, digits: Labels) -> ShownLine:
-    """Return a line as the line reader is shown it, of its ink, (64, W), and its digits."""
+    """Return a line as the strip reader is shown it, of its ink, (64, W), and its digits."""
     size = max(8, mask.shape[1] // 2), mask.shape[0] // 2
     small = cv2.resize(mask, size, interpolation=cv2.INTER_AREA)
     return ShownLine(np.asarray(small, np.uint8), digits)
@@ -104,7 +104,7 @@ def shown_line(mask: BinaryImage, digits: Labels) -> ShownLine:
 
 def batches(
     lines: Sequence[ShownLine], size: int, rng: np.random.Generator | None = None
-) -> Iterator[LineBatch]:
+) -> Iterator[StripBatch]:
     """Yield lines `size` at a time, those of about the same length together.
 
     Args:
@@ -120,7 +120,7 @@ def batches(
         yield _batch([lines[i] for i in group], rng)
 
 
-def _batch(lines: Sequence[ShownLine], rng: np.random.Generator | None) -> LineBatch:
+def _batch(lines: Sequence[ShownLine], rng: np.random.Generator | None) -> StripBatch:
     width = max(line.image.shape[1] for line in lines) + _MARGIN
     width += width % 2
     rows = len(lines[0].image)
@@ -131,4 +131,4 @@ def _batch(lines: Sequence[ShownLine], rng: np.random.Generator | None) -> LineB
         image[:, left : left + wide] = line.image
     images /= 255
     digits = np.concatenate([line.digits for line in lines]).astype(np.int64)
-    return LineBatch(images, digits, np.array([len(line.digits) for line in lines]))
+    return StripBatch(images, digits, np.array([len(line.digits) for line in lines]))

@@ -16,7 +16,7 @@ from digitocr.training.data.line_canvas import HEIGHT_PX, LineCanvas
 _UNDERLINE, _OVERLINE, _SPECKS, _HAIRS, _ERASED = 0.2, 0.06, 0.3, 0.05, 0.12
 _TURN = np.radians(2.2)  # deviation
 _BEND = 0.05  # of the height of digits, at most: deviation of a grid of displacements
-# The line image: digits have this part of its height, and stand so far off its middle.
+# The strip: digits have this part of its height, and stand so far off its middle.
 LINE_HEIGHT_PX = 64
 _FILLS, _OFF_MIDDLE, _MARGINS = (0.59, 0.94), 0.06, (4, 18)
 _THICK, _THIN, _SOFT, _NOISY = 0.22, 0.12, 0.5, 0.5
@@ -57,7 +57,7 @@ def add_dirt(canvas: LineCanvas, extent: tuple[int, int, int, int]) -> None:
 def scanned_ink(
     canvas: Gray, extent: tuple[int, int, int, int], digits: bool, rng: np.random.Generator
 ) -> BinaryImage:
-    """Return what is written as a line image: turned and bent, thick or thin, soft or noisy."""
+    """Return what is written as a strip: turned and bent, thick or thin, soft or noisy."""
     left, top, right, bottom = extent
     fills = rng.uniform(*_FILLS) * LINE_HEIGHT_PX
     scale = fills / max(bottom - top, (0.8 if digits else 0.6) * HEIGHT_PX)
@@ -79,7 +79,7 @@ def scanned_ink(
 
 
 def _binary_ink(image: Gray, rng: np.random.Generator) -> BinaryImage:
-    """Return a line image's ink, 0 or 255, as pens and thresholds leave it; most of it is left."""
+    """Return a strip's ink, 0 or 255, as pens and thresholds leave it; most of it is left."""
     whole = np.count_nonzero(image > 100)
     pen = rng.random()
     if pen < _THICK:

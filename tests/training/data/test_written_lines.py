@@ -1,4 +1,4 @@
-"""Lines written for the line reader: what is on them, and that they come out the same again."""
+"""Lines written for the strip reader: what is on them, and that they come out the same again."""
 
 from __future__ import annotations
 

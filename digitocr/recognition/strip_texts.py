@@ -1,4 +1,4 @@
-"""Column scores of a line image → the texts that each of its ink groups may be."""
+"""Column scores of a strip → the texts that each of its ink groups may be."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.recognition.hypotheses import GroupTexts
-from digitocr.recognition.line_images import LineImage
+from digitocr.recognition.strip_images import StripImage
 
-# Paths through a line image's columns: how many are followed, and how likely a digit has to be.
+# Paths through a strip's columns: how many are followed, and how likely a digit has to be.
 _BEAM, _LEAST_CHANCE = 12, 1e-3
 _NONE = 10  # the answer for "no digit begins here"
 
 
-def group_texts(line: LineImage, scores: NDArray[np.float32]) -> dict[int, GroupTexts]:
-    """Return what each ink group of a line image may be, as its columns say.
+def group_texts(line: StripImage, scores: NDArray[np.float32]) -> dict[int, GroupTexts]:
+    """Return what each ink group of a strip may be, as its columns say.
 
     Args:
-        line: from `find_line_images`.
+        line: from `find_strip_images`.
         scores: (W / 2, 11), of its columns: ten digits and none; rows sum to 1.
     """
     chances: list[dict[str, float]] = [defaultdict(float) for _ in line.groups]

@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from digitocr.core.geometry import Box
-from digitocr.recognition.ctc import _likeliest_texts, group_texts
 from digitocr.recognition.hypotheses import Candidate
-from digitocr.recognition.line_images import find_line_images
+from digitocr.recognition.strip_images import find_strip_images
+from digitocr.recognition.strip_texts import _likeliest_texts, group_texts
 
 NONE = 10
 
@@ -33,23 +33,23 @@ def columns(text: str) -> NDArray[np.float32]:
 def test_runs_side_by_side_are_one_strip_and_others_are_not() -> None:
     near = [solid(x, i) for i, x in enumerate((0, 30, 60))]
     far, below = solid(300, 3), solid(30, 4, y=80)
-    strips = find_line_images([*near, far, below], {1})
+    strips = find_strip_images([*near, far, below], {1})
     assert [strip.groups for strip in strips] == [(0, 1, 2)]
-    images = find_line_images([*near, far, below], {0, 2, 3, 4})
+    images = find_strip_images([*near, far, below], {0, 2, 3, 4})
     assert sorted(image.groups for image in images) == [(0, 1, 2), (3,), (4,)]
-    assert find_line_images([*near, far, below], set()) == []
-    assert find_line_images([], {1}) == []
+    assert find_strip_images([*near, far, below], set()) == []
+    assert find_strip_images([], {1}) == []
 
 
 def test_what_is_as_high_as_two_lines_stands_alone() -> None:
     groups = [solid(0, 0), solid(24, 1, width=6, height=90), solid(34, 2)]
-    strips = find_line_images(groups, {0, 1, 2})
+    strips = find_strip_images(groups, {0, 1, 2})
     assert sorted(strip.groups for strip in strips) == [(0, 2), (1,)]
 
 
 @pytest.mark.parametrize(("height", "rows"), [(40, 25), (80, 25), (20, 16)])
 def test_a_strip_is_32_rows_high_and_low_ink_stays_low(height: int, rows: int) -> None:
-    (strip,) = find_line_images([solid(7, 0, height=height)], {0})
+    (strip,) = find_strip_images([solid(7, 0, height=height)], {0})
     assert strip.image.shape[:2] == (1, 32)
     assert strip.image.shape[2] % 2 == 0
     assert np.count_nonzero(strip.image[0].max(axis=1)) == rows
@@ -59,7 +59,7 @@ def test_a_strip_is_32_rows_high_and_low_ink_stays_low(height: int, rows: int) -
 def test_a_fine_pens_strokes_are_as_wide_as_those_trained_on() -> None:
     ink = np.zeros((200, 120), np.uint8)
     ink[:, 58:61] = 255
-    (strip,) = find_line_images([Candidate(Box(0, 0, 120, 200), ink, 0, 0, 1, 1.0, 0.0)], {0})
+    (strip,) = find_strip_images([Candidate(Box(0, 0, 120, 200), ink, 0, 0, 1, 1.0, 0.0)], {0})
     np.testing.assert_allclose(strip.image[0, 10:20].sum(axis=1), 0.07 * 25, rtol=0.15)
 
 
@@ -68,12 +68,12 @@ def test_pieces_of_a_run_are_drawn_together() -> None:
     pieces = [
         Candidate(Box(10 * i, 0, 10, 40), ink, 0, i, i + 1, 1.0, 0.2) for i in range(2)
     ]  # fmt: skip
-    (strip,) = find_line_images(pieces, {0})
+    (strip,) = find_strip_images(pieces, {0})
     assert np.count_nonzero(strip.image[0].max(axis=0)) in (12, 13)
 
 
 def test_each_run_gets_the_digits_that_stand_in_it() -> None:
-    (strip,) = find_line_images([solid(0, 5), solid(40, 8)], {5})
+    (strip,) = find_strip_images([solid(0, 5), solid(40, 8)], {5})
     width = strip.ink_by_column.shape[1]
     text = ["-"] * width
     middles = [int(np.median(np.flatnonzero(ink == ink.max()))) for ink in strip.ink_by_column]
@@ -87,7 +87,7 @@ def test_each_run_gets_the_digits_that_stand_in_it() -> None:
 
 
 def test_a_strip_without_digits_says_so() -> None:
-    (strip,) = find_line_images([solid(0, 5)], {5})
+    (strip,) = find_strip_images([solid(0, 5)], {5})
     found = group_texts(strip, columns("-" * strip.ink_by_column.shape[1]))
     assert found[5].chances[""] > 0.9
 

@@ -1,4 +1,4 @@
-"""Ink groups → line images: what stands side by side as one picture."""
+"""Ink groups → strips: what stands side by side as one picture."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from digitocr.core.arrays import (
     BinaryImage,
-    LineImages,
+    StripImages,
 )
 from digitocr.core.geometry import (
     Box,
@@ -39,10 +39,10 @@ _NEAR = 5  # columns: a digit belongs to the ink group that has most ink among s
 
 
 @dataclass(frozen=True, slots=True)
-class LineImage:
+class StripImage:
     """Ink groups that stand side by side, as one picture."""
 
-    image: LineImages  # (1, ROWS, W)
+    image: StripImages  # (1, ROWS, W)
     groups: tuple[int, ...]  # their numbers, left to right
     ink_by_column: NDArray[np.float64]  # (G, W / 2): pixels of each group near each second column
     left: float  # of the first column, in pixels of the binary image
@@ -59,10 +59,10 @@ class _GroupInk:
     digit_height: float
 
 
-def find_line_images(
+def find_strip_images(
     candidates: Sequence[Candidate], doubtful_groups: Collection[int]
-) -> list[LineImage]:
-    """Return the line images of doubtful ink groups, with what stands beside them.
+) -> list[StripImage]:
+    """Return the strips of doubtful ink groups, with what stands beside them.
 
     Args:
         candidates: of all ink groups; a group's pieces are among them, each alone.
@@ -123,8 +123,8 @@ def _group_ink(number: int, box: Box, candidates: Sequence[Candidate], height: f
     return _GroupInk(number, box, binary, height)
 
 
-def _line_image(inks: Sequence[_GroupInk]) -> LineImage:
-    """Return ink groups as a line image."""
+def _line_image(inks: Sequence[_GroupInk]) -> StripImage:
+    """Return ink groups as a strip."""
     box = around([ink.box for ink in inks])
     binary = np.zeros((box.height, box.width), np.uint8)
     scale = _FILLED / max(box.height, _LEAST_HEIGHT * inks[0].digit_height)
@@ -147,4 +147,4 @@ def _line_image(inks: Sequence[_GroupInk]) -> LineImage:
     shrunk = cv2.resize(binary, (wide, tall), interpolation=how)
     image[0, top : top + tall, _MARGIN : _MARGIN + wide] = shrunk / np.float32(255)
     left = box.x + (0.5 - _MARGIN) / scale
-    return LineImage(image, tuple(ink.number for ink in inks), by_column, left, 2 / scale)
+    return StripImage(image, tuple(ink.number for ink in inks), by_column, left, 2 / scale)

@@ -1,4 +1,4 @@
-"""The line reader in NumPy: line images → what begins at each second column of them."""
+"""The strip reader in NumPy: strips → what begins at each second column of them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.arrays import ColumnScores, LineImages
+from digitocr.core.arrays import ColumnScores, StripImages
 
 Weights: TypeAlias = NDArray[np.float32]
 Shapes: TypeAlias = dict[str, tuple[int, ...]]
 
-ARRAY_PREFIX = "strip."  # before the names of the line reader's arrays in a file
+ARRAY_PREFIX = "strip."  # before the names of the strip reader's arrays in a file
 _ANSWERS = 11  # for each column: ten digits, and that none begins there
 _LAYERS = 6
 # How often the reader looks far aside, at how many columns, the one itself among them, and how far
@@ -25,8 +25,8 @@ _CONTEXT = "near", "near_bias", "mixed", "mixed_bias"
 
 
 @dataclass(frozen=True)
-class LineReader:
-    """A small convolutional network that reads line images, without splitting what touches.
+class StripReader:
+    """A small convolutional network that reads strips, without splitting what touches.
 
     Its kernels are (rows, columns, channels in, channels out): 5×5 in steps of 2; 3×3 and 3×3, each
     followed by the larger of every two rows; 4×3, which leaves one row; 1×5 and 1×3. Before the
@@ -35,7 +35,7 @@ class LineReader:
 
     kernels: tuple[Weights, ...]
     biases: tuple[Weights, ...]
-    contexts: tuple[LineContext, ...]
+    contexts: tuple[StripContext, ...]
 
     @property
     def arrays(self) -> dict[str, Weights]:
@@ -52,8 +52,8 @@ class LineReader:
 
 
 @dataclass(frozen=True)
-class LineContext:
-    """What a line reader adds to C maps of each column from the columns beside it."""
+class StripContext:
+    """What a strip reader adds to C maps of each column from the columns beside it."""
 
     near: Weights  # (NEIGHBOURS, C), of each map and neighbour
     near_bias: Weights  # (C,)
@@ -61,8 +61,8 @@ class LineContext:
     mixed_bias: Weights  # (C,)
 
 
-def line_scores(reader: LineReader, images: LineImages) -> ColumnScores:
-    """Return what each second column of line images is: a digit, or none that begins there.
+def strip_scores(reader: StripReader, images: StripImages) -> ColumnScores:
+    """Return what each second column of strips is: a digit, or none that begins there.
 
     Args:
         reader: of a model.
@@ -101,7 +101,7 @@ def _convolved(maps: Weights, kernel: Weights, bias: Weights, step: int = 1) -> 
     return np.asarray((flat @ kernel.reshape(-1, out) + bias).reshape(*near.shape[:3], out))
 
 
-def _in_context(maps: Weights, contexts: Sequence[LineContext]) -> Weights:
+def _in_context(maps: Weights, contexts: Sequence[StripContext]) -> Weights:
     """Return (N, 1, T, C) maps with what contexts add to them."""
     width, reach = maps.shape[2], NEIGHBOURS // 2 * NEIGHBOUR_STEP
     for one in contexts:
@@ -114,19 +114,19 @@ def _in_context(maps: Weights, contexts: Sequence[LineContext]) -> Weights:
     return maps
 
 
-def line_reader_from(arrays: dict[str, Weights]) -> LineReader | None:
-    """Return the line reader among a model's arrays, None where there is none."""
+def strip_reader_from(arrays: dict[str, Weights]) -> StripReader | None:
+    """Return the strip reader among a model's arrays, None where there is none."""
     if f"{ARRAY_PREFIX}k1" not in arrays:
         return None
     kernels, biases = (tuple(arrays[name] for name in _names(part)) for part in "kc")
     parts = zip(
         *([arrays[name] for name in _names(part, CONTEXTS)] for part in _CONTEXT), strict=True
     )
-    return LineReader(kernels, biases, tuple(LineContext(*one) for one in parts))
+    return StripReader(kernels, biases, tuple(StripContext(*one) for one in parts))
 
 
 def line_reader_shapes(arrays: dict[str, Weights]) -> Shapes:
-    """Return the shapes of a line reader's arrays."""
+    """Return the shapes of a strip reader's arrays."""
     sizes = [arrays[key].size if key in arrays else 0 for key in _names("c")]
     kernels = ((5, 5), (3, 3), (3, 3), (4, 3), (1, 5), (1, 3))
     channels = pairwise([1, *sizes[:-1], _ANSWERS])
