@@ -21,7 +21,7 @@ from digitocr.recognition.strip_reader import (
     Shapes,
     StripReader,
     Weights,
-    line_reader_shapes,
+    strip_reader_shapes,
     strip_reader_from,
 )
 
@@ -137,7 +137,7 @@ def _load(path: Path, _changed: int) -> Model:
     _check_weights(path, first, _first_shapes(first))
     other = {key: array for key, array in arrays.items() if key not in first}
     if other:
-        _check_weights(path, other, line_reader_shapes(other))
+        _check_weights(path, other, strip_reader_shapes(other))
     reader = strip_reader_from(other)
     return Model(ModelId(path.stem, digest), **first, card=card, strip_reader=reader)
 
