@@ -1,0 +1,1 @@
+"""Ink to digits and signs."""

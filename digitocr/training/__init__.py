@@ -1,0 +1,1 @@
+"""Networks, data, recipes and measurement: what scanning never imports."""
