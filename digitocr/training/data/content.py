@@ -251,6 +251,12 @@ def random_cheque_number(rng: Rng) -> str:
     return sign + number + sign + tail
 
 
+def random_unit(rng: Rng) -> str:
+    """Return a unit, or two, as they stand beside a display."""
+    unit = _choice(rng, _UNITS)
+    return unit if rng.random() < 0.8 else unit + " " + _choice(rng, _UNITS)
+
+
 def random_word(rng: Rng) -> str:
     """Return a word: a common one of forms, or syllables, in any case, with punctuation."""
     form = rng.random()

@@ -111,19 +111,34 @@ class LinePainter:
         rng = self._rng
         style, height = self._style(kind)
         form = rng.random()
-        if form < 0.08:
+        if style.kind == "segment" and form < 0.45:
+            return self._display(style, height), style
+        if form < 0.06:
             cells = [self._number(style) for _ in range(int(rng.integers(2, 5)))]
             pieces = [drawn_text.draw_text(rng, cell, style, height) for cell in cells]
             return line_layout.row_of_cells(rng, pieces), style
-        if form < 0.11:
+        if form < 0.09:
             digits = content.random_number(rng, "long" if rng.random() < 0.6 else "count")
             pieces = [drawn_text.draw_text(rng, digit, style, height) for digit in digits]
             return line_layout.comb(rng, pieces), style
         drawn = drawn_text.draw_text(rng, self._content(style), style, height)
         self._remember(drawn)
-        if form < 0.118 and style.kind != "segment":
+        if form < 0.098 and style.kind != "segment":
             drawn = line_layout.struck_out(rng, drawn)
         return Laid(drawn), style
+
+    def _display(self, style: Style, height: float) -> Laid:
+        """Return a reading with its unit in print behind it, or with small last digits."""
+        rng = self._rng
+        main = drawn_text.draw_text(rng, self._content(style), style, height)
+        if rng.random() < 0.25:
+            digits = content.random_number(rng, "single") if rng.random() < 0.7 else "00"
+            small = drawn_text.draw_text(rng, digits, style, height * rng.uniform(0.5, 0.8))
+            return line_layout.beside(rng, main, small, "")
+        print_style = drawn_text.random_style(rng, self._library, "print")
+        unit = content.random_unit(rng)
+        small = drawn_text.draw_text(rng, unit, print_style, height * rng.uniform(0.3, 0.75))
+        return line_layout.beside(rng, main, small, " ")
 
     def _number(self, style: Style) -> str:
         text = content.random_number(self._rng)
@@ -136,6 +151,8 @@ class LinePainter:
         if style.kind == "micr":
             return content.random_cheque_number(rng)
         text = content.random_reading(rng) if style.kind == "segment" else content.random_line(rng)
+        if style.kind == "hand" and rng.random() < 0.5:
+            text = content.random_number(rng)
         for _ in range(6):
             if drawn_text.can_draw(style, text):
                 return text
@@ -190,7 +207,7 @@ class LinePainter:
         rng, height = self._rng, place.digit_height
         layer = np.zeros_like(place.ink)
         drawn = False
-        for chance, low, high in ((0.2, 0.04, 0.35), (0.1, -1.45, -1.08), (0.05, -0.9, -0.05)):
+        for chance, low, high in ((0.28, 0.04, 0.35), (0.1, -1.45, -1.08), (0.05, -0.9, -0.05)):
             if self._chance(chance):
                 self._horizontal(layer, place.baseline + rng.uniform(low, high) * height, height)
                 drawn = True
@@ -213,7 +230,7 @@ class LinePainter:
             ends = (rng.uniform(-5, 0.2 * width), rng.uniform(0.8 * width, width + 5))
         tilt = rng.normal(0, 0.01) * width
         _rule(layer, (ends[0], y), (ends[1], y + tilt), strength, thick)
-        if rng.random() < 0.2:
+        if rng.random() < 0.3:
             period = max(2, round(rng.uniform(0.08, 0.3) * height))
             layer[:, (np.arange(width) // max(1, period // 2)) % 2 == 0] *= 0.1
 
@@ -319,7 +336,13 @@ class LinePainter:
         box = height * (1 + 2 * BOX_MARGIN) * float(np.exp(rng.normal(0, 0.13)))
         middle = place.baseline - height / 2 + rng.normal(0, 0.08) * height
         top, rows = middle - box / 2, max(8, round(box))
-        if rng.random() < 0.5:
+        form = rng.random()
+        if form < 0.1:  # the picture ends near the writing, the box beyond it
+            free = rng.uniform(0.04, 0.4, 2) * height
+            first, last = place.baseline - height - free[0], place.baseline + free[1]
+            image = _cut_rows(image, int(first), round(last), round(top), rows)
+            top = 0.0
+        if form < 0.5:
             first = min(max(0, round(top)), image.shape[0] - 8)
             return image[first : first + rows]
         angle, lean = rng.normal(0, 0.02), rng.normal(0, 0.06)
@@ -406,6 +429,14 @@ def _paste(canvas: Layer, ink: Layer, top: int, left: int) -> None:
     if first < last and start < stop:
         place = canvas[first:last, start:stop]
         np.maximum(place, ink[first - top : last - top, start - left : stop - left], out=place)
+
+
+def _cut_rows(
+    image: NDArray[np.uint8], first: int, last: int, top: int, rows: int
+) -> NDArray[np.uint8]:
+    """Return `rows` rows from `top` on, of a picture that has rows `first` to `last` alone."""
+    chosen = np.clip(np.arange(top, top + rows), max(first, 0), min(last, image.shape[0]) - 1)
+    return image[chosen]
 
 
 def _small_and_back(grey: Layer, scale: float, rng: Rng) -> Layer:

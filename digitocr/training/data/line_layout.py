@@ -60,6 +60,14 @@ def row_of_cells(rng: Rng, pieces: Sequence[DrawnText]) -> Laid:
     return Laid(_side_by_side(pieces, lefts, width, " "), tuple(bars[:-1]))
 
 
+def beside(rng: Rng, main: DrawnText, small: DrawnText, between: str) -> Laid:
+    """Return a text with a smaller one behind it: a unit, or the last digits of a meter."""
+    gap = rng.uniform(0.12, 0.3) if not between else rng.uniform(0.4, 0.9)
+    left = round(main.ink.shape[1] + gap * main.digit_height)
+    width = left + small.ink.shape[1]
+    return Laid(_side_by_side((main, small), (0, left), width, between))
+
+
 def comb(rng: Rng, digits: Sequence[DrawnText]) -> Laid:
     """Return single characters in the cells of a comb; they make one number."""
     height = digits[0].digit_height
