@@ -24,8 +24,11 @@ from digitocr.recognition.alphabet import encode
 from digitocr.recognition.ctc import best_path
 from digitocr.recognition.line_image import LINE_HEIGHT, line_image, used_columns
 from digitocr.training.data.line_images import LineImage, is_readable, load_painter
+from digitocr.training.data.real_lines import CHEQUE, RealLines
 from digitocr.training.line_network import LineNetwork
 
+_REAL_SHARE = 0.07
+_DIGITS = slice(1, 11)
 _BATCH_COLUMNS = 6144  # pixels of width in a batch, so that long and short lines cost the same
 _WIDTH_STEP = 32
 _HELD_OUT_KINDS = (
@@ -43,6 +46,7 @@ class Batch:
     columns: Tensor
     targets: Tensor
     lengths: Tensor
+    digits_only: Tensor
 
 
 class DrawnLines(IterableDataset[Batch]):
@@ -58,7 +62,7 @@ class DrawnLines(IterableDataset[Batch]):
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         shelves: dict[int, list[LineImage]] = {}
-        for line in load_painter(*self._arguments).lines():
+        for line in self._lines():
             if not is_readable(line):
                 continue
             width = line.crop.shape[1] * LINE_HEIGHT / line.crop.shape[0]
@@ -66,6 +70,14 @@ class DrawnLines(IterableDataset[Batch]):
             shelves.setdefault(shelf, []).append(line)
             if len(shelves[shelf]) * shelf >= _BATCH_COLUMNS:
                 yield _batch(shelves.pop(shelf), shelf)
+
+    def _lines(self) -> Iterator[LineImage]:
+        fonts, data, seed = self._arguments
+        drawn = load_painter(fonts, data, seed).lines()
+        real = RealLines(data, seed).lines()
+        rng = np.random.default_rng(seed)
+        while True:
+            yield next(real if rng.random() < _REAL_SHARE else drawn)
 
 
 def _batch(lines: list[LineImage], width: int) -> Batch:
@@ -80,7 +92,21 @@ def _batch(lines: list[LineImage], width: int) -> Batch:
         torch.tensor(columns),
         torch.tensor([c for truth in truths for c in truth], dtype=torch.long),
         torch.tensor([len(truth) for truth in truths]),
+        torch.tensor([line.kind == CHEQUE for line in lines]),
     )
+
+
+def _signs_unknown(answers: Tensor, digits_only: Tensor) -> Tensor:
+    """Return log-probabilities (columns, N, classes) where, in some lines, signs count as blank.
+
+    So a line whose truth names its digits alone is learned from without a word about its signs.
+    """
+    digits = answers[..., _DIGITS]
+    others = torch.cat([answers[..., :1], answers[..., _DIGITS.stop :]], -1)
+    blank = others.logsumexp(-1, keepdim=True)
+    nothing = torch.full_like(answers[..., _DIGITS.stop :], -60.0)
+    merged = torch.cat([blank, digits, nothing], -1)
+    return torch.where(digits_only[None, :, None], merged, answers)
 
 
 def _pixels(batch: Batch) -> Tensor:
@@ -166,6 +192,8 @@ class Trainer:
         """Learn from a batch; return its loss per line."""
         self._set_rate()
         answers = self.network(_pixels(batch)).transpose(0, 1)
+        if batch.digits_only.any():
+            answers = _signs_unknown(answers, batch.digits_only)
         loss = nn.functional.ctc_loss(
             answers,
             batch.targets,
