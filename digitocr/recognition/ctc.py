@@ -5,9 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.recognition.alphabet import BLANK, OTHER, SYMBOLS
+from digitocr.recognition.alphabet import BLANK, OTHER, SYMBOLS, decode, encode
 
-_LEAST_LOG = -9.2
+Extents = tuple[tuple[int, int], ...]
+"""Per character: first column, column after the last."""
+
+_Beams = dict[tuple[int, ...], tuple[float, float]]  # prefix: (ends in blank, ends in its last)
+_LEAST = 1e-4
 _OTHER_CLASS = len(SYMBOLS)
 
 LogProbs = NDArray[np.float32]
@@ -20,9 +24,8 @@ class Spelled:
 
     text: str
     log_probability: float
-    """Of the text; of its best path alone where `best_path` found it."""
-    extents: tuple[tuple[int, int], ...]
-    """Per character: first column, column after the last."""
+    """Of its likeliest path alone."""
+    extents: Extents
     probabilities: tuple[float, ...]
     """Per character: the highest probability of its class in those columns."""
 
@@ -58,74 +61,83 @@ def _merge_others(
     )  # fmt: skip
 
 
-def beam_search(log_probs: LogProbs, width: int = 12, keep: int = 5) -> list[Spelled]:
-    """Return up to `keep` texts, likeliest first, with their probabilities summed over paths.
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A text that a line may say, and how likely that is, summed over all paths that spell it."""
 
-    Prefix beam search: `width` prefixes live from column to column. Classes that no column gives
-    1 in 10,000 are not tried there. Two "other" in a row count as one.
+    text: str
+    probability: float
+
+
+def beam_search(log_probs: LogProbs, width: int = 12, keep: int = 5) -> list[Hypothesis]:
+    """Return up to `keep` texts, likeliest first.
+
+    Prefix beam search: `width` prefixes live from column to column. Classes that a column gives
+    less than 1 in 10,000 are not tried there. Two "other" in a row count as one. `locate` tells
+    which columns the characters of a text take.
     """
-    beams: dict[tuple[int, ...], tuple[float, float]] = {(): (0.0, -np.inf)}
-    for column in log_probs.astype(np.float64):
-        tried = [int(c) for c in np.flatnonzero(column > _LEAST_LOG) if c != BLANK]
-        grown: dict[tuple[int, ...], tuple[float, float]] = {}
-        for prefix, (ends_blank, ends_char) in beams.items():
-            _grow(grown, prefix, ends_blank, ends_char, column, tried)
-        best = sorted(grown.items(), key=lambda item: -np.logaddexp(*item[1]))[:width]
-        beams = dict(best)
-    texts: dict[tuple[int, ...], float] = {}
+    beams: _Beams = {(): (1.0, 0.0)}
+    log_scale = 0.0
+    for column in np.exp(log_probs.astype(np.float64)):
+        tried = [(int(c), float(column[c])) for c in np.flatnonzero(column > _LEAST) if c != BLANK]
+        blank = float(column[BLANK])
+        grown = _grow(beams, blank, tried) if tried else _rest(beams, blank)
+        if len(grown) > width:
+            likeliest = sorted(grown.items(), key=lambda item: -(item[1][0] + item[1][1]))
+            grown = dict(likeliest[:width])
+        total = sum(ends_blank + ends_char for ends_blank, ends_char in grown.values()) or 1.0
+        beams = {prefix: (b / total, c / total) for prefix, (b, c) in grown.items()}
+        log_scale += float(np.log(total))
+    ends = sorted(((b + c, prefix) for prefix, (b, c) in beams.items()), reverse=True)
+    kept = float(np.exp(log_scale))
+    return [Hypothesis(decode(list(prefix)), chance * kept) for chance, prefix in ends[:keep]]
+
+
+def _rest(beams: _Beams, blank: float) -> _Beams:
+    """Return what prefixes become in a column that can only be blank."""
+    return {prefix: ((b + c) * blank, 0.0) for prefix, (b, c) in beams.items()}
+
+
+def _grow(beams: _Beams, blank: float, tried: list[tuple[int, float]]) -> _Beams:
+    """Return what prefixes become in a column of several classes."""
+    grown = _rest(beams, blank)
     for prefix, (ends_blank, ends_char) in beams.items():
-        total = float(np.logaddexp(ends_blank, ends_char))
-        texts[prefix] = float(np.logaddexp(texts.get(prefix, -np.inf), total))
-    best_texts = sorted(texts.items(), key=lambda item: -item[1])[:keep]
-    return [_located(log_probs, prefix, chance) for prefix, chance in best_texts]
+        last = prefix[-1] if prefix else BLANK
+        for char, chance in tried:
+            fresh = ends_blank + ends_char
+            if char == last:
+                stays = fresh if char == _OTHER_CLASS else ends_char
+                old = grown[prefix]
+                grown[prefix] = old[0], old[1] + stays * chance
+                fresh = 0.0 if char == _OTHER_CLASS else ends_blank
+            if fresh:
+                longer = (*prefix, char)
+                old = grown.get(longer, (0.0, 0.0))
+                grown[longer] = old[0], old[1] + fresh * chance
+    return grown
 
 
-def _add(
-    beams: dict[tuple[int, ...], tuple[float, float]],
-    prefix: tuple[int, ...],
-    blank: float,
-    char: float,
-) -> None:
-    old_blank, old_char = beams.get(prefix, (-np.inf, -np.inf))
-    beams[prefix] = float(np.logaddexp(old_blank, blank)), float(np.logaddexp(old_char, char))
-
-
-def _grow(
-    grown: dict[tuple[int, ...], tuple[float, float]], prefix: tuple[int, ...], ends_blank: float,
-    ends_char: float, column: NDArray[np.float64], tried: list[int],
-) -> None:  # fmt: skip
-    """Add to `grown` what a prefix becomes in one column."""
-    either = float(np.logaddexp(ends_blank, ends_char))
-    _add(grown, prefix, either + column[BLANK], -np.inf)
-    for char in tried:
-        chance = column[char]
-        if prefix and prefix[-1] == char:
-            _add(grown, prefix, -np.inf, ends_char + chance)
-            longer = prefix if char == _OTHER_CLASS else (*prefix, char)
-            _add(grown, longer, -np.inf, ends_blank + chance)
-        else:
-            _add(grown, (*prefix, char), -np.inf, either + chance)
-
-
-def _located(log_probs: LogProbs, classes: tuple[int, ...], log_probability: float) -> Spelled:
-    """Return a text with the columns of its likeliest path (Viterbi)."""
-    extents = align(log_probs, classes)
+def locate(log_probs: LogProbs, text: str) -> Spelled:
+    """Return a text with the columns and probabilities of its characters on its likeliest path."""
+    classes = tuple(encode(text))
+    extents, path = align(log_probs, classes)
     chances = tuple(
         float(np.exp(log_probs[start:end, c].max()))
         for c, (start, end) in zip(classes, extents, strict=True)
     )
-    text = "".join(SYMBOLS[c - 1] for c in classes)
-    return Spelled(text, log_probability, extents, chances)
+    return Spelled(text, path, extents, chances)
 
 
-def align(log_probs: LogProbs, classes: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+def align(log_probs: LogProbs, classes: tuple[int, ...]) -> tuple[Extents, float]:
     """Return the columns (first, after last) of each class on the likeliest path that spells them.
+
+    The second value is that path's log-probability; -inf where the columns are too few.
 
     Columns between must be blank, so an "other" that came twice is found in its likelier half.
     """
     count = len(log_probs)
     if not classes:
-        return ()
+        return (), float(log_probs[:, BLANK].sum())
     labels = np.full(2 * len(classes) + 1, BLANK)
     labels[1::2] = classes
     emit = log_probs[:, labels].astype(np.float64)
@@ -140,12 +152,11 @@ def align(log_probs: LogProbs, classes: tuple[int, ...]) -> tuple[tuple[int, int
         options = np.stack([score, one, two])
         came[column] = options.argmax(axis=0)
         score = options.max(axis=0) + emit[column]
-    return _extents(
-        came, len(labels) - 1 if score[-1] > score[-2] else len(labels) - 2, len(classes)
-    )
+    last = len(labels) - 1 if score[-1] > score[-2] else len(labels) - 2
+    return _extents(came, last, len(classes)), float(score[last])
 
 
-def _extents(came: NDArray[np.int8], state: int, length: int) -> tuple[tuple[int, int], ...]:
+def _extents(came: NDArray[np.int8], state: int, length: int) -> Extents:
     """Follow the likeliest path back from its last state."""
     first, last = [0] * length, [-1] * length
     for column in range(len(came) - 1, -1, -1):

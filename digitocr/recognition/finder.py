@@ -39,9 +39,9 @@ class FinderTuning:
 
     working_side: int = 1024
     coarse: float = 0.3
-    """The coarse look's scale to the working one: digits higher than about 80 are seen there."""
-    coarse_height: float = 40.0
-    """The coarse look is asked for writing at least so high."""
+    """Each coarser look's scale to the one before: large digits are seen there."""
+    coarse_height: float = 12.0
+    """A coarse look is asked for writing at least so high."""
     small_height: float = 11.0
     """Writing lower than this is looked at again, enlarged."""
     enlarged_height: float = 18.0
@@ -149,17 +149,18 @@ class Finder:
         return np.asarray(maps[0, :, first : last[0], first : last[1]], np.float32)
 
     def _with_coarse(self, gray: Gray, scale: float, lines: list[TextLine]) -> list[TextLine]:
-        """Return lines with those of large writing from a coarse look in place of their parts."""
+        """Return lines with those of large writing from coarser looks in place of their parts."""
         tuning = self._tuning
         coarse = scale * tuning.coarse
-        if max(gray.shape) * coarse < 2 * _SIDE_STEP:
-            return lines
-        large = [
-            line
-            for line in lines_of(self._look(gray, coarse), coarse, tuning)
-            if line.height * scale > tuning.coarse_height
-        ]
-        return merged(lines, [line for line in large if not _seen_as_well(line, lines)])
+        while max(gray.shape) * coarse > _SIDE_STEP:
+            large = [
+                line
+                for line in lines_of(self._look(gray, coarse), coarse, tuning)
+                if line.height * coarse > tuning.coarse_height
+            ]
+            lines = merged(lines, [line for line in large if not _seen_as_well(line, lines)])
+            coarse *= tuning.coarse
+        return lines
 
     def _with_enlarged(self, gray: Gray, scale: float, lines: list[TextLine]) -> list[TextLine]:
         """Return lines with small ones found anew in an enlarged picture of where they stand."""

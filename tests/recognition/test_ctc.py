@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from digitocr.recognition.alphabet import CLASSES, OTHER, SYMBOLS, decode, encode
-from digitocr.recognition.ctc import align, beam_search, best_path
+from digitocr.recognition.ctc import align, beam_search, best_path, locate
 
 
 def random_columns(seed, count, classes=(0, 1, 2, 21, 22), sharp=2.0):
@@ -40,8 +40,8 @@ def test_beam_search_sums_all_paths(seed):
     found = beam_search(columns, width=5000, keep=6)
     expected = sorted(texts, key=lambda text: -texts[text])[:6]
     assert [spelled.text for spelled in found] == expected
-    assert [s.log_probability for s in found] == pytest.approx(
-        [texts[t] for t in expected], abs=1e-3
+    assert [h.probability for h in found] == pytest.approx(
+        [np.exp(texts[text]) for text in expected], rel=1e-3
     )
 
 
@@ -71,14 +71,16 @@ def test_align_follows_the_likeliest_path_of_a_text(seed):
         end = start + len(list(group))
         runs += [(start, end)] if value else []
         start = end
-    assert align(columns, classes) == tuple(runs)
+    extents, path = align(columns, classes)
+    assert extents == tuple(runs)
+    assert path == pytest.approx(sum(float(columns[i, c]) for i, c in enumerate(best)), abs=1e-4)
 
 
 def test_extents_and_probabilities_belong_to_characters():
     columns = np.full((6, CLASSES), -20.0, np.float32)
     for index, symbol in enumerate(["", "1", "1", "", "1", "."]):
         columns[index, encode(symbol)[0] if symbol else 0] = np.log(0.9)
-    for spelled in (best_path(columns), beam_search(columns)[0]):
+    for spelled in (best_path(columns), locate(columns, "11.")):
         assert spelled.text == "11."
         assert spelled.extents == ((1, 3), (4, 5), (5, 6))
         assert spelled.probabilities == pytest.approx((0.9, 0.9, 0.9), abs=1e-3)

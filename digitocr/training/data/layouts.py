@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from digitocr.training.data.drawn_text import DrawnText
-from digitocr.training.data.sheet import Rng, Sheet, StockStyle, TextStock
+from digitocr.training.data.sheet import Layer, Rng, Sheet, StockStyle, TextStock
 from digitocr.training.data.wheels import Wheels
 
 _NUMBER_KINDS = ("count", "decimal", "thousands", "signed", "date", "time", "percent", "long",
@@ -421,15 +421,19 @@ def counter(sheet: Sheet, block: Block, supply: Supply) -> None:
 
 def clutter(sheet: Sheet, block: Block, _supply: Supply) -> None:
     """Draw a picture without writing: shapes, hatching, scribbles, bars, soft light."""
-    rng = sheet.rng
-    rows, columns = round(block.height), round(block.width)
+    picture = clutter_picture(sheet.rng, round(block.height), round(block.width))
+    sheet.pictures.append((round(block.top), round(block.left), picture))
+
+
+def clutter_picture(rng: Rng, rows: int, columns: int) -> Layer:
+    """Return shapes, hatching and scribbles in grey levels, sharp or soft."""
     picture = np.full((rows, columns), rng.uniform(20, 240), np.float32)
     for _ in range(int(rng.integers(2, 25))):
         _shape(rng, picture)
     if rng.random() < 0.6:
         soft = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 6)))
         picture = np.asarray(soft, np.float32)
-    sheet.pictures.append((round(block.top), round(block.left), picture))
+    return picture
 
 
 def _shape(rng: Rng, picture: np.ndarray) -> None:

@@ -20,7 +20,8 @@ Rng = np.random.Generator
 Layer = NDArray[np.float32]
 _STYLES, _USES = 48, 24  # styles at hand at a time; lines that each writes, as a page does
 _RECENT = 80
-_LONGEST = 640  # columns of pixels of a line image; longer lines are drawn anew
+_LONGEST = 448  # pixels of a line image's width; longer lines are drawn anew
+_MOST_CHARS = 20  # the network sees nine digits at a time: long lines cost much and teach little
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class LinePainter:
         if style.kind == "segment" and form < 0.45:
             return self._display(style, height), style
         if form < 0.06:
-            cells = [self._number(style) for _ in range(int(rng.integers(2, 5)))]
+            cells = [self._number(style) for _ in range(int(rng.integers(2, 4)))]
             pieces = [drawn_text.draw_text(rng, cell, style, height) for cell in cells]
             return line_layout.row_of_cells(rng, pieces), style
         if form < 0.09:
@@ -154,7 +155,7 @@ class LinePainter:
         if style.kind == "hand" and rng.random() < 0.5:
             text = content.random_number(rng)
         for _ in range(6):
-            if drawn_text.can_draw(style, text):
+            if len(text) <= _MOST_CHARS and drawn_text.can_draw(style, text):
                 return text
             text = content.random_number(rng, "count" if rng.random() < 0.7 else "long")
         return text

@@ -12,10 +12,13 @@ from numpy.typing import NDArray
 from digitocr.training.data import paper
 from digitocr.training.data.camera import View, random_view, taken
 from digitocr.training.data.drawn_text import Library
-from digitocr.training.data.layouts import Block, Supply, fill
+from digitocr.training.data.layouts import Block, Supply, clutter_picture, fill
 from digitocr.training.data.sheet import Layer, PageLine, Rng, Ruling, Sheet, TextStock
 from digitocr.training.data.textures import make_textures, window
 from digitocr.training.data.wheels import Wheels
+
+
+_LEAST_CONTRAST = 3.0  # grey levels' standard deviation of a line that can still be seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,8 @@ class PagePainter:
         image = taken(rng, picture, self._textures, digit_height)
         if rng.random() < 0.06:
             image = 255 - image
-        return _seen(sheet, view, image)
+        page = _seen(sheet, view, image)
+        return _tight(rng, page) if rng.random() < 0.08 else page
 
     def _border(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return left, top, right, bottom of the paper on the sheet: beyond it lies a desk."""
@@ -101,6 +105,8 @@ class PagePainter:
         """Return the sheet in grey levels: ground, shades, pictures, rulings, ink."""
         rng = self._rng
         grey = paper.ground(rng, self._textures, sheet.shape)
+        if rng.random() < 0.06:
+            grey = _scene(rng, grey)
         if rng.random() < 0.2:
             paper.stains(rng, grey)
         level = float(grey.mean())
@@ -193,6 +199,59 @@ def _parts(rng: Rng, block: Block, depth: int) -> Iterator[Block]:
         yield from _parts(rng, replace(block, top=start, height=block.bottom - start), depth + 1)
 
 
+def _scene(rng: Rng, grey: Layer) -> Layer:
+    """Return a soft picture for a ground: what signs and displays are photographed in front of."""
+    picture = clutter_picture(rng, *grey.shape)
+    share = float(rng.uniform(0.2, 0.8))
+    return np.asarray(share * picture * (grey.mean() / 128) + (1 - share) * grey, np.float32)
+
+
+def _tight(rng: Rng, page: DrawnPage) -> DrawnPage:
+    """Return what a tight crop around one line shows, its edge pixels repeated around it."""
+    if not page.lines:
+        return page
+    rows, columns = page.gray.shape
+    line = page.lines[int(rng.integers(len(page.lines)))]
+    margin = rng.uniform(0.0, 0.9, 4) * line.digit_height
+    low = np.floor(line.quad.min(axis=0) - margin[:2]).clip(0, (columns - 8, rows - 8)).astype(int)
+    high = np.ceil(line.quad.max(axis=0) + margin[2:]).clip(low + 8, (columns, rows)).astype(int)
+    (left, top), (right, bottom) = low.tolist(), high.tolist()
+    image = cv2.copyMakeBorder(
+        page.gray[top:bottom, left:right], top, rows - bottom, left, columns - right,
+        cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    inside = [
+        one
+        for one in page.lines
+        if ((one.quad.mean(axis=0) > low) & (one.quad.mean(axis=0) < high)).all()
+    ]
+    rulings = tuple(_cut(ruling, low, high) for ruling in page.rulings)
+    kept = tuple(ruling for ruling in rulings if ruling is not None)
+    return DrawnPage(np.asarray(image, np.uint8), tuple(inside), kept, page.turn)
+
+
+def _cut(ruling: Ruling, low: NDArray[np.int_], high: NDArray[np.int_]) -> Ruling | None:
+    """Return the part of a ruling inside a box, or None."""
+    size = (high - low).tolist()
+    ends = [
+        (np.array(end) - low).round().astype(int).tolist() for end in (ruling.start, ruling.end)
+    ]
+    inside, first, last = cv2.clipLine((0, 0, *size), ends[0], ends[1])
+    if not inside:
+        return None
+    start, end = (np.array(first) + low).tolist(), (np.array(last) + low).tolist()
+    return Ruling((start[0], start[1]), (end[0], end[1]), ruling.thickness)
+
+
+def _is_visible(
+    image: NDArray[np.uint8], low: NDArray[np.float64], high: NDArray[np.float64]
+) -> bool:
+    """Tell whether anything can be seen in a box: glare, fax and shadow swallow lines."""
+    left, top = np.maximum(low, 0).astype(int)
+    right, bottom = np.ceil(high).astype(int)
+    return float(image[top : bottom + 1, left : right + 1].std()) > _LEAST_CONTRAST
+
+
 def _seen(sheet: Sheet, view: View, image: NDArray[np.uint8]) -> DrawnPage:
     """Return the picture with the truth moved into it; what lies outside is left out."""
     rows, columns = image.shape
@@ -205,7 +264,8 @@ def _seen(sheet: Sheet, view: View, image: NDArray[np.uint8]) -> DrawnPage:
             height = (
                 float(np.linalg.norm(quad[3] - quad[0]) + np.linalg.norm(quad[2] - quad[1])) / 2
             )
-            lines.append(PageLine(quad, line.truth, height))
+            if _is_visible(image, low, high):
+                lines.append(PageLine(quad, line.truth, height))
     rulings = []
     for ruling in sheet.rulings:
         ends = np.linspace(ruling.start, ruling.end, 5 if view.wave[0] else 2)
