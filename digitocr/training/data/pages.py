@@ -17,7 +17,6 @@ from digitocr.training.data.sheet import Layer, PageLine, Rng, Ruling, Sheet, Te
 from digitocr.training.data.textures import make_textures, window
 from digitocr.training.data.wheels import Wheels
 
-
 _LEAST_CONTRAST = 3.0  # grey levels' standard deviation of a line that can still be seen
 
 
