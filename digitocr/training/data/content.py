@@ -216,7 +216,7 @@ KINDS = tuple(_KINDS)
 """Kinds of numbers that `random_number` knows."""
 
 _WEIGHTS = np.array([weight for _, weight in _KINDS.values()]) / sum(w for _, w in _KINDS.values())
-_METER_KINDS = (_long, _padded, _decimal, _count, _count)
+_METER_KINDS = (_long, _padded, _padded, _decimal, _decimal, _decimal, _count, _count)
 
 
 def _choice_of(rng: Rng, makers: tuple[Callable[[Rng], str], ...]) -> str:
@@ -238,9 +238,11 @@ def random_reading(rng: Rng) -> str:
     form = rng.random()
     if form < 0.12:
         return f"{rng.integers(0, 24)}:{rng.integers(0, 60):02d}"
-    if form < 0.2:
-        return "-" + _decimal(rng).replace(",", ".")
-    return _choice_of(rng, _METER_KINDS).replace(",", ".")
+    sign = "-" if form < 0.22 else ""
+    reading = _choice_of(rng, _METER_KINDS).replace(",", ".")
+    if "." not in reading and len(reading) > 3 and rng.random() < 0.3:
+        reading = reading[:-1] + "." + reading[-1]
+    return sign + reading
 
 
 def random_cheque_number(rng: Rng) -> str:

@@ -30,7 +30,7 @@ _KIND_PATTERNS = (  # the first that a file's name holds
 )  # fmt: skip
 _NOT_FOR_NUMBERS = re.compile(
     r"weather|symbol|dingbat|emoji|barcode|icon|dseg14.*mini|smallcaps|-sc-|unicase|outline|shadow\b"
-    r"|eulermath|math-|initials|ornament|musix|webdings|gothic-lig|standardsymbols|d050000|ocrbx|puntos",
+    r"|eulermath|math-|initials|ornament|musix|webdings|gothic-lig|standardsymbols|d050000|ocrbx|puntos|seggchan",
     re.IGNORECASE,
 )
 _DIGITS = "0123456789"

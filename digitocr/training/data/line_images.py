@@ -74,7 +74,7 @@ class LinePainter:
             laid, style = self._string()
         else:
             laid, style = self._text(kind)
-        image = self._page(self._placed(laid), style.kind)
+        image = self._page(self._placed(laid, style.kind), style.kind)
         return LineImage(image, laid.drawn.truth, kind or style.kind)
 
     def _chance(self, share: float) -> bool:
@@ -168,11 +168,12 @@ class LinePainter:
 
     # where it stands
 
-    def _placed(self, laid: Laid) -> _Place:
+    def _placed(self, laid: Laid, kind: str) -> _Place:
         """Put ink on a canvas with a digit height above and below, and margins at both ends."""
         rng, height, ink = self._rng, laid.drawn.digit_height, laid.drawn.ink
-        if rng.random() < 0.06:  # a picture pulled to the shape of its window
-            pull = float(rng.uniform(0.7, 1.7))
+        segments = kind == "segment"
+        if rng.random() < (0.45 if segments else 0.06):  # a picture pulled to its window's shape
+            pull = float(rng.uniform(0.7, 2.0 if segments else 1.7))
             ink = np.asarray(cv2.resize(ink, None, fx=pull, fy=1.0), np.float32)
         stretch = ink.shape[1] / laid.drawn.ink.shape[1]
         margins = rng.uniform(0.05, 1.3, 2) * height + 1

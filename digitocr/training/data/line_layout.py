@@ -69,7 +69,7 @@ def beside(rng: Rng, main: DrawnText, small: DrawnText, between: str) -> Laid:
 
 
 def comb(rng: Rng, digits: Sequence[DrawnText]) -> Laid:
-    """Return single characters in the cells of a comb; they make one number."""
+    """Return single characters in the cells of a comb: a bar between two is read as a space."""
     height = digits[0].digit_height
     pitch = max(rng.uniform(1.0, 1.9) * height, max(d.ink.shape[1] for d in digits) + 0.15 * height)
     lefts = []
@@ -78,7 +78,7 @@ def comb(rng: Rng, digits: Sequence[DrawnText]) -> Laid:
         lefts.append(round(index * pitch + free * rng.uniform(0.25, 0.75)))
     width = round(len(digits) * pitch)
     bars = tuple(index * pitch for index in range(len(digits) + 1))
-    return Laid(_side_by_side(digits, lefts, width, ""), bars)
+    return Laid(_side_by_side(digits, lefts, width, " "), bars)
 
 
 def struck_out(rng: Rng, drawn: DrawnText) -> DrawnText:
