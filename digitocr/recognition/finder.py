@@ -44,6 +44,8 @@ class FinderTuning:
     """A coarse look is asked for writing at least so high."""
     small_height: float = 11.0
     """Writing lower than this is looked at again, enlarged."""
+    maybe_number: float = 0.1
+    """Small writing that holds no number with so much certainty is not worth a look."""
     enlarged_height: float = 18.0
     most_enlarged: float = 3.0
     most_pixels: float = 4e6
@@ -165,7 +167,7 @@ class Finder:
     def _with_enlarged(self, gray: Gray, scale: float, lines: list[TextLine]) -> list[TextLine]:
         """Return lines with small ones found anew in an enlarged picture of where they stand."""
         tuning = self._tuning
-        small = [line for line in lines if line.height * scale < tuning.small_height]
+        small = [line for line in lines if _is_small(line, scale, tuning)]
         if not small:
             return lines
         corners = np.concatenate([line.quad for line in small])
@@ -180,9 +182,14 @@ class Finder:
             return lines
         fine = lines_of(self._look(part, scale * larger), scale * larger, tuning)
         moved = [_moved(line, float(left), float(top)) for line in fine]
-        kept = [line for line in lines if line.height * scale >= tuning.small_height]
+        kept = [line for line in lines if not _is_small(line, scale, tuning)]
         inside = [line for line in moved if line.height * scale < 1.4 * tuning.small_height]
         return kept + [line for line in inside if not _covered(line, kept)]
+
+
+def _is_small(line: TextLine, scale: float, tuning: FinderTuning) -> bool:
+    """Tell whether a line is worth another look: small, and it may hold a number."""
+    return line.height * scale < tuning.small_height and line.is_number > tuning.maybe_number
 
 
 def lines_of(maps: Maps, scale: float, tuning: FinderTuning = TUNING) -> list[TextLine]:

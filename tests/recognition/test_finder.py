@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 
 from digitocr.recognition import finder
-from digitocr.recognition.finder import STRIDE, TextLine, line_crop, lines_of, page_turn, prepared
+from digitocr.recognition.finder import (
+    STRIDE,
+    Finder,
+    TextLine,
+    line_crop,
+    lines_of,
+    page_turn,
+    prepared,
+)
 
 
 def maps_of(kernels, shape=(60, 80)):
@@ -95,3 +103,46 @@ def test_prepared_levels_do_not_hang_on_light_or_contrast():
     assert prepared(page) == pytest.approx(prepared((page * 0.8 + 20).astype(np.uint8)), abs=0.05)
     flat = prepared(np.full((64, 64), 90, np.uint8))
     assert np.abs(flat).max() == 0
+
+
+class SeeingFinder(Finder):
+    """Sees the lines that it is given, as a network would that sees digits of 8 to 100 pixels."""
+
+    def __init__(self, lines):
+        self._tuning = finder.TUNING
+        self._lines = lines
+        self.looks = []
+
+    def _look(self, gray, scale):
+        rows, columns = (max(1, -(-round(side * scale) // STRIDE)) for side in gray.shape)
+        self.looks.append(scale)
+        top, left = int(gray[0, 0]) * 16, int(gray[1, 0]) * 16  # the page says where a part begins
+        seen = [
+            ((x - left) * scale, (y - top) * scale, width * scale, height * scale, 0, finder.NUMBER)
+            for x, y, width, height in self._lines
+            if 5 < height * scale < 100
+        ]
+        return maps_of(seen, (rows, columns))
+
+
+def page_of_places(side):
+    """A page whose rows tell by turns in which row and column of 16 pixels they are."""
+    rows, columns = np.mgrid[:side, :side] // 16
+    return np.where(np.arange(side)[:, None] % 2 == 0, rows, columns).astype(np.uint8)
+
+
+def test_large_writing_is_found_by_a_coarser_look():
+    looking = SeeingFinder([(500, 300, 700, 260)])
+    found = looking.find(np.zeros((600, 1000), np.uint8))
+    (line,) = found.lines
+    assert (line.x, line.y) == pytest.approx((500, 300), abs=8)
+    assert line.height == pytest.approx(260, rel=0.02)
+    assert len(looking.looks) > 1
+
+
+def test_small_writing_is_looked_at_again_enlarged():
+    looking = SeeingFinder([(300, 200, 90, 9), (300, 400, 90, 30)])
+    found = looking.find(page_of_places(1000))
+    assert len(looking.looks) >= 3 and max(looking.looks) == pytest.approx(2, abs=0.01)
+    assert sorted(round(line.height) for line in found.lines) == [9, 30]
+    assert found.scale == 1 / STRIDE

@@ -95,10 +95,9 @@ def taken(rng: Rng, grey: Layer, textures: list[Texture], digit_height: float) -
     if rng.random() < 0.5 * harm:
         grey = lit(rng, grey)
     if rng.random() < 0.6 * harm:
-        grey = np.asarray(
-            cv2.GaussianBlur(grey, (0, 0), float(rng.uniform(0.3, 0.4 + 0.06 * digit_height))),
-            np.float32,
-        )
+        most = 0.12 if rng.random() < 0.12 else 0.06
+        blur = float(rng.uniform(0.3, 0.4 + most * digit_height))
+        grey = np.asarray(cv2.GaussianBlur(grey, (0, 0), blur), np.float32)
     if rng.random() < 0.1 * harm:
         size = max(2, round(rng.uniform(0.08, 0.25) * digit_height))
         grey = np.asarray(
