@@ -42,6 +42,9 @@ class FinderTuning:
     """Each coarser look's scale to the one before: large digits are seen there."""
     coarse_height: float = 12.0
     """A coarse look is asked for writing at least so high."""
+    most_filled: float = 0.12
+    most_parts: int = 4
+    """A coarse look's line so full of finer lines, or of so many, is a block of text."""
     small_height: float = 11.0
     """Writing lower than this is looked at again, enlarged."""
     maybe_number: float = 0.1
@@ -160,9 +163,21 @@ class Finder:
                 for line in lines_of(self._look(gray, coarse), coarse, tuning)
                 if line.height * coarse > tuning.coarse_height
             ]
-            lines = merged(lines, [line for line in large if not _seen_as_well(line, lines)])
+            lines = merged(lines, [line for line in large if self._is_new(line, lines)])
             coarse *= tuning.coarse
         return lines
+
+    def _is_new(self, large: TextLine, lines: list[TextLine]) -> bool:
+        """Tell whether a line of a coarse look is neither seen by the fine one nor a block of text.
+
+        What the fine look sees in strokes of large digits fills little of their box.
+        """
+        parts = [line for line in lines if _covered(line, [large])]
+        if any(p.height > 0.7 * large.height and p.width > 0.7 * large.width for p in parts):
+            return False
+        filled = sum(part.score * part.width * part.height for part in parts)
+        sparse = filled < self._tuning.most_filled * large.width * large.height
+        return sparse and len(parts) < self._tuning.most_parts
 
     def _with_enlarged(self, gray: Gray, scale: float, lines: list[TextLine]) -> list[TextLine]:
         """Return lines with small ones found anew in an enlarged picture of where they stand."""
@@ -307,15 +322,6 @@ def _covered(line: TextLine, others: list[TextLine]) -> bool:
         if abs(along) < other.width / 2 and abs(down) < other.height / 2:
             return True
     return False
-
-
-def _seen_as_well(large: TextLine, lines: list[TextLine]) -> bool:
-    """Tell whether lines hold one that is as large and lies in the same place."""
-    return any(
-        line.height > 0.7 * large.height and line.width > 0.7 * large.width
-        for line in lines
-        if _covered(line, [large])
-    )
 
 
 def _moved(line: TextLine, x: float, y: float) -> TextLine:

@@ -387,7 +387,9 @@ def display(sheet: Sheet, block: Block, supply: Supply) -> None:
                 drawn, block.left + rng.uniform(0.02, 0.98) * (block.width - drawn.ink.shape[1]), y
             )
         if rng.random() < 0.5:
-            label = supply.stock.text(supply.stock.style("print"), "label", max(6, 0.35 * height))
+            label = supply.stock.text(
+                supply.stock.style("print"), "label", max(min(6, height), 0.35 * height)
+            )
             if label.ink.shape[1] < block.width:
                 sheet.write(label, block.left + 0.02 * block.width, y + 0.7 * height)
         y += height * rng.uniform(1.8, 3)

@@ -161,9 +161,9 @@ class PagePainter:
 def _digit_height(rng: Rng, side: int) -> float:
     """Return a digit height in pixels: 7 to 120, now and then 2 to 7: too small to be asked for."""
     form = rng.random()
-    if form < 0.04:
-        return float(rng.uniform(2, 7))
-    if form < 0.16:
+    if form < 0.07:
+        return float(rng.uniform(1.5, 7))
+    if form < 0.19:
         return float(min(rng.uniform(25, 120), side / 3.2))
     return float(np.clip(np.exp(rng.normal(np.log(14), 0.45)), 7, side / 3.2))
 
