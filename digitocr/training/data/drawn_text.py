@@ -120,7 +120,8 @@ def random_style(rng: Rng, library: Library, kind: str | None = None) -> Style:
 
 
 def _hand_style(rng: Rng, library: HandLibrary) -> HandStyle:
-    group = library.bitmap_hands if rng.random() < 0.15 else library.hands
+    bitmaps = rng.random() < 0.15 and len(library.bitmap_hands) > 0
+    group = library.bitmap_hands if bitmaps else library.hands
     return HandStyle(group[int(rng.integers(len(group)))], library, hands.random_pen(rng))
 
 
