@@ -70,7 +70,7 @@ def _padded(rng: Rng) -> str:
 
 
 def _decimal(rng: Rng) -> str:
-    point = _choice(rng, (".", ".", ","))
+    point = "·" if rng.random() < 0.03 else _choice(rng, (".", ".", ","))
     places = int(rng.choice([1, 2, 2, 2, 3, 4]))
     whole = _natural(rng, 5) if rng.random() > 0.12 else "0"
     return whole + point + _digits(rng, places)
@@ -210,7 +210,7 @@ _KINDS: dict[str, tuple[Callable[[Rng], str], float]] = {
     "thousands": (_thousands, 10), "signed": (_signed, 10), "bracketed": (_bracketed, 3),
     "percent": (_percent, 4), "date": (_date, 9), "time": (_time, 5), "phone": (_phone, 4),
     "identifier": (_identifier, 4), "long": (_long, 4), "ordinal": (_ordinal, 2),
-    "money": (_money, 6), "unit": (_with_unit, 4), "sum": (_sum, 2), "lettered": (_lettered, 2),
+    "money": (_money, 9), "unit": (_with_unit, 4), "sum": (_sum, 2), "lettered": (_lettered, 2),
 }  # fmt: skip
 KINDS = tuple(_KINDS)
 """Kinds of numbers that `random_number` knows."""
@@ -239,7 +239,7 @@ def random_reading(rng: Rng) -> str:
     if form < 0.12:
         return f"{rng.integers(0, 24)}:{rng.integers(0, 60):02d}"
     sign = "-" if form < 0.22 else ""
-    reading = _choice_of(rng, _METER_KINDS).replace(",", ".")
+    reading = _choice_of(rng, _METER_KINDS).replace(",", ".").replace("·", ".")
     if "." not in reading and len(reading) > 3 and rng.random() < 0.3:
         reading = reading[:-1] + "." + reading[-1]
     return sign + reading

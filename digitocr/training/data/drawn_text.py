@@ -24,7 +24,7 @@ _COMMON = (
     "cousine", "texgyreheros", "texgyretermes", "roboto", "opensans", "lato", "freesans",
     "noto-sans", "noto-serif", "inter", "liberationsansnarrow", "veranda",
 )  # fmt: skip
-_BY_HAND = {**dict.fromkeys("–−—‐", "-"), "×": "x", "÷": ":", "’": "'"}
+_BY_HAND = {**dict.fromkeys("–−—‐", "-"), "×": "x", "÷": ":", "’": "'", "·": "."}
 _DIGIT_CHARS = frozenset("0123456789 ")
 
 

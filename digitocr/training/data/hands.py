@@ -158,7 +158,7 @@ def _sign_box(rng: Rng, char: str) -> tuple[float, float, float]:
     """Return (height or width, bottom, whether it is the width as 0 or 1) in digit heights."""
     u = rng.uniform
     if char == ".":
-        return u(0.03, 0.1), u(-0.06, 0.06), 0
+        return u(0.03, 0.1), u(-0.06, 0.06) if rng.random() < 0.93 else u(-0.5, -0.2), 0
     if char == ",":
         return u(0.2, 0.42), u(0.1, 0.25), 0
     if char == "-":

@@ -7,7 +7,8 @@ from digitocr.recognition.alphabet import ALPHABET, OTHER
 _DASHES = dict.fromkeys(map(ord, "‐‑‒–—−﹣－"), "-")
 _APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ′´`"), "'")
 _SPACES = dict.fromkeys(map(ord, "\u00a0\u2007\u2009\u202f"), " ")
-_TRANSLATION = _DASHES | _APOSTROPHES | _SPACES
+_POINTS = dict.fromkeys(map(ord, "·∙"), ".")
+_TRANSLATION = _POINTS | _DASHES | _APOSTROPHES | _SPACES
 _UNKNOWN = re.compile(f"[^{re.escape(ALPHABET)}{OTHER}]+")
 _WORD = "\ue000"  # stands for letters until what adjoins them is swallowed
 
