@@ -21,8 +21,8 @@ from digitocr.recognition.strip_reader import (
     Shapes,
     StripReader,
     Weights,
-    strip_reader_shapes,
     strip_reader_from,
+    strip_reader_shapes,
 )
 
 PIXELS, CLASSES = 784, 10  # what goes into the classifier and comes out
