@@ -39,7 +39,7 @@ import cv2
 from compose import compose
 from kept import read_result
 
-from digitocr.pipeline import scan
+from digitocr.pipeline import page, scan
 from digitocr.pipeline.scan import scan_file
 from digitocr.runs.memory import keep_freed_memory
 
@@ -47,7 +47,8 @@ cv2.setNumThreads(1)
 FORMATS = ("png", "jpg")
 JPEG_QUALITY = 90
 TESSERACT = ("--psm", "6", "-c", "tessedit_char_whitelist=0123456789")
-STAGES = "digitocr."  # what scan.py calls in other modules of the package is a stage
+ORDER = (scan, page)  # what they call in other modules of the package is a stage
+STAGES = "digitocr."
 
 Truth = dict[str, list[str]]
 
@@ -96,10 +97,15 @@ def timed_pairs(paths: list[Path]) -> Iterator[tuple[float, float]]:
 def profile_pages(paths: list[Path], repeats: int) -> None:
     """Print the milliseconds a page of each stage, and the functions that cost most."""
     spent: defaultdict[str, float] = defaultdict(float)
-    kept = {name: value for name, value in vars(scan).items() if is_stage(value)}
-    vars(scan).update({name: timed(stage, name, spent) for name, stage in kept.items()})
+    kept = [
+        {name: value for name, value in vars(module).items() if is_stage(value, module.__name__)}
+        for module in ORDER
+    ]
+    for module, stages in zip(ORDER, kept, strict=True):
+        vars(module).update({name: timed(stage, name, spent) for name, stage in stages.items()})
     whole = seconds(lambda: [scan_file(path) for _ in range(repeats) for path in paths])
-    vars(scan).update(kept)
+    for module, stages in zip(ORDER, kept, strict=True):
+        vars(module).update(stages)
     n_pages = repeats * len(paths)
     for name, took in [*sorted(spent.items(), key=lambda item: -item[1]), ("in all", whole)]:
         print(f"     {name:24}{1000 * took / n_pages:8.1f} ms a page")
@@ -109,10 +115,10 @@ def profile_pages(paths: list[Path], repeats: int) -> None:
     pstats.Stats(profiler).sort_stats("tottime").print_stats(14)
 
 
-def is_stage(value: object) -> bool:
-    """Tell whether a name in scan.py is a function of another module of the package."""
+def is_stage(value: object, caller: str) -> bool:
+    """Tell whether a name in a module is a function of another module of the package."""
     home = getattr(value, "__module__", None) or ""
-    return inspect.isfunction(value) and home.startswith(STAGES) and home != scan.__name__
+    return inspect.isfunction(value) and home.startswith(STAGES) and home != caller
 
 
 def timed(

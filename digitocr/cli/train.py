@@ -70,27 +70,23 @@ def train(
         from digitocr.cli import run_training
         from digitocr.training import recipes
 
+        _check(model, recipe, add or [], (fonts, batch_size, learning_rate, report))
         if model is not None:
-            _check_learning(recipe, add, (fonts, batch_size, learning_rate, report))
             run_training.learn_checked(model, add or [], data, epochs, seed, output)
             return
-        _check_training(add or [])
         wanted = recipes.recipe(recipe, epochs, batch_size, learning_rate, seed)
-        found = run_training.Data(data, add or [], fonts)
-        run_training.train_network(wanted, found, output, device, report)
+        more = run_training.Data(data, add or [], fonts)
+        run_training.train_network(wanted, more, output, device, report)
 
 
-def _check_learning(recipe: str, add: list[str] | None, others: tuple[object, ...]) -> None:
-    """Raise WrongUsage where --from stands with options that it doesn't go with."""
-    if not add or recipe != "scan" or any(one is not None for one in others):
+def _check(model: str | None, recipe: str, add: list[str], others: tuple[object, ...]) -> None:
+    """Raise WrongUsage where --from stands with options that it doesn't go with, or is missing."""
+    from digitocr.training.data.corrected_samples import holds_corrections
+
+    if model is None:
+        if any(holds_corrections(Path(one)) for one in add):
+            raise WrongUsage("--add of a results folder needs --from MODEL, which goes on from it")
+    elif not add or recipe != "scan" or any(one is not None for one in others):
         raise WrongUsage(
             "--from goes with --add DIR, --data, --epochs, --seed and -o, with no others"
         )
-
-
-def _check_training(add: list[str]) -> None:
-    """Raise WrongUsage where checked numbers are to be learned without a model to go on from."""
-    from digitocr.training.data.corrected_samples import holds_corrections
-
-    if any(holds_corrections(Path(one)) for one in add):
-        raise WrongUsage("--add of a results folder needs --from MODEL, which goes on from it")

@@ -64,7 +64,7 @@ def test_one_that_dies_costs_its_call_only(engine: ProcessPool) -> None:
 def test_one_that_hangs_costs_its_call_only(engine: ProcessPool) -> None:
     hung, after = engine.submit(time.sleep, 60), engine.submit(math.factorial, 5)
     assert after.result() == 120
-    with pytest.raises(Lost, match=r"takes too long: gave nothing for 2 s \(--timeout\)"):
+    with pytest.raises(Lost, match=r"takes too long: gave nothing for 2 s \(Run.timeout\)"):
         hung.result()
     assert engine.submit(math.factorial, 5).result() == 120
 

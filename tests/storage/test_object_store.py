@@ -93,17 +93,17 @@ def bucket(server: int, picture: bytes) -> Bucket:
 
 
 def test_from_a_store_into_it(
-    run: RunCommand, bucket: Bucket, picture: bytes, tmp_path: Path
+    run_apart: RunCommand, bucket: Bucket, picture: bytes, tmp_path: Path
 ) -> None:
     command = ["scan", f"{bucket.url}/scans/", "-o", f"{bucket.url}/out"]
-    done = run(*command, env=bucket.env)
+    done = run_apart(*command, env=bucket.env)
     assert done.returncode == 0, done.stderr
     found = bucket.contents("out")
     for name in ("page10.png", "page2.png", "deep/er/a [1].png"):
         path = tmp_path / "scans" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(picture)
-    run("scan", "scans", "-o", "here")
+    run_apart("scan", "scans", "-o", "here")
     folder = tmp_path / "here"
     here = {
         path.relative_to(folder).as_posix(): path.read_bytes()
@@ -114,7 +114,7 @@ def test_from_a_store_into_it(
     assert {name for name in found if found[name] != here[name]} == {"journal.jsonl", "run.json"}
 
     bucket.put("scans/page2.png", picture[:-20])  # now it can't be read
-    done = run(*command, env=bucket.env)
+    done = run_apart(*command, env=bucket.env)
     assert "Of these 2 were read before" in done.stderr
     assert done.returncode == ExitCode.SOME_FAILED
     again = bucket.contents("out")
@@ -125,9 +125,9 @@ def test_from_a_store_into_it(
 
 @pytest.mark.slow
 def test_trouble_is_waited_for_or_costs_its_file(
-    run: RunCommand, bucket: Bucket, tmp_path: Path
+    run_apart: RunCommand, bucket: Bucket, tmp_path: Path
 ) -> None:
-    done = run("scan", f"{bucket.url}/trouble/", "-o", "out", env=bucket.env)
+    done = run_apart("scan", f"{bucket.url}/trouble/", "-o", "out", env=bucket.env)
     assert done.returncode == ExitCode.SOME_FAILED, done.stderr
     read = {row["file"] for row in read_rows(tmp_path / "out" / "numbers.csv")}
     assert read == {"flaky.png", "slow.png"}
@@ -138,16 +138,16 @@ def test_trouble_is_waited_for_or_costs_its_file(
     assert "Traceback" not in done.stderr
 
 
-def test_a_stranger_s_file_is_not_replaced(run: RunCommand, bucket: Bucket) -> None:
+def test_a_stranger_s_file_is_not_replaced(run_apart: RunCommand, bucket: Bucket) -> None:
     bucket.put("mine/numbers.csv", b"mine")
-    done = run("scan", f"{bucket.url}/scans/", "-o", f"{bucket.url}/mine", env=bucket.env)
+    done = run_apart("scan", f"{bucket.url}/scans/", "-o", f"{bucket.url}/mine", env=bucket.env)
     assert done.returncode == ExitCode.OUTPUT
     assert "numbers.csv: no journal says that digitocr wrote this." in done.stderr
     assert bucket.contents("mine") == {"numbers.csv": b"mine"}
 
 
-def test_a_file_a_glob_and_a_store_that_is_not_there(run: RunCommand, bucket: Bucket) -> None:
-    done = run(
+def test_a_file_a_glob_and_a_store_that_is_not_there(run_apart: RunCommand, bucket: Bucket) -> None:
+    done = run_apart(
         "scan", f"{bucket.url}/scans/page*.png", f"{bucket.url}/scans/page10.png",
         f"{bucket.url}/none/", "s3://no-bucket/", "--dry-run", env=bucket.env,
     )  # fmt: skip
@@ -206,14 +206,14 @@ class Web(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def test_a_page_on_the_web(run: RunCommand, picture: bytes, tmp_path: Path) -> None:
+def test_a_page_on_the_web(run_apart: RunCommand, picture: bytes, tmp_path: Path) -> None:
     pytest.importorskip("aiohttp")
     pytest.importorskip("fsspec")
     Web.page = picture
     with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         url = f"http://127.0.0.1:{server.server_port}/scans/a.png"
-        done = run("scan", f"{url}?key=secret", f"{url}?key=wrong", "-o", "out")
+        done = run_apart("scan", f"{url}?key=secret", f"{url}?key=wrong", "-o", "out")
         server.shutdown()
     assert done.returncode == ExitCode.SOME_FAILED, done.stderr
     assert [row["number"] for row in read_rows(tmp_path / "out" / "numbers.csv")] == ["3407", "57"]
@@ -233,8 +233,8 @@ def test_what_a_missing_file_hides_is_told_and_nothing_else() -> None:
             raise error
 
 
-def test_nothing_is_put_on_a_web_server(run: RunCommand) -> None:
-    done = run("scan", "a.png", "-o", "https://example.org/results")
+def test_nothing_is_put_on_a_web_server(run_apart: RunCommand) -> None:
+    done = run_apart("scan", "a.png", "-o", "https://example.org/results")
     assert done.returncode == ExitCode.USAGE
 
 
@@ -242,12 +242,12 @@ def test_nothing_is_put_on_a_web_server(run: RunCommand) -> None:
     ("scheme", "package"), [("s3", "s3fs"), ("gs", "gcsfs"), ("https", "aiohttp")]
 )
 def test_what_is_not_installed_is_named(
-    scheme: str, package: str, run: RunCommand, tmp_path: Path
+    scheme: str, package: str, run_apart: RunCommand, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\nfor name in ('s3fs', 'gcsfs', 'aiohttp'): sys.modules[name] = None\n"
     )
-    done = run("scan", f"{scheme}://somewhere/a.png", env=with_modules_of(tmp_path))
+    done = run_apart("scan", f"{scheme}://somewhere/a.png", env=with_modules_of(tmp_path))
     assert done.returncode == ExitCode.EXTRA_MISSING
     assert f"{scheme}:// needs {package}, which is not installed" in done.stderr
     assert "pip install 'digitocr[cloud]'" in done.stderr

@@ -221,7 +221,7 @@ def test_marks_apart_are_the_digits_whatever_the_network_says() -> None:
     assert found is not None
     assert not found.none
     assert set(found.digits) <= set(whole)
-    assert [candidates[i].run for i in found.digits if i is not None] == [0, 1, 2, 3]
+    assert [candidates[i].group for i in found.digits if i is not None] == [0, 1, 2, 3]
 
 
 def test_a_number_with_another_count_of_digits_is_not_aligned() -> None:
@@ -248,7 +248,7 @@ def test_touching_digits_are_cut_where_the_network_knows_both() -> None:
     mask = np.where(page < 128, 255, 0).astype(np.uint8)
     mask[68:73, 90:125] = 255  # a stroke from one to the other
     candidates = find_candidates(mask)
-    assert len({one.run for one in candidates}) == 1
+    assert len({one.group for one in candidates}) == 1
     last = max(one.end for one in candidates)
     halves = [
         (i, j)
