@@ -10,15 +10,15 @@ from digitocr.training.data.textures import Texture, window
 def ground(rng: Rng, textures: list[Texture], shape: tuple[int, int]) -> Layer:
     """Return paper or another ground in grey levels 0..255."""
     form = rng.random()
-    if form < 0.62:
+    if form < 0.7:
         level = float(rng.uniform(195, 255))
-    elif form < 0.85:
+    elif form < 0.91:
         level = float(rng.uniform(110, 215))
     else:
         level = float(rng.uniform(20, 120))
     paper = np.full(shape, level, np.float32)
-    if rng.random() < 0.75:
-        amount = min(abs(float(rng.normal(0, 7))) + 0.5, 0.14 * level)
+    if rng.random() < 0.65:
+        amount = min(abs(float(rng.normal(0, 5))) + 0.5, 0.14 * level)
         paper += amount * window(rng, textures, *shape)
     return paper
 
