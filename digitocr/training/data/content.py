@@ -245,6 +245,13 @@ def random_reading(rng: Rng) -> str:
     return sign + reading
 
 
+def random_row_number(rng: Rng) -> str:
+    """Return a small whole number, as rows, marks, scores and houses have it, often with a point."""
+    return str(rng.integers(1, 10 ** int(rng.integers(1, 4)))) + (
+        "." if rng.random() < 0.25 else ""
+    )
+
+
 def random_cheque_number(rng: Rng) -> str:
     """Return what a cheque's code line shows; A and D stand for its two signs."""
     number = _digits(rng, int(rng.integers(3, 12)))

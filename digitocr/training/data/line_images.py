@@ -152,8 +152,9 @@ class LinePainter:
         if style.kind == "micr":
             return content.random_cheque_number(rng)
         text = content.random_reading(rng) if style.kind == "segment" else content.random_line(rng)
-        if style.kind == "hand" and rng.random() < 0.5:
-            text = content.random_number(rng)
+        if style.kind == "hand" and rng.random() < 0.6:
+            short = rng.random() < 0.4
+            text = content.random_row_number(rng) if short else content.random_number(rng)
         for _ in range(6):
             if len(text) <= _MOST_CHARS and drawn_text.can_draw(style, text):
                 return text
