@@ -246,7 +246,7 @@ def random_reading(rng: Rng) -> str:
 
 
 def random_row_number(rng: Rng) -> str:
-    """Return a small whole number, as rows, marks, scores and houses have it, often with a point."""
+    """Return a small whole number, as rows, marks and houses have it, often with a point."""
     return str(rng.integers(1, 10 ** int(rng.integers(1, 4)))) + (
         "." if rng.random() < 0.25 else ""
     )
