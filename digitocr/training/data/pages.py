@@ -37,7 +37,7 @@ class PagePainter:
     def __init__(self, library: Library, wheels: Wheels, seed: int) -> None:
         """Draw paper textures; styles are chosen as pages need them."""
         self._rng = np.random.default_rng(seed)
-        self._textures = make_textures(self._rng)
+        self._textures = make_textures(self._rng, ruled=False)
         self._supply = Supply(TextStock(self._rng, library), wheels)
 
     @staticmethod
