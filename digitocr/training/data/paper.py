@@ -89,6 +89,15 @@ def stains(rng: Rng, paper: Layer) -> None:
         paper[:, x : x + int(rng.integers(1, 5))] *= float(rng.uniform(0.6, 1.2))
 
 
+def specks(rng: Rng, paper: Layer) -> None:
+    """Strew dust and toner over paper, in place."""
+    rows, columns = paper.shape
+    level = float(rng.uniform(0, 120)) if rng.random() < 0.8 else 255.0
+    for _ in range(int(rng.integers(5, 250))):
+        middle = int(rng.integers(columns)), int(rng.integers(rows))
+        cv2.circle(paper, middle, int(rng.choice([0, 0, 0, 1, 2])), level, -1)
+
+
 def film_edge(rng: Rng, paper: Layer) -> None:
     """Blacken one to three edges, as scans of films and books have them, in place."""
     rows, columns = paper.shape
