@@ -287,7 +287,8 @@ def random_line(rng: Rng) -> str:
     if form < 0.6:
         return random_number(rng)
     if form < 0.68:
-        return " ".join(random_number(rng) for _ in range(int(rng.integers(2, 4))))
+        between = " | " if rng.random() < 0.3 else " "
+        return between.join(random_number(rng) for _ in range(int(rng.integers(2, 4))))
     if form < 0.76:
         return " ".join(random_word(rng) for _ in range(int(rng.integers(1, 4))))
     before = [random_word(rng) for _ in range(int(rng.integers(0, 3)))]
