@@ -53,9 +53,9 @@ class FinderTuning:
     most_enlarged: float = 3.0
     most_pixels: float = 4e6
     """The enlarged look takes no more."""
-    threshold: float = 0.45
+    threshold: float = 0.4
     """Of the chance that a place is in a kernel."""
-    certain: float = 0.55
+    certain: float = 0.5
     """Of a kernel's mean chance."""
     tall_kernel: float = 1.9
     """A kernel so many times as thick as its writing asks for is two lines: tried again higher."""
@@ -210,7 +210,7 @@ def _is_small(line: TextLine, scale: float, tuning: FinderTuning) -> bool:
 def lines_of(maps: Maps, scale: float, tuning: FinderTuning = TUNING) -> list[TextLine]:
     """Return the lines that the network's maps (MAPS, h, w) of a page at a scale tell of."""
     number, other = _sigmoid(maps[NUMBER]), _sigmoid(maps[OTHER])
-    chance = np.maximum(number, other)
+    chance = np.minimum(number + other, 1)  # a place is of one kind at most
     lines: list[TextLine] = []
     mask, threshold = chance > tuning.threshold, tuning.threshold
     while mask.any():
@@ -267,7 +267,7 @@ def _kernels(mask: NDArray[np.bool_], maps: Maps, number: Maps, other: Maps) -> 
     share = mean(chances[0] / (chances[0] + chances[1] + 1e-6))
     return _Kernels(
         labels, middle, along, high - low + STRIDE, thickness, height, share,
-        mean(np.maximum(*chances)),
+        mean(np.minimum(chances[0] + chances[1], 1)),
     )  # fmt: skip
 
 

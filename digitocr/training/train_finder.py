@@ -24,13 +24,16 @@ from digitocr.recognition.finder import (
     NUMBER,
     OTHER,
     RULING,
+    Gray,
+    Maps,
     prepared,
-)  # fmt: skip
+)
 from digitocr.training.data.pages import PagePainter
 from digitocr.training.finder_network import FinderNetwork
 from digitocr.training.finder_targets import IGNORED, page_targets
 
 Batch = tuple[Tensor, Tensor]
+_HELD = 150  # crops that may be learned from again
 _HARD_NEGATIVES = 4.0  # for each place of writing so many places without, the most doubtful ones
 
 
@@ -50,11 +53,38 @@ class DrawnPages(IterableDataset[Batch]):
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
         pages = PagePainter.load(*self._source).pages(self._size, self._size)
+        store = _Store(np.random.default_rng(self._source[-1]))
         while True:
-            chosen = [next(pages) for _ in range(self._count)]
-            pictures = np.stack([prepared(page.gray) for page in chosen])[:, None]
-            targets = np.stack([page_targets(page) for page in chosen])
+            fresh = [next(pages) for _ in range(self._count // 2)]
+            chosen = [(page.gray, page_targets(page)) for page in fresh]
+            seen = store.some(self._count - len(chosen))
+            store.keep(chosen)
+            chosen += seen
+            pictures = np.stack([prepared(gray) for gray, _ in chosen])[:, None]
+            targets = np.stack([maps for _, maps in chosen])
             yield torch.from_numpy(pictures), torch.from_numpy(targets)
+
+
+class _Store:
+    """Crops seen not long ago: half of a batch are such, as drawing costs as much as learning."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._held: list[tuple[Gray, Maps]] = []
+
+    def some(self, count: int) -> list[tuple[Gray, Maps]]:
+        """Return crops at random, none while there are none."""
+        if not self._held:
+            return []
+        return [self._held[int(i)] for i in self._rng.integers(len(self._held), size=count)]
+
+    def keep(self, crops: list[tuple[Gray, Maps]]) -> None:
+        """Keep crops, each in place of another once there are enough."""
+        for crop in crops:
+            if len(self._held) < _HELD:
+                self._held.append(crop)
+            else:
+                self._held[int(self._rng.integers(_HELD))] = crop
 
 
 def _overlap_loss(chance: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -52,9 +52,9 @@ class View:
 def random_view(rng: Rng, sheet: tuple[int, int], picture: tuple[int, int], zoom: float) -> View:
     """Return a view of a sheet at a scale near `zoom`, mostly upright, sometimes at any angle."""
     form = rng.random()
-    quarter = int(rng.choice([0, 90, 180, 270], p=[0.76, 0.08, 0.08, 0.08]))
+    quarter = int(rng.choice([0, 90, 180, 270], p=[0.85, 0.05, 0.05, 0.05]))
     skew = 0.0 if form < 0.25 else float(rng.normal(0, 2.0))
-    if form > 0.91:
+    if form > 0.95:
         skew = float(rng.uniform(-45, 45))
     angle = np.deg2rad(skew - quarter)
     cos, sin = np.cos(angle) * zoom, np.sin(angle) * zoom
@@ -91,7 +91,7 @@ def lit(rng: Rng, grey: Layer) -> Layer:
 
 def taken(rng: Rng, grey: Layer, textures: list[Texture], digit_height: float) -> NDArray[np.uint8]:
     """Return grey as lens, sensor, scanner and codec leave it; small writing is blurred less."""
-    harm = 0.2 if rng.random() < 0.3 else float(rng.uniform(0.4, 1))
+    harm = 0.2 if rng.random() < 0.4 else float(rng.uniform(0.3, 1))
     if rng.random() < 0.5 * harm:
         grey = lit(rng, grey)
     if rng.random() < 0.6 * harm:

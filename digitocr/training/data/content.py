@@ -245,6 +245,13 @@ def random_reading(rng: Rng) -> str:
     return sign + reading
 
 
+def random_row_number(rng: Rng) -> str:
+    """Return a small whole number, as rows, marks and houses have it, often with a point."""
+    return str(rng.integers(1, 10 ** int(rng.integers(1, 4)))) + (
+        "." if rng.random() < 0.25 else ""
+    )
+
+
 def random_cheque_number(rng: Rng) -> str:
     """Return what a cheque's code line shows; A and D stand for its two signs."""
     number = _digits(rng, int(rng.integers(3, 12)))
@@ -280,7 +287,8 @@ def random_line(rng: Rng) -> str:
     if form < 0.6:
         return random_number(rng)
     if form < 0.68:
-        return " ".join(random_number(rng) for _ in range(int(rng.integers(2, 4))))
+        between = " | " if rng.random() < 0.3 else " "
+        return between.join(random_number(rng) for _ in range(int(rng.integers(2, 4))))
     if form < 0.76:
         return " ".join(random_word(rng) for _ in range(int(rng.integers(1, 4))))
     before = [random_word(rng) for _ in range(int(rng.integers(0, 3)))]

@@ -138,7 +138,7 @@ def load_hands(folder: Path, held_out: bool = False) -> HandLibrary:
     return HandLibrary(tuple(hands), _bitmap_hands(folder, held_out), shared, strings)
 
 
-_GAPS = ((-0.14, 0.02), (0.02, 0.3), (0.2, 0.8))  # touching, near, wide apart
+_GAPS = ((-0.1, 0.02), (0.02, 0.3), (0.2, 0.8))  # touching, near, wide apart
 
 
 def random_pen(rng: Rng) -> Pen:

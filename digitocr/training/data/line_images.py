@@ -65,7 +65,7 @@ class LinePainter:
 
     def _line(self, kind: str | None) -> LineImage:
         draw = self._rng.random()
-        self._harm = 0.15 if self._rng.random() < 0.3 else float(self._rng.uniform(0.4, 1))
+        self._harm = 0.15 if self._rng.random() < 0.3 else float(self._rng.uniform(0.3, 0.9))
         if kind == "wheels" or (kind is None and draw < 0.04):
             return self._wheel_line()
         if kind == "empty" or (kind is None and draw < 0.075):
@@ -152,8 +152,9 @@ class LinePainter:
         if style.kind == "micr":
             return content.random_cheque_number(rng)
         text = content.random_reading(rng) if style.kind == "segment" else content.random_line(rng)
-        if style.kind == "hand" and rng.random() < 0.5:
-            text = content.random_number(rng)
+        if style.kind == "hand" and rng.random() < 0.6:
+            short = rng.random() < 0.4
+            text = content.random_row_number(rng) if short else content.random_number(rng)
         for _ in range(6):
             if len(text) <= _MOST_CHARS and drawn_text.can_draw(style, text):
                 return text
@@ -278,7 +279,7 @@ class LinePainter:
             contrast = max(18.0, contrast * rng.uniform(0.2, 0.5))
         ground = np.full(ink.shape, paper, np.float32)
         if self._chance(0.85):
-            amount = min(0.22 * contrast, abs(rng.normal(0, 9)) + 1)
+            amount = min(0.18 * contrast, abs(rng.normal(0, 9)) + 1)
             ground += amount * window(rng, self._textures, *ink.shape)
         if self._chance(0.4):
             ground += self._shade(ink.shape, contrast)

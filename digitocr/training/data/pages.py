@@ -37,7 +37,7 @@ class PagePainter:
     def __init__(self, library: Library, wheels: Wheels, seed: int) -> None:
         """Draw paper textures; styles are chosen as pages need them."""
         self._rng = np.random.default_rng(seed)
-        self._textures = make_textures(self._rng)
+        self._textures = make_textures(self._rng, ruled=False)
         self._supply = Supply(TextStock(self._rng, library), wheels)
 
     @staticmethod
@@ -108,6 +108,8 @@ class PagePainter:
             grey = _scene(rng, grey)
         if rng.random() < 0.2:
             paper.stains(rng, grey)
+        if rng.random() < 0.12:
+            paper.specks(rng, grey)
         level = float(grey.mean())
         grey *= 1 - sheet.shade
         for top, left, picture in sheet.pictures:
@@ -161,10 +163,10 @@ class PagePainter:
 def _digit_height(rng: Rng, side: int) -> float:
     """Return a digit height in pixels: 7 to 120, now and then 2 to 7: too small to be asked for."""
     form = rng.random()
-    if form < 0.07:
+    if form < 0.05:
         return float(rng.uniform(1.5, 7))
-    if form < 0.19:
-        return float(min(rng.uniform(25, 120), side / 3.2))
+    if form < 0.27:
+        return float(min(rng.uniform(22, 120), side / 3.2))
     return float(np.clip(np.exp(rng.normal(np.log(14), 0.45)), 7, side / 3.2))
 
 

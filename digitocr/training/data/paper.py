@@ -10,15 +10,15 @@ from digitocr.training.data.textures import Texture, window
 def ground(rng: Rng, textures: list[Texture], shape: tuple[int, int]) -> Layer:
     """Return paper or another ground in grey levels 0..255."""
     form = rng.random()
-    if form < 0.62:
+    if form < 0.7:
         level = float(rng.uniform(195, 255))
-    elif form < 0.85:
+    elif form < 0.91:
         level = float(rng.uniform(110, 215))
     else:
         level = float(rng.uniform(20, 120))
     paper = np.full(shape, level, np.float32)
-    if rng.random() < 0.75:
-        amount = min(abs(float(rng.normal(0, 7))) + 0.5, 0.14 * level)
+    if rng.random() < 0.65:
+        amount = min(abs(float(rng.normal(0, 5))) + 0.5, 0.14 * level)
         paper += amount * window(rng, textures, *shape)
     return paper
 
@@ -87,6 +87,15 @@ def stains(rng: Rng, paper: Layer) -> None:
     if rng.random() < 0.4:
         x = int(rng.uniform(0, columns))
         paper[:, x : x + int(rng.integers(1, 5))] *= float(rng.uniform(0.6, 1.2))
+
+
+def specks(rng: Rng, paper: Layer) -> None:
+    """Strew dust and toner over paper, in place."""
+    rows, columns = paper.shape
+    level = float(rng.uniform(0, 120)) if rng.random() < 0.8 else 255.0
+    for _ in range(int(rng.integers(5, 250))):
+        middle = int(rng.integers(columns)), int(rng.integers(rows))
+        cv2.circle(paper, middle, int(rng.choice([0, 0, 0, 1, 2])), level, -1)
 
 
 def film_edge(rng: Rng, paper: Layer) -> None:

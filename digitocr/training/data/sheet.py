@@ -16,7 +16,7 @@ Quad = NDArray[np.float64]
 
 _BASE_HEIGHT = 40.0  # digits are drawn so high, then brought to size as a scan would be
 _KEPT_TEXTS = 10  # of each kind and style: what is drawn once stands in many places
-_KEPT_STYLES = 36
+_KEPT_STYLES = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class TextStock:
         self._made = 0
 
     def style(self, kind: str | None = None) -> StockStyle:
-        """Return a style of a kind; one in eight is new."""
+        """Return a style of a kind; one in twenty is new."""
         rng = self._rng
         fitting = [s for s in self._styles if kind is None or s.kind == kind]
-        if len(fitting) >= (6 if kind else _KEPT_STYLES // 2) and rng.random() > 0.12:
+        if len(fitting) >= (8 if kind else _KEPT_STYLES // 2) and rng.random() > 0.05:
             return fitting[int(rng.integers(len(fitting)))]
         self._made += 1
         fresh = StockStyle(self._made, drawn_text.random_style(rng, self._library, kind))

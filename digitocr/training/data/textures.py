@@ -87,11 +87,15 @@ _MAKERS = (_grain, _grain, _clouds, _guilloche, _guilloche, _circles, _halftone,
            _fibres, _specks)  # fmt: skip
 
 
-def make_textures(rng: Rng, count: int = 44) -> list[Texture]:
-    """Return `count` fields of 320 by 1280, mean 0, standard deviation 1."""
+def make_textures(rng: Rng, count: int = 44, ruled: bool = True) -> list[Texture]:
+    """Return `count` fields of 320 by 1280, mean 0, standard deviation 1; `ruled` ones among them.
+
+    Whoever must tell rulings asks for none here, since a texture has no truth.
+    """
+    makers = _MAKERS if ruled else tuple(maker for maker in _MAKERS if maker is not _squares)
     fields = []
     for index in range(count):
-        field = _MAKERS[index % len(_MAKERS)](rng)
+        field = makers[index % len(makers)](rng)
         scaled = (field - field.mean()) / max(float(field.std()), 1e-3)
         fields.append(np.asarray(scaled, np.float32))
     return fields
