@@ -23,10 +23,10 @@ from digitocr.recognition.page_lines import ReadNumber
 
 Features = NDArray[np.float64]  # (N_FEATURES,)
 
-N_FEATURES = 15
+N_FEATURES = 19
 _MOST_LOGIT = 7.0  # chances beyond 0.999 tell no more
 _USUAL_HEIGHT = 20.0  # pixels of a digit; only the unit of a logarithm
-_KEPT = 0.5  # a reading that is more likely wrong than right is left out
+_KEPT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,37 +37,67 @@ class Place:
     lines: tuple[ReadNumber, ...]
 
     @property
-    def features(self) -> Features:
-        """What the chances of both readings are told from."""
-        line = _logit(min((one.confidence for one in self.lines), default=0.5))
-        component = _logit(min((one.confidence for one in self.components), default=0.5))
-        texts = [one.text for one in self.lines], [one.text for one in self.components]
-        agree = texts[0] == texts[1]
-        same_digits = _digits(texts[0]) == _digits(texts[1])
-        both = bool(self.lines and self.components)
-        heights = [one.height for one in self.lines] or [one.box.height for one in self.components]
-        finder = _logit(min((one.is_number for one in self.lines), default=0.5))
-        n_characters = sum(map(len, texts[0] or texts[1]))
-        return np.array(
-            [
-                1.0,
-                not self.components,
-                not self.lines,
-                agree,
-                both and same_digits,
-                line,
-                component,
-                line * agree,
-                component * agree,
-                line * (not self.components),
-                component * (not self.lines),
-                finder,
-                np.log(max(1, min(heights)) / _USUAL_HEIGHT),
-                np.log(n_characters),
-                len(self.lines) + len(self.components) > 2,
-            ],
-            np.float64,
-        )
+    def agree(self) -> bool:
+        """Whether both read the same."""
+        return _texts(self.lines) == _texts(self.components)
+
+    @property
+    def line_logit(self) -> float:
+        """How sure the line reader is, 0 where it read nothing."""
+        return _logit(min((one.confidence for one in self.lines), default=0.5))
+
+    @property
+    def component_logit(self) -> float:
+        """How sure the component reader is, 0 where it read nothing."""
+        return _logit(min((one.confidence for one in self.components), default=0.5))
+
+
+def page_features(found: Sequence[Place]) -> NDArray[np.float64]:
+    """Return (N, N_FEATURES) that the chances of both readings are told from, place by place.
+
+    How sure the readers are on all of the page, and how often they agree there, says which of them
+    knows such pages.
+    """
+    if not found:
+        return np.zeros((0, N_FEATURES))
+    own = np.array([_features(place) for place in found], np.float64)
+    lines = [place.line_logit for place in found if place.lines]
+    components = [place.component_logit for place in found if place.components]
+    page = [
+        float(np.mean(lines)) if lines else 0.0,
+        float(np.mean(components)) if components else 0.0,
+        float(np.mean([place.agree for place in found])),
+    ]
+    return np.hstack([own, np.tile(page, (len(found), 1))])
+
+
+def _features(place: Place) -> list[float]:
+    line, component = place.line_logit, place.component_logit
+    texts = _texts(place.lines), _texts(place.components)
+    same_digits = bool(place.lines and place.components) and _digits(texts[0]) == _digits(texts[1])
+    heights = [one.height for one in place.lines] or [one.box.height for one in place.components]
+    return [
+        1.0,
+        not place.components,
+        not place.lines,
+        place.agree,
+        same_digits,
+        line,
+        component,
+        line * place.agree,
+        component * place.agree,
+        line * (not place.components),
+        component * (not place.lines),
+        _logit(min((one.is_number for one in place.lines), default=0.5)),
+        np.log(max(1, min(heights)) / _USUAL_HEIGHT),
+        np.log(sum(map(len, texts[0] or texts[1]))),
+        len(place.lines) + len(place.components) > 2,
+        np.log((1 + len(place.lines)) / (1 + len(place.components))) * bool(all(texts)),
+    ]
+
+
+def _texts(read: Sequence[Number | ReadNumber]) -> list[str]:
+    return [one.text for one in read]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,26 +109,29 @@ class Arbiter:
     thresholds: tuple[float, ...]  # of the chance
     share_wrong: tuple[float, ...]  # of the numbers at or above each threshold
 
-    def chances(self, place: Place) -> tuple[float, float]:
-        """Return the chances that the line reader and the component reader are right, 0..1."""
-        features = place.features
-        line = _sigmoid(float(features @ self.line_weights)) if place.lines else 0.0
-        component = _sigmoid(float(features @ self.component_weights)) if place.components else 0.0
-        return line, component
-
     def review_line(self, max_error: float) -> float:
         """Return the chance below which a number is to be reviewed, as `Model.review_line`."""
         pairs = zip(self.thresholds, self.share_wrong, strict=True)
         return min((line for line, share in pairs if share <= max_error), default=1.0)
 
-    def numbers(self, place: Place) -> tuple[Number, ...]:
-        """Return the likelier reading of a place; () where neither is more likely right."""
-        line, component = self.chances(place)
-        if max(line, component) < _KEPT:
-            return ()
-        if component > line:
-            return tuple(_with_chance(one, component) for one in place.components)
-        return tuple(_line_number(one, line, place.components) for one in place.lines)
+    def numbers(self, found: Sequence[Place]) -> list[Number]:
+        """Return the likelier reading of each place of a page, with its chance.
+
+        What only the line reader read, and is more likely wrong than right, is left out.
+        """
+        features = page_features(found)
+        chosen: list[Number] = []
+        for place, line, component in zip(
+            found,
+            _sigmoid(features @ self.line_weights).tolist(),
+            _sigmoid(features @ self.component_weights).tolist(),
+            strict=True,
+        ):
+            if place.components and (component > line or not place.lines):
+                chosen += (replace(one, confidence=component) for one in place.components)
+            elif place.components or line >= _KEPT:
+                chosen += (_line_number(one, line, place.components) for one in place.lines)
+        return chosen
 
 
 def load_arbiter(path: Path) -> Arbiter:
@@ -178,10 +211,6 @@ def _line_number(read: ReadNumber, chance: float, beside: Sequence[Number]) -> N
     )  # fmt: skip
 
 
-def _with_chance(number: Number, chance: float) -> Number:
-    return replace(number, confidence=chance)
-
-
 def _digits(texts: Sequence[str]) -> str:
     return "".join(filter(str.isdigit, "".join(texts)))
 
@@ -192,5 +221,5 @@ def _logit(chance: float) -> float:
     return float(np.log(chance / (1 - chance)))
 
 
-def _sigmoid(value: float) -> float:
-    return float(1 / (1 + np.exp(-np.clip(value, -30, 30))))
+def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -30, 30))), np.float64)

@@ -112,11 +112,7 @@ class PageReader:
         if self.constraint:
             on_lines = [one for one in on_lines if self.constraint(one.text)]
         leveled = [read_number_on(one, upright) for one in on_lines]
-        fused = [
-            number
-            for place in places(numbers, leveled)
-            for number in readers.arbiter.numbers(place)
-        ]
+        fused = readers.arbiter.numbers(list(places(numbers, leveled)))
         if all(one.line for one in fused):
             return sorted(fused, key=lambda one: (one.line, one.item))
         return in_lines(fused)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from digitocr.recognition.alphabet import BLANK, encode
 from digitocr.recognition.ctc import LogProbs, Spelled
 
-# A number as it is written: digits with signs between them, a sign, a currency's place or brackets
-# before, a percent sign, a closing bracket or a ledger's minus behind. What stands around it - the
-# point that ends a sentence, a colon - is none of it.
-_NUMBER = re.compile(r"\(?[-+]?\.?[0-9](?:[0-9.,:/'()+-]*[0-9])?(?:-(?![0-9])|%)?\)?")
+# A number as it is written: digits, single signs between them; before them a sign or a bracket,
+# but not an operator between two numbers; behind them a percent sign, a ledger's minus or a
+# bracket. What stands around it, the point that ends a sentence or a colon, is none of it.
+_NUMBER = re.compile(r"(?:(?<![0-9).])\(?[-+]?)?\.?[0-9](?:[.,:/'-]?[0-9])*(?:%|-$)?\)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def written_numbers(text: str) -> list[str]:
 def _spans(text: str) -> Iterator[tuple[int, int]]:
     """Yield where numbers begin in a line's text, and the place after their end."""
     for word in re.finditer(r"[^ ¤]+", text):
-        if found := _NUMBER.search(word[0]):
+        for found in _NUMBER.finditer(word[0]):
             first, after = word.start() + found.start(), word.start() + found.end()
             kept = _balanced(text[first:after])
             first += text[first:after].index(kept)

@@ -45,21 +45,21 @@ def test_numbers_that_overlap_are_in_one_place() -> None:
 @pytest.mark.parametrize(("line", "components", "text"), [(0.9, 0.7, "18.5"), (0.7, 0.9, "185")])
 def test_the_likelier_reading_is_taken(line: float, components: float, text: str) -> None:
     (place,) = places([component("185", 0, components)], [read("18.5", 0, line)])
-    (number,) = arbiter().numbers(place)
+    (number,) = arbiter().numbers([place])
     assert number.text == text
     assert number.confidence == pytest.approx(0.9)
 
 
 def test_a_line_readers_number_stands_in_the_cell_of_the_other() -> None:
     (place,) = places([component("18", 0, 0.6, cell=2)], [read("-18", -20, 0.9)])
-    (number,) = arbiter().numbers(place)
+    (number,) = arbiter().numbers([place])
     assert (number.text, number.table, number.row, number.column) == ("-18", 2, 2, 2)
     assert "".join(one.digit for one in number.digits) == "18"
 
 
 def test_what_is_more_likely_wrong_than_right_is_left_out() -> None:
     (place,) = places([], [read("1", 0, 0.3)])
-    assert arbiter().numbers(place) == ()
+    assert arbiter().numbers([place]) == []
 
 
 def test_the_review_line_is_the_lowest_that_holds() -> None:
