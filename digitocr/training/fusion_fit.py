@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -136,10 +137,10 @@ def drawn_rows(
         drawn = painter.page(height, width, kind)
         larger = float(rng.choice([1.0, 1.5]))
         gray = np.asarray(cv2.resize(drawn.gray, None, fx=larger, fy=larger), np.uint8)
-        yield kind, readers.rows(gray, lambda read, d=drawn, s=larger: _is_drawn(read, d, s))  # type: ignore[misc]
+        yield kind, readers.rows(gray, partial(_is_drawn, drawn, larger))
 
 
-def _is_drawn(read: Read, drawn: DrawnPage, larger: float) -> bool:
+def _is_drawn(drawn: DrawnPage, larger: float, read: Read) -> bool:
     """Tell whether each text is among those of the line that it stands on."""
     for one in read:
         middle = one.box.middle[0] / larger, one.box.middle[1] / larger
@@ -158,12 +159,13 @@ def _is_drawn(read: Read, drawn: DrawnPage, larger: float) -> bool:
 def true_rows(readers: Readers, folder: Path) -> Iterator[tuple[str, Rows]]:
     """Yield what was read on each page of a folder with a truth.csv."""
     for row in read_truth(folder):
-        texts = set(row.numbers)
         for page in read_pages(Source(row.file, folder / row.file)):
-            yield (
-                folder.name,
-                readers.rows(page.gray, lambda read, t=texts: all(one.text in t for one in read)),
-            )  # type: ignore[misc]
+            yield folder.name, readers.rows(page.gray, partial(_is_among, row.numbers))
+
+
+def _is_among(written: Sequence[str], read: Read) -> bool:
+    """Tell whether each text is written on the page."""
+    return all(one.text in written for one in read)
 
 
 def main() -> None:
@@ -191,8 +193,7 @@ def _rows(given: argparse.Namespace) -> tuple[Rows, NDArray[np.str_]]:
         found += true_rows(readers, folder)
     if given.pages:
         painter = PagePainter.load(tuple(given.fonts), given.data, given.seed, held_out=True)
-        for one in drawn_rows(readers, painter, given.pages, given.seed):
-            found.append(one)
+        found += drawn_rows(readers, painter, given.pages, given.seed)
     rows = np.vstack([own for _, own in found])
     kinds = np.array([kind for kind, own in found for _ in own])
     if given.places:
@@ -207,7 +208,9 @@ def _print_left_out(rows: Rows, kinds: NDArray[np.str_]) -> None:
         arbiter = fitted_arbiter(rows[~own], kinds[~own])
         chance, right = arbitrated(rows[own], arbiter.line_weights, arbiter.component_weights)
         line, component = (
-            np.nanmean(np.append(rows[own, at], 0)) for at in (N_FEATURES, N_FEATURES + 1)
+            _mean(read, np.ones(len(read)))
+            for at in (N_FEATURES, N_FEATURES + 1)
+            for read in [rows[own & ~np.isnan(rows[:, at]), at]]
         )
         sure = chance >= arbiter.review_line(0.03)
         wrong = _mean(1 - right[sure], np.ones(sure.sum()))
