@@ -32,8 +32,11 @@ def on_a_terminal(*arguments: str | Path, cwd: Path) -> str:
 
 
 def test_a_terminal_shows_progress_with_counts_and_time_left(tmp_path: Path) -> None:
+    (tmp_path / "scans").mkdir()
+    for i in range(13):
+        shutil.copy(SAMPLES / "digit.png", tmp_path / "scans" / f"{i}.png")
     (tmp_path / "empty.png").touch()
-    shown = on_a_terminal("scan", SAMPLES, "empty.png", "-o", "out", cwd=tmp_path)
+    shown = on_a_terminal("scan", "scans", "empty.png", "-o", "out", cwd=tmp_path)
     assert "/14 files," in shown
     assert "failed," in shown
     assert "left" in shown
@@ -48,7 +51,8 @@ def test_no_terminal_no_bar(run: RunCommand) -> None:
 
 
 def test_the_summary_names_the_slowest_and_the_least_certain(run: RunCommand) -> None:
-    said = run("scan", SAMPLES, "-o", "out").stderr
+    some = (SAMPLES / name for name in ("digit.png", "pages.tif", "receipt.jpg", "skewed.png"))
+    said = run("scan", *some, "-o", "out").stderr
     assert "slowest" in said
     assert "least certain" in said
     assert "to review (confidence below" in said

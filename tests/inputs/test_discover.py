@@ -225,7 +225,7 @@ def test_link_is_followed_only_where_it_stays_inside() -> None:
     assert names("scans") == ["a/x.png", "k.png"]
     Path("scans/z.png").symlink_to("../other/z.png")
     Path("scans/other").symlink_to("../other")
-    out = "is a link that leads out of the folder; to read it add --follow-symlinks"
+    out = "is a link that leads out of the folder; to read it add Run.follow_symlinks"
     assert unread("scans") == unread("scans/*") == [("other", out), ("z.png", out)]
     Path("link-to-scans").symlink_to("scans")
     assert names("link-to-scans/a/x.png") == ["x.png"]

@@ -74,17 +74,8 @@ def pile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert run_command("scan", "first.png", "-o", "results", "-q", cwd=folder).returncode == 0
     check(folder / "results", "first.png", numbers)
     done = run_command(
-        *(
-            "train",
-            "--from",
-            "digits",
-            "--add",
-            "results",
-            "--epochs",
-            "6",
-            "-o",
-            "new.safetensors",
-        ),
+        *("train", "--from", "digits", "--add", "results", "--epochs", "3"),
+        *("-o", "new.safetensors"),
         cwd=folder,
         env={"XDG_CACHE_HOME": str(folder)},  # without MNIST
     )
@@ -168,6 +159,7 @@ def test_what_has_changed_or_is_not_found_is_counted(
 
 
 @pytest.mark.train
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_model(run: RunCommand, pile: Path, tmp_path: Path) -> None:
     for name in ("a", "b"):
         run(
