@@ -20,6 +20,7 @@ from digitocr.core.errors import (
 from digitocr.core.settings import Settings
 from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.model import (
+    LINE_FILES,
     load_model,
     model_file,
 )
