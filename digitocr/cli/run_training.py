@@ -20,6 +20,7 @@ from digitocr.core.errors import (
 from digitocr.core.settings import Settings
 from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.model import (
+    LINE_FILES,
     load_model,
     model_file,
 )
@@ -98,6 +99,8 @@ def learn_checked(
     new = learn.finetuned_model(old, samples, known, seed, rounds or learn.ROUNDS, say)
     before, after = (learn.measure(model, apart, test) for model in (old, new))
     card = learn.card(old, checked, known, before, after, _command_line())
+    for ending, beside in zip(LINE_FILES, old.line_files or (), strict=False):
+        disk.write(output.with_suffix(ending), beside.read_bytes())
     disk.write(output, model_file(new.arrays, card))
     say(show.learned(card, str(output)))
 

@@ -26,22 +26,15 @@ from digitocr.recognition.model import (
 
 
 def finished_page(
-    page: Page,
-    upright: UprightPage,
-    numbers: Sequence[Number],
-    tables: Sequence[Table],
-    model: Model,
-    review_line: float,
+    page: Page, upright: UprightPage, numbers: Sequence[Number], tables: Sequence[Table]
 ) -> PageResult:
     """Return what was read on a page, in pixels of the page as given.
 
     Args:
         page: as given.
         upright: the same, upright and level: what numbers and tables have their boxes in.
-        numbers: with the confidence that was found.
+        numbers: with their chances.
         tables: with these numbers.
-        model: that read them; it knows how often such numbers are right.
-        review_line: the chance below which a number is to be reviewed.
     """
     height, width = page.gray.shape
     boxes = boxes_on_page([one.box for one in tables], upright.to_page, width, height)
@@ -52,37 +45,34 @@ def finished_page(
         dpi=page.dpi,
         rotation=upright.rotation,
         skew=upright.skew,
-        numbers=tuple(
-            number_on_page(
-                judged_number(one, model, review_line), model, upright.to_page, width, height
-            )
-            for one in numbers
-        ),
+        numbers=tuple(number_on_page(one, upright.to_page, width, height) for one in numbers),
         tables=tuple(replace(one, box=box) for one, box in zip(tables, boxes, strict=True)),
     )
 
 
-def judged_number(number: Number, model: Model, review_line: float) -> Number:
-    """Return a number with its chance of being right, to be reviewed where that is below a line.
+def number_with_chances(number: Number, model: Model) -> Number:
+    """Return a number with chances of being right, its digits' too, in place of confidences.
 
     What no constraint allows has none.
     """
     chance = model.number_chance(number.confidence) if number.confidence else 0.0
-    status = number.status if chance >= review_line else "review"
-    return replace(number, confidence=chance, status=status)
+    digits = tuple(
+        Digit(one.digit, model.digit_chance(one.confidence), one.box) for one in number.digits
+    )
+    return replace(number, confidence=chance, digits=digits)
 
 
-def number_on_page(
-    number: Number, model: Model, to_page: Transform, width: int, height: int
-) -> Number:
-    """Return a number with its boxes in pixels of the page as given, its digits' chances known."""
+def judged_number(number: Number, review_line: float) -> Number:
+    """Return a number that is to be reviewed where its chance is below a line."""
+    return replace(number, status=number.status if number.confidence >= review_line else "review")
+
+
+def number_on_page(number: Number, to_page: Transform, width: int, height: int) -> Number:
+    """Return a number with its boxes in pixels of the page as given."""
     boxes = [number.box, *(digit.box for digit in number.digits)]
     whole, *each = boxes_on_page(boxes, to_page, width, height)
-    digits = tuple(
-        Digit(digit.digit, model.digit_chance(digit.confidence), box)
-        for digit, box in zip(number.digits, each, strict=True)
-    )
-    return replace(number, digits=digits, box=whole)
+    digits = (replace(digit, box=box) for digit, box in zip(number.digits, each, strict=True))
+    return replace(number, digits=tuple(digits), box=whole)
 
 
 def boxes_on_page(boxes: Sequence[Box], to_page: Transform, width: int, height: int) -> list[Box]:

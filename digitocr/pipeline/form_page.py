@@ -47,7 +47,12 @@ from digitocr.imaging.binarize import (
 )
 from digitocr.imaging.rectify import rectify
 from digitocr.numbers.rerank import reranked_numbers
-from digitocr.pipeline.finish import boxes_on_page, judged_number, number_on_page
+from digitocr.pipeline.finish import (
+    boxes_on_page,
+    judged_number,
+    number_on_page,
+    number_with_chances,
+)
 from digitocr.pipeline.ink import upright_ink
 from digitocr.recognition.components import (
     find_components,
@@ -93,8 +98,9 @@ class FormReader:
             number, found = _in_field(field, box, own, reading, whole)
             if number is not None:
                 number = replace(number, line=i, item=1, field=field.name)
-                number = judged_number(number, self.model, self.review_line)
-                number = number_on_page(number, self.model, upright.to_page, width, height)
+                number = number_with_chances(number, self.model)
+                number = judged_number(number, self.review_line)
+                number = number_on_page(number, upright.to_page, width, height)
                 numbers.append(number)
                 read = (number.text, number.confidence, number.status)
                 found = FieldResult(field.name, *read, found.box)

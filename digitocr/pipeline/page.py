@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from digitocr.core.document import (
     Number,
     PageResult,
-    Table,
 )
 from digitocr.core.geometry import Box
 from digitocr.core.settings import Decimal
@@ -24,10 +23,17 @@ from digitocr.numbers.assemble import (
     digit_lines,
 )
 from digitocr.numbers.constraints import Constraint
+from digitocr.numbers.fusion import Arbiter, places
 from digitocr.numbers.regroup import regrouped_numbers
 from digitocr.numbers.rerank import reranked_numbers
-from digitocr.pipeline.finish import boxes_on_page, finished_page
+from digitocr.pipeline.finish import (
+    boxes_on_page,
+    finished_page,
+    judged_number,
+    number_with_chances,
+)
 from digitocr.pipeline.ink import upright_ink
+from digitocr.pipeline.line_page import in_lines, read_number_on
 from digitocr.recognition.components import (
     Components,
     InkGroup,
@@ -36,7 +42,16 @@ from digitocr.recognition.components import (
 )
 from digitocr.recognition.hypotheses import PageReading
 from digitocr.recognition.model import Model
+from digitocr.recognition.page_lines import LineScanner
 from digitocr.recognition.reader import read_components
+
+
+@dataclass(frozen=True, slots=True)
+class LineReaders:
+    """What reads whole lines, and what weighs it against the reading of digits."""
+
+    scanner: LineScanner
+    arbiter: Arbiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +59,11 @@ class PageReader:
     """Reads pages of any kind."""
 
     model: Model
-    review_line: float  # confidence below which a number is to be reviewed, 0..1
+    review_line: float  # chance below which a number is to be reviewed, 0..1
     second_opinion: bool = True  # the strip reader reads what the classifier leaves doubtful
     decimal: Decimal | None = None
     constraint: Constraint | None = None  # on every number; None: anything goes
+    line_readers: LineReaders | None = None  # None: digits are read from their contours alone
 
     def read(self, page: Page) -> PageResult:
         """Read every number on one page; a blank page gives a result with no numbers."""
@@ -60,15 +76,21 @@ class PageReader:
             second_opinion=self.second_opinion,
             keep_hypotheses=self.constraint is not None,
         )
-        # Digits that stand together are numbers; those in tables have their cells.
-        numbers, tables = self._numbers_and_tables(reading, grids)
-        # Chances in place of confidences, pixels of the page as given.
-        return finished_page(page, upright, numbers, tables, self.model, self.review_line)
+        # Digits that stand together are numbers, in tables those in one cell.
+        numbers, tables = self._numbers_and_grids(reading, grids)
+        numbers = [number_with_chances(one, self.model) for one in numbers]
+        # What whole lines are read as, from grey pixels; where both differ, the likelier.
+        if self.line_readers:
+            numbers = self._fused(numbers, self.line_readers, page, upright)
+        placed, filled = numbers_and_tables(numbers, tables)
+        # Doubtful ones are marked; pixels of the page as given.
+        judged = [judged_number(one, self.review_line) for one in placed]
+        return finished_page(page, upright, judged, filled)
 
-    def _numbers_and_tables(
+    def _numbers_and_grids(
         self, reading: PageReading, grids: Sequence[Grid]
-    ) -> tuple[tuple[Number, ...], tuple[Table, ...]]:
-        """Return the numbers that digits make, those in tables with their cells, and the tables."""
+    ) -> tuple[Sequence[Number], list[Grid]]:
+        """Return the numbers that digits make, and the grids of tables, ruled or only aligned."""
         boxes = [digit.box for digit in reading.digits]
         ruled = ruled_tables(grids, boxes)
         lines = digit_lines(reading)
@@ -80,7 +102,20 @@ class PageReader:
             within = cell_numbers([one.box for one in numbers], tables)
             joined = regrouped_numbers(numbers, within, self.constraint)
             numbers = tuple(reranked_numbers(joined, reading.hypotheses, self.constraint))
-        return numbers_and_tables(numbers, tables)
+        return numbers, tables
+
+    def _fused(
+        self, numbers: Sequence[Number], readers: LineReaders, page: Page, upright: UprightPage
+    ) -> list[Number]:
+        """Return the numbers of both readers, each place once, in reading order."""
+        on_lines = readers.scanner.numbers(page.gray)
+        if self.constraint:
+            on_lines = [one for one in on_lines if self.constraint(one.text)]
+        leveled = [read_number_on(one, upright) for one in on_lines]
+        fused = readers.arbiter.numbers(list(places(numbers, leveled)))
+        if all(one.line for one in fused):
+            return sorted(fused, key=lambda one: (one.line, one.item))
+        return in_lines(fused)
 
 
 def _components_on(page: Page, model: Model) -> tuple[UprightPage, Components, list[Grid]]:

@@ -20,9 +20,11 @@ from digitocr.forms.template import load_form
 from digitocr.inputs.given import Given, source_of
 from digitocr.inputs.reader import read_pages
 from digitocr.numbers.constraints import constraint_of
+from digitocr.numbers.fusion import load_arbiter
 from digitocr.pipeline.form_page import FormReader
-from digitocr.pipeline.page import PageReader
+from digitocr.pipeline.page import LineReaders, PageReader
 from digitocr.recognition.model import load_model
+from digitocr.recognition.page_lines import line_scanner
 
 
 class Scanner:
@@ -43,8 +45,13 @@ class Scanner:
         self.model = load_model(settings.model)
         self.form = load_form(settings.form) if settings.form else None
         self._pages = None if settings.pages is None else parse_page_ranges(settings.pages)
+        readers = None
+        if self.model.line_files and settings.second_opinion and not self.form:
+            finder, line_reader, arbiter = self.model.line_files
+            readers = LineReaders(line_scanner(finder, line_reader), load_arbiter(arbiter))
+        judge = readers.arbiter if readers else self.model
         self.review_line = (  # confidence below which numbers are to be reviewed, 0..1
-            self.model.review_line(settings.max_error)
+            judge.review_line(settings.max_error)
             if settings.min_confidence is None
             else settings.min_confidence
         )
@@ -60,6 +67,7 @@ class Scanner:
                 settings.second_opinion,
                 settings.decimal,
                 constraint_of(settings.constraints, settings.decimal),
+                readers,
             )
 
     @property

@@ -21,14 +21,17 @@ from digitocr.recognition.strip_reader import (
     Shapes,
     StripReader,
     Weights,
-    line_reader_shapes,
     strip_reader_from,
+    strip_reader_shapes,
 )
 
 PIXELS, CLASSES = 784, 10  # what goes into the classifier and comes out
 _MOST_BYTES = 100_000_000  # the supplied network has 1.6 MB
 _MOST = 1e300  # of a card's numbers: a whole one may be larger than a float can be
 _SUFFIX = ".safetensors"
+
+# What the files beside a model are called after its name.
+LINE_FILES = ".finder.onnx", ".lines.onnx", ".fusion.json"
 
 _DIGITS_SHOWN = 2.0  # for each non-digit, where the card does not say
 
@@ -47,6 +50,8 @@ class Model:
     b2: Weights  # (10,)
     card: dict[str, Any] = field(default_factory=dict)
     strip_reader: StripReader | None = None
+    # Beside it: the finder and the line reader (ONNX), and what weighs readers (JSON).
+    line_files: tuple[Path, Path, Path] | None = None
 
     @property
     def arrays(self) -> dict[str, Weights]:
@@ -126,7 +131,9 @@ def _load(path: Path, _changed: int) -> Model:
             raise ModelUnreadable(f"{path}: is no file")  # a pipe may never end
         if path.stat().st_size > _MOST_BYTES:
             raise ModelUnreadable(f"{path}: is too large for a model of digits")
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        beside = _line_files(path)
+        content = b"".join(one.read_bytes() for one in (path, *beside))
+        digest = hashlib.sha256(content).hexdigest()
         with safe_open(path, framework="np") as file:
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
             card = json.loads((file.metadata() or {}).get("card", "null"))
@@ -137,9 +144,18 @@ def _load(path: Path, _changed: int) -> Model:
     _check_weights(path, first, _first_shapes(first))
     other = {key: array for key, array in arrays.items() if key not in first}
     if other:
-        _check_weights(path, other, line_reader_shapes(other))
+        _check_weights(path, other, strip_reader_shapes(other))
     reader = strip_reader_from(other)
-    return Model(ModelId(path.stem, digest), **first, card=card, strip_reader=reader)
+    files = (beside[0], beside[1], beside[2]) if beside else None
+    return Model(
+        ModelId(path.stem, digest), **first, card=card, strip_reader=reader, line_files=files
+    )
+
+
+def _line_files(path: Path) -> list[Path]:
+    """Return the files of the readers of lines beside a model; [] unless all are there."""
+    files = [path.with_suffix(ending) for ending in LINE_FILES]
+    return files if all(one.is_file() for one in files) else []
 
 
 def _first_shapes(arrays: dict[str, Weights]) -> Shapes:

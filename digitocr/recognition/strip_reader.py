@@ -125,7 +125,7 @@ def strip_reader_from(arrays: dict[str, Weights]) -> StripReader | None:
     return StripReader(kernels, biases, tuple(StripContext(*one) for one in parts))
 
 
-def line_reader_shapes(arrays: dict[str, Weights]) -> Shapes:
+def strip_reader_shapes(arrays: dict[str, Weights]) -> Shapes:
     """Return the shapes of a strip reader's arrays."""
     sizes = [arrays[key].size if key in arrays else 0 for key in _names("c")]
     kernels = ((5, 5), (3, 3), (3, 3), (4, 3), (1, 5), (1, 3))

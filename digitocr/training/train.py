@@ -284,7 +284,15 @@ def _with_wanted_answers(
 def as_model(weights: dict[str, Weights], card: dict[str, Any] | None = None) -> Model:
     """Return trained weights as what scanning reads with."""
     first = {key: weights[key] for key in ("w1", "b1", "w2", "b2")}
-    return Model(ModelId("", ""), **first, card=card or {}, strip_reader=strip_reader_from(weights))
+    return Model(
+        ModelId("", ""),
+        first["w1"],
+        first["b1"],
+        first["w2"],
+        first["b2"],
+        card=card or {},
+        strip_reader=strip_reader_from(weights),
+    )
 
 
 def quality_facts(

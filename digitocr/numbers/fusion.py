@@ -1,0 +1,225 @@
+"""Two readers' numbers on a page → one reading of each place, with the chance that it is right.
+
+The component reader reads digits from their contours, the line reader whole lines from grey pixels.
+They fail differently: where both say the same, a number is as good as sure. How sure, and whom to
+believe where they differ, is learned from drawn pages (`training/fusion_fit.py`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.core.document import Digit, Number
+from digitocr.core.errors import ModelUnreadable
+from digitocr.core.geometry import Box
+from digitocr.recognition.page_lines import ReadNumber
+
+Features = NDArray[np.float64]  # (N_FEATURES,)
+
+N_FEATURES = 19
+_MOST_LOGIT = 7.0  # chances beyond 0.999 tell no more
+_USUAL_HEIGHT = 20.0  # pixels of a digit; only the unit of a logarithm
+_KEPT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What the two readers read in one place; one of them may have read nothing."""
+
+    components: tuple[Number, ...]  # left to right; confidences are chances
+    lines: tuple[ReadNumber, ...]
+
+    @property
+    def agree(self) -> bool:
+        """Whether both read the same."""
+        return _texts(self.lines) == _texts(self.components)
+
+    @property
+    def line_logit(self) -> float:
+        """How sure the line reader is, 0 where it read nothing."""
+        return _logit(min((one.confidence for one in self.lines), default=0.5))
+
+    @property
+    def component_logit(self) -> float:
+        """How sure the component reader is, 0 where it read nothing."""
+        return _logit(min((one.confidence for one in self.components), default=0.5))
+
+
+def page_features(found: Sequence[Place]) -> NDArray[np.float64]:
+    """Return (N, N_FEATURES) that the chances of both readings are told from, place by place.
+
+    How sure the readers are on all of the page, and how often they agree there, says which of them
+    knows such pages.
+    """
+    if not found:
+        return np.zeros((0, N_FEATURES))
+    own = np.array([_features(place) for place in found], np.float64)
+    lines = [place.line_logit for place in found if place.lines]
+    components = [place.component_logit for place in found if place.components]
+    page = [
+        float(np.mean(lines)) if lines else 0.0,
+        float(np.mean(components)) if components else 0.0,
+        float(np.mean([place.agree for place in found])),
+    ]
+    return np.hstack([own, np.tile(page, (len(found), 1))])
+
+
+def _features(place: Place) -> list[float]:
+    line, component = place.line_logit, place.component_logit
+    texts = _texts(place.lines), _texts(place.components)
+    same_digits = bool(place.lines and place.components) and _digits(texts[0]) == _digits(texts[1])
+    heights = [one.height for one in place.lines] or [one.box.height for one in place.components]
+    return [
+        1.0,
+        not place.components,
+        not place.lines,
+        place.agree,
+        same_digits,
+        line,
+        component,
+        line * place.agree,
+        component * place.agree,
+        line * (not place.components),
+        component * (not place.lines),
+        _logit(min((one.is_number for one in place.lines), default=0.5)),
+        np.log(max(1, min(heights)) / _USUAL_HEIGHT),
+        np.log(sum(map(len, texts[0] or texts[1]))),
+        len(place.lines) + len(place.components) > 2,
+        np.log((1 + len(place.lines)) / (1 + len(place.components))) * bool(all(texts)),
+    ]
+
+
+def _texts(read: Sequence[Number | ReadNumber]) -> list[str]:
+    return [one.text for one in read]
+
+
+@dataclass(frozen=True, slots=True)
+class Arbiter:
+    """Says how likely each reader's numbers in a place are all right (logistic regression)."""
+
+    line_weights: Features
+    component_weights: Features
+    thresholds: tuple[float, ...]  # of the chance
+    share_wrong: tuple[float, ...]  # of the numbers at or above each threshold
+
+    def review_line(self, max_error: float) -> float:
+        """Return the chance below which a number is to be reviewed, as `Model.review_line`."""
+        pairs = zip(self.thresholds, self.share_wrong, strict=True)
+        return min((line for line, share in pairs if share <= max_error), default=1.0)
+
+    def numbers(self, found: Sequence[Place]) -> list[Number]:
+        """Return the likelier reading of each place of a page, with its chance.
+
+        What only the line reader read, and is more likely wrong than right, is left out.
+        """
+        features = page_features(found)
+        chosen: list[Number] = []
+        for place, line, component in zip(
+            found,
+            _sigmoid(features @ self.line_weights).tolist(),
+            _sigmoid(features @ self.component_weights).tolist(),
+            strict=True,
+        ):
+            if place.components and (component > line or not place.lines):
+                chosen += (replace(one, confidence=component) for one in place.components)
+            elif place.components or line >= _KEPT:
+                chosen += (_line_number(one, line, place.components) for one in place.lines)
+        return chosen
+
+
+def load_arbiter(path: Path) -> Arbiter:
+    """Return the arbiter in a JSON file.
+
+    Raises:
+        ModelUnreadable: it is missing or damaged.
+    """
+    try:
+        return _load(path, path.stat().st_mtime_ns)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelUnreadable(f"{path}: is damaged or no arbiter: {error}") from error
+
+
+@lru_cache(maxsize=2)
+def _load(path: Path, _changed: int) -> Arbiter:
+    found = json.loads(path.read_bytes())
+    line, component = (
+        np.array(found[name], np.float64).reshape(N_FEATURES)
+        for name in ("line_weights", "component_weights")
+    )
+    return Arbiter(line, component, tuple(found["thresholds"]), tuple(found["share_wrong"]))
+
+
+def places(numbers: Sequence[Number], lines: Sequence[ReadNumber]) -> Iterator[Place]:
+    """Yield what two readers read in each place of a page: numbers whose boxes overlap."""
+    boxes = [one.box for one in numbers], [one.box for one in lines]
+    owner = list(range(len(numbers) + len(lines)))
+
+    def root(i: int) -> int:
+        while owner[i] != i:
+            owner[i] = owner[owner[i]]
+            i = owner[i]
+        return i
+
+    for i, j in zip(*np.nonzero(_overlap(*boxes)), strict=True):
+        owner[root(int(i))] = root(len(numbers) + int(j))
+    members: dict[int, tuple[list[Number], list[ReadNumber]]] = {}
+    for i in range(len(owner)):
+        group = members.setdefault(root(i), ([], []))
+        if i < len(numbers):
+            group[0].append(numbers[i])
+        else:
+            group[1].append(lines[i - len(numbers)])
+    for own, other in members.values():
+        yield Place(
+            tuple(sorted(own, key=lambda one: one.box.x)),
+            tuple(sorted(other, key=lambda one: one.box.x)),
+        )
+
+
+def _overlap(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.bool_]:
+    """Tell (N, M) which boxes have the middle of the other in them, or their own in the other."""
+    if not ones or not others:
+        return np.zeros((len(ones), len(others)), bool)
+    a, b = (np.array([(*one.middle, one.width, one.height) for one in s]) for s in (ones, others))
+    apart = np.abs(a[:, None, :2] - b[None, :, :2])
+    in_other = (apart < b[None, :, 2:] / 2).all(axis=2)
+    return np.asarray(in_other | (apart < a[:, None, 2:] / 2).all(axis=2), np.bool_)
+
+
+def _line_number(read: ReadNumber, chance: float, beside: Sequence[Number]) -> Number:
+    """Return the line reader's number; its cell is that of what the other reader has there."""
+    each = chance ** (1 / max(1, sum(one.isdigit() for one in read.text)))
+    digits = tuple(
+        Digit(one, round(each, 6), box)
+        for one, box in zip(read.text, read.character_boxes, strict=True)
+        if one.isdigit()
+    )
+    number = Number(read.text, chance, "ok", 0, 0, read.box, digits)
+    if not beside:
+        return number
+    first = beside[0]
+    return Number(
+        read.text, chance, "ok", first.line, first.item, read.box, digits,
+        first.table, first.row, first.column,
+    )  # fmt: skip
+
+
+def _digits(texts: Sequence[str]) -> str:
+    return "".join(filter(str.isdigit, "".join(texts)))
+
+
+def _logit(chance: float) -> float:
+    least = np.exp(-_MOST_LOGIT)
+    chance = min(max(chance, least), 1 - least)
+    return float(np.log(chance / (1 - chance)))
+
+
+def _sigmoid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -30, 30))), np.float64)

@@ -1,0 +1,42 @@
+"""Numbers read on lines of a page as given → on the upright page, in reading order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from digitocr.core.document import Number
+from digitocr.core.geometry import Box, Transform, corners_of
+from digitocr.imaging.deskew import UprightPage
+from digitocr.layout.text_lines import text_lines
+from digitocr.recognition.page_lines import ReadNumber
+
+
+def read_number_on(number: ReadNumber, upright: UprightPage) -> ReadNumber:
+    """Return a number read on the page as given with its boxes on the upright page."""
+    from_page: Transform = np.linalg.inv(upright.to_page).astype(np.float64)
+    box, *characters = _mapped_boxes([number.box, *number.character_boxes], from_page)
+    return replace(number, box=box, character_boxes=tuple(characters))
+
+
+def _mapped_boxes(boxes: Sequence[Box], transform: Transform) -> list[Box]:
+    """Return the upright boxes around mapped ones, which may lie outside of the picture."""
+    left, top, right, bottom = corners_of(boxes).T
+    corners = np.array([[left, right, right, left], [top, top, bottom, bottom]])  # (2, 4, N)
+    x, y, w = np.einsum("ij,jkn->ikn", transform[:, :2], corners) + transform[:, 2, None, None]
+    x, y = x / w, y / w
+    starts = np.floor(np.stack([x.min(axis=0), y.min(axis=0)], axis=1))
+    ends = np.ceil(np.stack([x.max(axis=0), y.max(axis=0)], axis=1))
+    return [Box(*row) for row in np.hstack([starts, ends - starts]).astype(int).tolist()]
+
+
+def in_lines(numbers: Sequence[Number]) -> list[Number]:
+    """Return numbers in reading order, with the lines and items that they stand at."""
+    lines = text_lines(corners_of([one.box for one in numbers]))
+    return [
+        replace(numbers[i], line=line, item=item)
+        for line, members in enumerate(lines, 1)
+        for item, i in enumerate(members, 1)
+    ]

@@ -1,0 +1,365 @@
+"""Where lines of writing are on a page: boxes of any angle, which hold numbers, and rulings."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+Gray = NDArray[np.uint8]
+Maps = NDArray[np.float32]
+Points = NDArray[np.float64]
+
+STRIDE = 4
+"""Pixels of the working picture for one of the network's answers."""
+
+NUMBER, OTHER, RULING, HEIGHT, DIRECTION_X, DIRECTION_Y = range(6)
+"""The network's maps: kernels of lines with numbers and of other lines, rulings (logits); the log
+of the digit height in `HEIGHT_UNIT`; the reading direction as a vector, y down."""
+
+MAPS = 6
+HEIGHT_UNIT = 16.0
+
+KERNEL_HEIGHT = 0.7
+"""Height of a line's kernel in digit heights: tight lines keep more than half a height free."""
+
+KERNEL_END = 0.2
+"""What a kernel lacks at each end, in digit heights: columns stay apart where words don't."""
+
+_SIDE_STEP = 32  # the network halves five times
+
+
+@dataclass(frozen=True, slots=True)
+class FinderTuning:
+    """What is decided by hand, in pixels of the working picture where nothing else is said."""
+
+    working_side: int = 1024
+    coarse: float = 0.3
+    """Each coarser look's scale to the one before: large digits are seen there."""
+    coarse_height: float = 12.0
+    """A coarse look is asked for writing at least so high."""
+    most_filled: float = 0.12
+    most_parts: int = 4
+    """A coarse look's line so full of finer lines, or of so many, is a block of text."""
+    small_height: float = 11.0
+    """Writing lower than this is looked at again, enlarged."""
+    maybe_number: float = 0.1
+    """Small writing that holds no number with so much certainty is not worth a look."""
+    enlarged_height: float = 18.0
+    most_enlarged: float = 3.0
+    most_pixels: float = 4e6
+    """The enlarged look takes no more."""
+    threshold: float = 0.4
+    """Of the chance that a place is in a kernel."""
+    certain: float = 0.5
+    """Of a kernel's mean chance."""
+    tall_kernel: float = 1.9
+    """A kernel so many times as thick as its writing asks for is two lines: tried again higher."""
+
+
+TUNING = FinderTuning()
+
+
+@dataclass(frozen=True, slots=True)
+class TextLine:
+    """A line of writing: a box of any angle, in pixels of the page."""
+
+    x: float
+    y: float
+    """The middle of the box."""
+    width: float
+    """Along the reading direction, from the first ink to the last."""
+    height: float
+    """Of digits: from their feet to their heads."""
+    angle: float
+    """Reading direction in degrees clockwise from rightward, -180..180."""
+    is_number: float
+    """Chance that the line holds a number."""
+    score: float
+    """Mean chance that here is a line at all."""
+
+    @property
+    def quad(self) -> Points:
+        """Return corners (4, 2) in reading direction from the top left."""
+        along = np.array([np.cos(np.deg2rad(self.angle)), np.sin(np.deg2rad(self.angle))])
+        down = np.array([-along[1], along[0]])
+        x, y = along * self.width / 2, down * self.height / 2
+        middle = np.array([self.x, self.y])
+        return np.stack([middle - x - y, middle + x - y, middle + x + y, middle - x + y])
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the finder says of a page."""
+
+    lines: tuple[TextLine, ...]
+    turn: int
+    """Degrees clockwise (0, 90, 180, 270) that set the page upright."""
+    rulings: NDArray[np.float32]
+    """(h, w) chance of a ruling, for the whole page at a lower resolution."""
+    scale: float
+    """Cells of `rulings` for a pixel of the page."""
+
+
+def prepared(gray: Gray) -> NDArray[np.float32]:
+    """Return grey (H, W) as the network takes it: the darkest 1 % at -1, the brightest at 1."""
+    counts = np.cumsum(np.bincount(gray[::2, ::2].ravel(), minlength=256))
+    low, high = (float(np.searchsorted(counts, share * counts[-1])) for share in (0.01, 0.99))
+    middle, reach = (low + high) / 2, max(high - low, 48.0) / 2
+    levels = (gray.astype(np.float32) - np.float32(middle)) / np.float32(reach)
+    return np.asarray(np.clip(levels, -1.5, 1.5), np.float32)
+
+
+class Finder:
+    """The learned finder of lines."""
+
+    def __init__(self, path: Path, tuning: FinderTuning = TUNING) -> None:
+        """Load weights; one session may look at pages for the whole life of a process."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self._tuning = tuning
+
+    def find(self, gray: Gray) -> Found:
+        """Return lines, quarter turn and rulings of a grey page (H, W)."""
+        tuning = self._tuning
+        scale = min(1.0, tuning.working_side / max(gray.shape))
+        maps = self._look(gray, scale)
+        lines = lines_of(maps, scale, tuning)
+        lines = self._with_coarse(gray, scale, lines)
+        lines = self._with_enlarged(gray, scale, lines)
+        rulings = _sigmoid(maps[RULING])
+        return Found(tuple(lines), page_turn(lines), rulings, scale / STRIDE)
+
+    def _look(self, gray: Gray, scale: float) -> Maps:
+        """Return the network's maps (MAPS, h, w) of a page at a scale."""
+        rows, columns = (max(STRIDE, round(side * scale)) for side in gray.shape)
+        method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        small = gray if scale == 1 else cv2.resize(gray, (columns, rows), interpolation=method)
+        below, right = (-side % _SIDE_STEP + _SIDE_STEP for side in small.shape)
+        framed = cv2.copyMakeBorder(
+            small, _SIDE_STEP, below, _SIDE_STEP, right, cv2.BORDER_REPLICATE
+        )
+        (maps,) = self._session.run(
+            None, {"pages": prepared(np.asarray(framed, np.uint8))[None, None]}
+        )
+        first = _SIDE_STEP // STRIDE
+        last = first + -(-rows // STRIDE), first + -(-columns // STRIDE)
+        return np.asarray(maps[0, :, first : last[0], first : last[1]], np.float32)
+
+    def _with_coarse(self, gray: Gray, scale: float, lines: list[TextLine]) -> list[TextLine]:
+        """Return lines with those of large writing from coarser looks in place of their parts."""
+        tuning = self._tuning
+        coarse = scale * tuning.coarse
+        while max(gray.shape) * coarse > _SIDE_STEP:
+            large = [
+                line
+                for line in lines_of(self._look(gray, coarse), coarse, tuning)
+                if line.height * coarse > tuning.coarse_height
+            ]
+            lines = merged(lines, [line for line in large if self._is_new(line, lines)])
+            coarse *= tuning.coarse
+        return lines
+
+    def _is_new(self, large: TextLine, lines: list[TextLine]) -> bool:
+        """Tell whether a line of a coarse look is neither seen by the fine one nor a block of text.
+
+        What the fine look sees in strokes of large digits fills little of their box.
+        """
+        parts = [line for line in lines if _covered(line, [large])]
+        if any(p.height > 0.7 * large.height and p.width > 0.7 * large.width for p in parts):
+            return False
+        filled = sum(part.score * part.width * part.height for part in parts)
+        sparse = filled < self._tuning.most_filled * large.width * large.height
+        return sparse and len(parts) < self._tuning.most_parts
+
+    def _with_enlarged(self, gray: Gray, scale: float, lines: list[TextLine]) -> list[TextLine]:
+        """Return lines with small ones found anew in an enlarged picture of where they stand."""
+        tuning = self._tuning
+        small = [line for line in lines if _is_small(line, scale, tuning)]
+        if not small:
+            return lines
+        corners = np.concatenate([line.quad for line in small])
+        margin = 3 * max(line.height for line in small)
+        left, top = np.maximum(np.floor(corners.min(axis=0) - margin), 0).astype(int)
+        right, bottom = np.ceil(corners.max(axis=0) + margin).astype(int)
+        part = gray[top:bottom, left:right]
+        height = float(np.median([line.height for line in small])) * scale
+        larger = min(tuning.most_enlarged, tuning.enlarged_height / height)
+        larger = min(larger, float(np.sqrt(tuning.most_pixels / part.size)) / scale)
+        if larger < 1.2:
+            return lines
+        fine = lines_of(self._look(part, scale * larger), scale * larger, tuning)
+        moved = [_moved(line, float(left), float(top)) for line in fine]
+        kept = [line for line in lines if not _is_small(line, scale, tuning)]
+        inside = [line for line in moved if line.height * scale < 1.4 * tuning.small_height]
+        return kept + [line for line in inside if not _covered(line, kept)]
+
+
+def _is_small(line: TextLine, scale: float, tuning: FinderTuning) -> bool:
+    """Tell whether a line is worth another look: small, and it may hold a number."""
+    return line.height * scale < tuning.small_height and line.is_number > tuning.maybe_number
+
+
+def lines_of(maps: Maps, scale: float, tuning: FinderTuning = TUNING) -> list[TextLine]:
+    """Return the lines that the network's maps (MAPS, h, w) of a page at a scale tell of."""
+    number, other = _sigmoid(maps[NUMBER]), _sigmoid(maps[OTHER])
+    chance = np.minimum(number + other, 1)  # a place is of one kind at most
+    lines: list[TextLine] = []
+    mask, threshold = chance > tuning.threshold, tuning.threshold
+    while mask.any():
+        kernels = _kernels(mask, maps, number, other)
+        tall = kernels.thickness > tuning.tall_kernel * np.maximum(
+            KERNEL_HEIGHT * kernels.height, 1.25 * STRIDE
+        )
+        again = tall & (threshold < 0.85)
+        lines += _boxes(kernels, ~again, scale, tuning)
+        threshold += 0.15
+        mask = np.concatenate([[False], again])[kernels.labels] & (chance > threshold)
+    return lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernels:
+    """Connected kernels, one row each; lengths in pixels of the working picture."""
+
+    labels: NDArray[np.int32]
+    middle: Points
+    along: Points
+    length: Points
+    thickness: Points
+    height: Points
+    is_number: Points
+    score: Points
+
+
+def _kernels(mask: NDArray[np.bool_], maps: Maps, number: Maps, other: Maps) -> _Kernels:
+    count, found = cv2.connectedComponents(mask.astype(np.uint8), connectivity=4)
+    labels = np.asarray(found, np.int32)
+    rows, columns = np.nonzero(labels)
+    of = labels[rows, columns] - 1
+    order = np.argsort(of, kind="stable")
+    rows, columns, of = rows[order], columns[order], of[order]
+    starts = np.searchsorted(of, np.arange(count - 1))
+    sizes = np.bincount(of, minlength=count - 1).astype(float)
+
+    def mean(values: NDArray[np.floating[Any]]) -> Points:
+        return np.asarray(np.bincount(of, values, count - 1) / sizes, np.float64)
+
+    x, y = columns * STRIDE + (STRIDE - 1) / 2, rows * STRIDE + (STRIDE - 1) / 2
+    at = maps[:, rows, columns].astype(float)
+    chances = number[rows, columns].astype(float), other[rows, columns].astype(float)
+    height = HEIGHT_UNIT * np.exp(np.clip(mean(at[HEIGHT]), -3, 4))
+    middle = np.stack([mean(x), mean(y)], 1)
+    seen = np.stack([mean(at[DIRECTION_X]), mean(at[DIRECTION_Y])], 1)
+    along = _directions(x - middle[of, 0], y - middle[of, 1], mean, seen, height)
+    u = (x - middle[of, 0]) * along[of, 0] + (y - middle[of, 1]) * along[of, 1]
+    v = (y - middle[of, 1]) * along[of, 0] - (x - middle[of, 0]) * along[of, 1]
+    low, high = np.minimum.reduceat(u, starts), np.maximum.reduceat(u, starts)
+    thickness = np.maximum.reduceat(v, starts) - np.minimum.reduceat(v, starts) + STRIDE
+    middle = middle + along * ((low + high) / 2)[:, None]
+    share = mean(chances[0] / (chances[0] + chances[1] + 1e-6))
+    return _Kernels(
+        labels, middle, along, high - low + STRIDE, thickness, height, share,
+        mean(np.minimum(chances[0] + chances[1], 1)),
+    )  # fmt: skip
+
+
+def _directions(
+    x: Points, y: Points, mean: Callable[[Points], Points], seen: Points, height: Points
+) -> Points:
+    """Return unit vectors: the long axis of a kernel if it has one, turned as the network says."""
+    seen = seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-6)
+    xx, xy, yy = (mean(a) for a in (x * x, x * y, y * y))
+    axis = 0.5 * np.arctan2(2 * xy, xx - yy)
+    long = np.stack([np.cos(axis), np.sin(axis)], 1)
+    agreement = (long * seen).sum(axis=1)
+    long *= np.where(agreement < 0, -1.0, 1.0)[:, None]
+    spread = np.sqrt(12 * np.maximum(xx + yy, 0))
+    clear = (spread > 3 * height) & (np.abs(agreement) > 0.8)
+    return np.where(clear[:, None], long, seen)
+
+
+def _boxes(
+    kernels: _Kernels, chosen: NDArray[np.bool_], scale: float, tuning: FinderTuning
+) -> list[TextLine]:
+    """Return the kernels of lines grown to the lines' size, in pixels of the page."""
+    lines = []
+    for index in np.nonzero(chosen & (kernels.score > tuning.certain))[0]:
+        height, along = float(kernels.height[index]), kernels.along[index]
+        x, y = ((kernels.middle[index] + 0.5) / scale - 0.5).tolist()
+        lines.append(
+            TextLine(
+                x, y,
+                width=(float(kernels.length[index]) + 2 * KERNEL_END * height) / scale,
+                height=height / scale,
+                angle=float(np.rad2deg(np.arctan2(along[1], along[0]))),
+                is_number=float(kernels.is_number[index]),
+                score=float(kernels.score[index]),
+            )
+        )  # fmt: skip
+    return lines
+
+
+def merged(lines: list[TextLine], larger: list[TextLine]) -> list[TextLine]:
+    """Return `larger` and those of `lines` that don't lie in one of them."""
+    return larger + [line for line in lines if not _covered(line, larger)]
+
+
+def _covered(line: TextLine, others: list[TextLine]) -> bool:
+    """Tell whether a line's middle lies in another line's box."""
+    for other in others:
+        turned = np.deg2rad(other.angle)
+        x, y = line.x - other.x, line.y - other.y
+        along = x * np.cos(turned) + y * np.sin(turned)
+        down = y * np.cos(turned) - x * np.sin(turned)
+        if abs(along) < other.width / 2 and abs(down) < other.height / 2:
+            return True
+    return False
+
+
+def _moved(line: TextLine, x: float, y: float) -> TextLine:
+    return TextLine(
+        line.x + x, line.y + y, line.width, line.height, line.angle, line.is_number, line.score
+    )
+
+
+def page_turn(lines: list[TextLine]) -> int:
+    """Return degrees clockwise (0, 90, 180, 270) that set upright what most of the writing says."""
+    votes = np.zeros(4)
+    for line in lines:
+        votes[round(-line.angle / 90) % 4] += line.score * min(line.width / line.height, 20)
+    return int(votes.argmax()) * 90
+
+
+def _sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(1 / (1 + np.exp(-np.clip(logits, -30, 30))), np.float32)
+
+
+def line_crop(gray: Gray, line: TextLine, margin: float = 0.3, height: int | None = None) -> Gray:
+    """Return the upright grey picture of a line, as sharp as the page has it.
+
+    `margin` digit heights are shown on all sides. With `height` the crop is brought to so many
+    rows. Beyond the page's edge its last pixels are repeated.
+    """
+    rows = max(4, round(line.height * (1 + 2 * margin)))
+    columns = max(4, round(line.width + 2 * margin * line.height))
+    cos, sin = np.cos(np.deg2rad(line.angle)), np.sin(np.deg2rad(line.angle))
+    matrix = np.array([[cos, -sin, 0.0], [sin, cos, 0.0]])
+    middle = (columns - 1) / 2, (rows - 1) / 2
+    matrix[:, 2] = np.array([line.x, line.y]) - matrix[:, :2] @ middle
+    crop = cv2.warpAffine(
+        gray, matrix, (columns, rows), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )  # fmt: skip
+    if height is None:
+        return np.asarray(crop, np.uint8)
+    size = max(4, round(columns * height / rows)), height
+    method = cv2.INTER_AREA if height < rows else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(crop, size, interpolation=method), np.uint8)

@@ -1,0 +1,494 @@
+"""What people put on sheets: tables, columns, receipts, forms, displays, text, and clutter."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from digitocr.training.data.drawn_text import DrawnText
+from digitocr.training.data.sheet import Layer, Rng, Sheet, StockStyle, TextStock
+from digitocr.training.data.wheels import Wheels
+
+_NUMBER_KINDS = ("count", "decimal", "thousands", "signed", "date", "time", "percent", "long",
+                 "padded", "money", "number", "single", "identifier", "bracketed",
+                 "unit", "sum", "phone")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a sheet to be filled, in pixels, and how high digits in it are."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    digit_height: float
+
+    @property
+    def right(self) -> float:
+        """Return the x of the right side."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Return the y of the lower side."""
+        return self.top + self.height
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """What layouts take text and pictures from."""
+
+    stock: TextStock
+    wheels: Wheels
+
+
+def _pick(rng: Rng, options: tuple[str, ...]) -> str:
+    return options[int(rng.integers(len(options)))]
+
+
+def _strength(rng: Rng) -> float:
+    return 1.0 if rng.random() < 0.7 else float(rng.uniform(0.45, 1))
+
+
+def _aligned(block: Block, drawn: DrawnText, side: float) -> float:
+    """Return the x where a text starts: `side` 0 left, 0.5 middle, 1 right."""
+    pad = min(0.6 * block.digit_height, 0.1 * block.width)
+    spare = block.width - 2 * pad - drawn.ink.shape[1]
+    return block.left + pad + side * max(0.0, float(spare))
+
+
+def _in_cell(sheet: Sheet, drawn: DrawnText, cell: Block, side: float, loose: float) -> bool:
+    """Write a text into a cell if it fits there; tell whether it did."""
+    if drawn.ink.shape[1] > cell.width - 2 or drawn.ink.shape[0] > cell.height * 1.5:
+        return False
+    x = _aligned(cell, drawn, side) + sheet.rng.normal(0, loose) * cell.digit_height
+    middle = cell.top + cell.height / 2 + drawn.digit_height / 2
+    sheet.write(drawn, x, middle + sheet.rng.normal(0, loose / 2) * cell.digit_height)
+    return True
+
+
+# tables
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    left: float
+    width: float
+    kind: str
+    side: float
+    style: StockStyle
+
+
+def _columns(sheet: Sheet, block: Block, supply: Supply, gap: float) -> list[_Column]:
+    rng = sheet.rng
+    style = supply.stock.style()
+    words = supply.stock.style("print")
+    other = supply.stock.style() if rng.random() < 0.25 else style
+    columns: list[_Column] = []
+    x = block.left
+    wordy = rng.random() < 0.5
+    while x < block.right - 3 * block.digit_height and len(columns) < 14:
+        is_word = rng.random() < (0.8 if wordy and not columns else 0.12)
+        kind = _pick(rng, ("word", "words", "label")) if is_word else _pick(rng, _NUMBER_KINDS)
+        of = words if is_word and style.kind != "hand" else (other if len(columns) % 2 else style)
+        sample = supply.stock.text(of, kind, block.digit_height).ink.shape[1]
+        width = max(1.6 * block.digit_height, sample * rng.uniform(1, 1.6)) + gap
+        if x + width > block.right:
+            width = block.right - x
+        side = 0.0 if is_word else float(rng.choice([0.0, 0.5, 1.0], p=[0.2, 0.3, 0.5]))
+        columns.append(_Column(x, width, kind, side, of))
+        x += width
+    return columns
+
+
+def table(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Fill a block with a table: ruled, half ruled or not, striped, with empty cells."""
+    rng, height = sheet.rng, block.digit_height
+    pitch = height * float(np.exp(rng.uniform(np.log(1.45), np.log(3.2))))
+    form = rng.random()
+    columns = _columns(sheet, block, supply, (1.3 if form > 0.5 else 0.9) * height)
+    rows = int(block.height / pitch)
+    if not columns or rows < 1:
+        return
+    right = columns[-1].left + columns[-1].width
+    full = float(rng.choice([1.0, 0.9, 0.5]))
+    loose = 0.12 if columns[0].style.kind == "hand" else 0.0
+    _stripes(sheet, block, right, rows, pitch)
+    for row in range(rows):
+        for column in columns:
+            kind = "word" if row == 0 and rng.random() < 0.7 else column.kind
+            if rng.random() > full:
+                continue
+            cell = Block(column.left, block.top + row * pitch, column.width, pitch, height)
+            _in_cell(sheet, supply.stock.text(column.style, kind, height), cell, column.side, loose)
+    if form < 0.72:
+        _table_rules(sheet, block, columns, rows, pitch, form)
+
+
+def _stripes(sheet: Sheet, block: Block, right: float, rows: int, pitch: float) -> None:
+    rng = sheet.rng
+    x0, x1 = round(block.left), round(right)
+    if rng.random() < 0.15:
+        for row in range(0, rows, 2):
+            y = round(block.top + row * pitch)
+            sheet.shade[y : round(y + pitch), x0:x1] = rng.uniform(0.06, 0.25)
+    if rng.random() < 0.15:
+        row = 0 if rng.random() < 0.7 else int(rng.integers(rows))
+        y = round(block.top + row * pitch)
+        sheet.shade[y : round(y + pitch), x0:x1] = rng.uniform(0.6, 0.98)
+
+
+def _table_rules(
+    sheet: Sheet, block: Block, columns: list[_Column], rows: int, pitch: float, form: float
+) -> None:
+    rng = sheet.rng
+    strength, thick = (
+        rng.uniform(0.25, 1),
+        max(1, round(block.digit_height * rng.uniform(0.02, 0.14))),
+    )
+    dash = int(rng.integers(1, 5)) if rng.random() < 0.12 else 0
+    right, bottom = columns[-1].left + columns[-1].width, block.top + rows * pitch
+    every = 1 if rng.random() < 0.75 else int(rng.integers(2, 6))
+    if form < 0.6:
+        for row in range(0, rows + 1, every):
+            y = block.top + row * pitch
+            sheet.rule((block.left, y), (right, y), strength, thick, dash)
+    if form < 0.4 or form > 0.6:
+        for x in [column.left for column in columns] + [right]:
+            sheet.rule((x, block.top), (x, bottom), strength, thick, dash)
+    if rng.random() < 0.3:
+        size = right - block.left, bottom - block.top
+        sheet.box((block.left, block.top), size, strength, thick + int(rng.integers(0, 3)))
+
+
+def column(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Write numbers under each other, with a total under a rule now and then."""
+    rng, height = sheet.rng, block.digit_height
+    style, kind = supply.stock.style(), _pick(rng, _NUMBER_KINDS)
+    side, pitch = float(rng.choice([0.0, 0.5, 1.0])), height * rng.uniform(1.4, 3)
+    y = block.top + 1.3 * height
+    while y < block.bottom:
+        drawn = supply.stock.text(style, kind, height)
+        cell = Block(block.left, y - height - pitch / 2, block.width, height + pitch, height)
+        _in_cell(sheet, drawn, cell, side, 0.1 if style.kind == "hand" else 0)
+        y += pitch
+        if rng.random() < 0.07:
+            reach = min(block.width, 6 * height)
+            start = block.left + side * (block.width - reach)
+            sheet.rule((start, y - pitch * 0.7), (start + reach, y - pitch * 0.7), 0.9, 1)
+
+
+def receipt(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Write lines with words on the left and amounts at the right, headings in the middle."""
+    rng, height = sheet.rng, block.digit_height
+    style = supply.stock.style(_pick(rng, ("print", "thermal", "typewriter", "print", "hand")))
+    pitch, width = height * rng.uniform(1.45, 2.4), min(block.width, height * rng.uniform(18, 34))
+    narrow = Block(block.left, block.top, width, block.height, height)
+    y = block.top + pitch
+    while y < block.bottom:
+        if rng.random() < 0.2:
+            drawn = supply.stock.text(
+                style, _pick(rng, ("words", "mixed", "date", "phone")), height
+            )
+            if drawn.ink.shape[1] < width:
+                sheet.write(drawn, _aligned(narrow, drawn, 0.5), y)
+        else:
+            left = supply.stock.text(style, _pick(rng, ("words", "label", "mixed")), height)
+            right = supply.stock.text(style, _pick(rng, ("decimal", "money", "count")), height)
+            if left.ink.shape[1] + right.ink.shape[1] + 1.5 * height < width:
+                sheet.write(left, block.left, y)
+                sheet.write(right, block.left + width - right.ink.shape[1], y)
+        if rng.random() < 0.08:
+            dash = int(rng.integers(1, 6)) if rng.random() < 0.7 else 0
+            y += 0.5 * pitch
+            sheet.rule((block.left, y), (block.left + width, y), 0.9, 1, dash)
+        y += pitch
+
+
+def paragraph(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Fill a block with text."""
+    rng, height = sheet.rng, block.digit_height
+    style = supply.stock.style("hand" if rng.random() < 0.2 else "print")
+    pitch = height * rng.uniform(1.5, 2.3)
+    lined = rng.random() < 0.1
+    y = block.top + pitch
+    while y < block.bottom:
+        drawn = supply.stock.text(
+            style, "sentence" if block.width > 15 * height else "words", height
+        )
+        while drawn.ink.shape[1] > block.width and rng.random() < 0.8:
+            drawn = supply.stock.text(style, "word", height)
+        sheet.write(drawn, block.left, y)
+        if lined:
+            sheet.rule((block.left, y + 0.2 * height), (block.right, y + 0.2 * height), 0.4, 1)
+        y += pitch
+
+
+# forms
+
+
+def form(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Write labels with values behind them, in boxes, on lines or free."""
+    rng, height = sheet.rng, block.digit_height
+    print_style, pen = supply.stock.style("print"), supply.stock.style()
+    label_height = height * rng.uniform(0.5, 1)
+    pitch = height * rng.uniform(2, 4)
+    boxed, ruled = rng.random() < 0.35, rng.random() < 0.5
+    reach = block.width * rng.uniform(0.25, 0.55)
+    y = block.top + pitch
+    while y < block.bottom - 0.3 * height:
+        label = supply.stock.text(print_style, _pick(rng, ("label", "word", "words")), label_height)
+        value = supply.stock.text(pen, _pick(rng, (*_NUMBER_KINDS, "word", "words")), height)
+        if label.ink.shape[1] < reach - height:
+            sheet.write(label, block.left, y)
+        x = block.left + reach
+        if value.ink.shape[1] < block.width - reach - height and rng.random() < 0.85:
+            sheet.write(value, x + 0.5 * height, y + rng.normal(0, 0.06) * height)
+        if boxed:
+            sheet.box((x, y - 1.5 * height), (block.width - reach, 2 * height), 0.8)
+        elif ruled:
+            dash = int(rng.integers(1, 4)) if rng.random() < 0.4 else 0
+            sheet.rule((x, y + 0.25 * height), (block.right, y + 0.25 * height), 0.8, 1, dash)
+        y += pitch
+
+
+def _digit_row(supply: Supply, style: StockStyle, height: float, count: int) -> list[DrawnText]:
+    digits = [supply.stock.text(style, "single", height) for _ in range(count)]
+    return [digit for digit in digits if len(digit.truth) == 1]
+
+
+def comb(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Draw rows of narrow boxes with a digit in each: one number together."""
+    rng, height = sheet.rng, block.digit_height
+    style = supply.stock.style("hand" if rng.random() < 0.7 else None)
+    pitch, rows_apart = height * rng.uniform(1.05, 1.5), height * rng.uniform(2.2, 4)
+    count = min(int(block.width / pitch), int(rng.integers(3, 13)))
+    strength, kind = rng.uniform(0.3, 1), rng.random()
+    y = block.top + 2 * height
+    while y < block.bottom - 0.5 * height and count > 1:
+        filled = int(rng.integers(1, count + 1))
+        _comb_digits(sheet, _digit_row(supply, style, height, filled), (block.left, y), pitch)
+        top = y - 1.25 * height
+        for cell in range(count + 1):
+            x, up = block.left + cell * pitch, top if kind < 0.7 else y - 0.3 * height
+            sheet.rule((x, up), (x, y + 0.25 * height), strength, 1)
+        sides = (top, y + 0.25 * height) if kind < 0.7 else (y + 0.25 * height,)
+        for side in sides:
+            sheet.rule((block.left, side), (block.left + count * pitch, side), strength, 1)
+        y += rows_apart
+
+
+def _comb_digits(
+    sheet: Sheet, digits: list[DrawnText], start: tuple[float, float], pitch: float
+) -> None:
+    """Write digits at a pitch and join their lines into one."""
+    first = len(sheet.lines)
+    for index, digit in enumerate(digits):
+        middle = start[0] + (index + 0.5) * pitch - digit.ink.shape[1] / 2
+        sheet.write(digit, middle, start[1] + sheet.rng.normal(0, 0.04) * digit.digit_height)
+    parts = sheet.lines[first:]
+    if len(parts) < 2:
+        return
+    quad = parts[0].quad.copy()
+    quad[1:3] = parts[-1].quad[1:3]
+    truth = "".join(part.truth for part in parts)
+    sheet.lines[first:] = [type(parts[0])(quad, truth, parts[0].digit_height)]
+
+
+def cells(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Draw a grid of square cells with single numbers: sudokus, score sheets, calendars, bingo."""
+    rng, height = sheet.rng, block.digit_height
+    pitch = height * rng.uniform(1.7, 3.2)
+    columns, rows = int(min(block.width / pitch, 12)), int(min(block.height / pitch, 12))
+    styles = [supply.stock.style(), supply.stock.style("hand")]
+    kind = "single" if rng.random() < 0.7 else "count"
+    full, strength = rng.uniform(0.2, 1), rng.uniform(0.3, 1)
+    for index in range(rows * columns):
+        if rng.random() > full:
+            continue
+        x, y = index % columns * pitch, index // columns * pitch
+        cell = Block(block.left + x, block.top + y, pitch, pitch, height)
+        drawn = supply.stock.text(styles[int(rng.random() < 0.3)], kind, height)
+        if drawn.ink.shape[1] < 0.85 * pitch:
+            _in_cell(sheet, drawn, cell, 0.5, 0.08)
+    thick = max(1, round(0.05 * height))
+    for row in range(rows + 1):
+        y = block.top + row * pitch
+        bold = 2 if row % 3 == 0 and kind == "single" else 1
+        sheet.rule((block.left, y), (block.left + columns * pitch, y), strength, thick * bold)
+    for step in range(columns + 1):
+        x = block.left + step * pitch
+        bold = 2 if step % 3 == 0 and kind == "single" else 1
+        sheet.rule((x, block.top), (x, block.top + rows * pitch), strength, thick * bold)
+
+
+# single things
+
+
+def notes(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Write a few lines anywhere in a block, level or a little askew, some in a frame."""
+    rng = sheet.rng
+    style, y = supply.stock.style(), block.top
+    for _ in range(int(rng.integers(1, 7))):
+        height = block.digit_height * rng.uniform(0.7, 1.4)
+        y += height * rng.uniform(1.5, 4)
+        drawn = supply.stock.text(
+            style, _pick(rng, (*_NUMBER_KINDS, "mixed", "sum", "phone")), height
+        )
+        spare = block.width - drawn.ink.shape[1]
+        if y > block.bottom or spare < 0:
+            continue
+        x = block.left + rng.uniform(0, spare)
+        before = len(sheet.lines)
+        sheet.write(drawn, x, y)
+        if rng.random() < 0.12 and len(sheet.lines) > before:
+            pad = 0.5 * height
+            size = drawn.ink.shape[1] + 2 * pad, height + 2 * pad
+            sheet.box(
+                (x - pad, y - height - pad), size, rng.uniform(0.4, 1), max(1, round(height / 12))
+            )
+
+
+def scattered(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Write turned texts here and there, as on plans, maps and dials."""
+    rng = sheet.rng
+    style, height = supply.stock.style(), block.digit_height
+    cell = 5 * height
+    common = rng.uniform(-180, 180)
+    for y in np.arange(block.top + cell / 2, block.bottom - cell / 2, cell):
+        for x in np.arange(block.left + cell / 2, block.right - cell / 2, cell):
+            drawn = supply.stock.text(
+                style, _pick(rng, ("count", "decimal", "word", "single")), height
+            )
+            if rng.random() < 0.6 and drawn.ink.shape[1] < 0.9 * cell and len(sheet.lines) < 60:
+                angle = common if rng.random() < 0.6 else float(rng.uniform(-180, 180))
+                sheet.write_turned(drawn, (float(x), float(y)), angle)
+
+
+def display(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Draw a panel, dark or light, with a reading and small labels."""
+    rng, height = sheet.rng, block.digit_height
+    kind = _pick(rng, ("segment", "segment", "segment", "dotmatrix", "print"))
+    style = supply.stock.style(kind)
+    dark = rng.random() < 0.6
+    x0, y0, x1, y1 = (round(v) for v in (block.left, block.top, block.right, block.bottom))
+    sheet.shade[y0:y1, x0:x1] = rng.uniform(0.6, 1) if dark else rng.uniform(0, 0.35)
+    if rng.random() < 0.6:
+        sheet.box(
+            (x0, y0), (x1 - x0 - 1, y1 - y0 - 1), rng.uniform(0.3, 1), int(rng.integers(1, 5))
+        )
+    y = block.top + height * rng.uniform(1.3, 2)
+    while y < block.bottom - 0.2 * height:
+        drawn = supply.stock.text(style, "reading", height)
+        if drawn.ink.shape[1] < 0.95 * block.width:
+            sheet.write(
+                drawn, block.left + rng.uniform(0.02, 0.98) * (block.width - drawn.ink.shape[1]), y
+            )
+        if rng.random() < 0.5:
+            label = supply.stock.text(
+                supply.stock.style("print"), "label", max(min(6, height), 0.35 * height)
+            )
+            if label.ink.shape[1] < block.width:
+                sheet.write(label, block.left + 0.02 * block.width, y + 0.7 * height)
+        y += height * rng.uniform(1.8, 3)
+
+
+def counter(sheet: Sheet, block: Block, supply: Supply) -> None:
+    """Put in the photographed drums of a meter."""
+    rng = sheet.rng
+    strip, truth = supply.wheels.row(rng, min(block.digit_height * 1.3, 60))
+    rows, columns = strip.shape
+    if rows + 4 > block.height or columns + 4 > block.width:
+        return
+    top = round(block.top + rng.uniform(0, block.height - rows - 3))
+    left = round(block.left + rng.uniform(0, block.width - columns - 3))
+    sheet.pictures.append((top, left, strip.astype(np.float32)))
+    high = 0.66 * rows
+    up, right = top + 0.17 * rows, left + columns
+    quad = np.array([[left, up], [right, up], [right, up + high], [left, up + high]], np.float64)
+    sheet.add_line(quad, truth, high)
+    if rng.random() < 0.6:
+        sheet.box(
+            (left - 2, top - 2),
+            (columns + 3, rows + 3),
+            rng.uniform(0.4, 1),
+            int(rng.integers(1, 6)),
+        )
+
+
+# what holds no writing
+
+
+def clutter(sheet: Sheet, block: Block, _supply: Supply) -> None:
+    """Draw a picture without writing: shapes, hatching, scribbles, bars, soft light."""
+    picture = clutter_picture(sheet.rng, round(block.height), round(block.width))
+    sheet.pictures.append((round(block.top), round(block.left), picture))
+
+
+def clutter_picture(rng: Rng, rows: int, columns: int) -> Layer:
+    """Return shapes, hatching and scribbles in grey levels, sharp or soft."""
+    picture = np.full((rows, columns), rng.uniform(20, 240), np.float32)
+    for _ in range(int(rng.integers(2, 25))):
+        _shape(rng, picture)
+    if rng.random() < 0.6:
+        soft = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 6)))
+        picture = np.asarray(soft, np.float32)
+    return picture
+
+
+def _shape(rng: Rng, picture: np.ndarray) -> None:
+    rows, columns = picture.shape
+    level, form = float(rng.uniform(0, 255)), rng.random()
+    points = np.stack([rng.integers(0, columns, 6), rng.integers(0, rows, 6)], 1).astype(np.int32)
+    thick = int(rng.choice([-1, 1, 2, 3, 6]))
+    if form < 0.3:
+        axes = int(rng.uniform(2, columns / 3)), int(rng.uniform(2, rows / 3))
+        cv2.ellipse(
+            picture, points[0].tolist(), axes, float(rng.uniform(0, 180)), 0, 360, level, thick
+        )
+    elif form < 0.5:
+        cv2.rectangle(picture, points[0].tolist(), points[1].tolist(), level, thick)
+    elif form < 0.7:
+        cv2.polylines(picture, [points.reshape(-1, 1, 2)], False, level, max(1, thick), cv2.LINE_AA)
+    elif form < 0.85:
+        cv2.fillPoly(picture, [points[:4].reshape(-1, 1, 2)], level)
+    else:
+        _bars(rng, picture, points, level)
+
+
+def _bars(rng: Rng, picture: np.ndarray, points: np.ndarray, level: float) -> None:
+    """Draw a barcode or hatching."""
+    (x0, y0), (x1, y1) = points[0], points[1]
+    y0, y1 = sorted((int(y0), int(y1)))
+    x = int(min(x0, x1))
+    while x < max(x0, x1):
+        wide = int(rng.integers(1, 5))
+        picture[y0:y1, x : x + wide] = level
+        x += wide + int(rng.integers(1, 6))
+
+
+def nothing(_sheet: Sheet, _block: Block, _supply: Supply) -> None:
+    """Leave a block empty."""
+
+
+Layout = Callable[[Sheet, Block, Supply], None]
+LAYOUTS: dict[str, tuple[Layout, float]] = {
+    "table": (table, 22), "column": (column, 9), "receipt": (receipt, 10),
+    "paragraph": (paragraph, 10), "form": (form, 8), "comb": (comb, 4), "cells": (cells, 7),
+    "notes": (notes, 14), "scattered": (scattered, 2), "display": (display, 6),
+    "counter": (counter, 2), "clutter": (clutter, 4), "nothing": (nothing, 3),
+}  # fmt: skip
+"""Each kind of block and how often it comes."""
+
+_NAMES = tuple(LAYOUTS)
+_SHARES = np.array([share for _, share in LAYOUTS.values()], float) / sum(
+    s for _, s in LAYOUTS.values()
+)
+
+
+def fill(sheet: Sheet, block: Block, supply: Supply, kind: str | None = None) -> None:
+    """Fill a block with a layout of a kind, or of any."""
+    name = kind or _NAMES[int(sheet.rng.choice(len(_NAMES), p=_SHARES))]
+    LAYOUTS[name][0](sheet, block, supply)

@@ -1,0 +1,238 @@
+"""Fit the arbiter between the two readers, each kind of page left out in turn to see how it holds.
+
+    python -m digitocr.training.fusion_fit models/digits.fusion.json --fonts FOLDER --data DATA
+        --truth FOLDER --truth FOLDER ...
+
+Pages are drawn, each with one kind of layout; to these come folders of pages with a truth.csv, a
+kind each. What either reader reads in a place is compared with what is written there. `--places`
+keeps what was read, so that fitting again needs no reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from digitocr.core.arrays import Gray
+from digitocr.core.document import Number
+from digitocr.core.source import Page, Source
+from digitocr.inputs.reader import read_pages
+from digitocr.numbers.fusion import N_FEATURES, Arbiter, page_features, places
+from digitocr.pipeline.page import PageReader
+from digitocr.recognition.line_numbers import written_numbers
+from digitocr.recognition.model import LINE_FILES, load_model, models_folder
+from digitocr.recognition.page_lines import LineScanner, ReadNumber
+from digitocr.training.data.datasets import read_truth
+from digitocr.training.data.layouts import LAYOUTS
+from digitocr.training.data.pages import DrawnPage, PagePainter
+
+_STRENGTH = 1.0  # of the ridge, in places
+_ROUNDS = 40  # of Newton's method
+_SIDES = 500, 1300  # of drawn pages, pixels
+_COARSE, _FINE = np.arange(0.3, 0.9, 0.05), np.arange(0.9, 0.999, 0.005)
+THRESHOLDS: tuple[float, ...] = tuple(np.round([*_COARSE, *_FINE], 3).tolist())
+
+Values = NDArray[np.float64]
+Rows = NDArray[np.float64]
+"""(N, N_FEATURES + 2): features, then whether each reader is right, NaN where it read nothing."""
+
+Read = Sequence[Number] | Sequence[ReadNumber]
+IsRight = Callable[[Read], bool]
+
+
+def logistic_weights(features: Values, right: Values, weight: Values) -> Values:
+    """Return the weights (F,) of a logistic regression with a little ridge, by Newton's method.
+
+    Args:
+        features: (N, F); the first is 1.
+        right: (N,), 0 or 1.
+        weight: (N,), how much each row counts; 1 in the mean.
+    """
+    weights = np.zeros(features.shape[1])
+    ridge = np.full(features.shape[1], _STRENGTH)
+    ridge[0] = 1e-6  # how often readers are right is no matter of restraint
+    for _ in range(_ROUNDS):
+        chance = _sigmoid(features @ weights)
+        slope = features.T @ (weight * (right - chance)) - ridge * weights
+        bend = (features.T * (weight * chance * (1 - chance))) @ features + np.diag(ridge)
+        weights = weights + np.linalg.solve(bend, slope)
+    return weights
+
+
+def fitted_arbiter(rows: Rows, kinds: NDArray[np.str_]) -> Arbiter:
+    """Return the arbiter for what was read and how right it was.
+
+    A kind with four times as many places counts twice: the best of three, left-out kinds predicted.
+    """
+    _, kind, count = np.unique(kinds, return_inverse=True, return_counts=True)
+    weight = 1.0 / np.sqrt(count[kind])
+    weight *= len(weight) / weight.sum()
+    fitted = []
+    for at in (N_FEATURES, N_FEATURES + 1):
+        known = ~np.isnan(rows[:, at])
+        own = rows[known]
+        fitted.append(logistic_weights(own[:, :N_FEATURES], own[:, at], weight[known]))
+    chance, right = arbitrated(rows, *fitted)
+    wrong = [_mean(1 - right[chance >= least], weight[chance >= least]) for least in THRESHOLDS]
+    return Arbiter(fitted[0], fitted[1], THRESHOLDS, tuple(wrong))
+
+
+def arbitrated(rows: Rows, line: Values, component: Values) -> tuple[Values, Values]:
+    """Return for each place the chance of the reading chosen there, and whether it is right."""
+    features = rows[:, :N_FEATURES]
+    there = ~np.isnan(rows[:, N_FEATURES:])
+    chances = np.where(there, _sigmoid(features @ np.stack([line, component], axis=1)), 0)
+    chosen = chances.argmax(axis=1)
+    each = np.arange(len(rows))
+    return chances[each, chosen], np.nan_to_num(rows[each, N_FEATURES + chosen])
+
+
+def _sigmoid(values: Values) -> Values:
+    return np.asarray(1 / (1 + np.exp(-np.clip(values, -30, 30))), np.float64)
+
+
+def _mean(values: Values, weight: Values) -> float:
+    return float(np.average(values, weights=weight)) if len(values) else 0.0
+
+
+class Readers:
+    """Both readers, as a scan has them."""
+
+    def __init__(self) -> None:
+        """Load the supplied networks."""
+        finder, lines = (models_folder() / f"digits{ending}" for ending in LINE_FILES[:2])
+        self._components, self._lines = (
+            PageReader(load_model("digits"), 0.0),
+            LineScanner(finder, lines),
+        )
+
+    def rows(self, gray: Gray, is_right: IsRight) -> Rows:
+        """Return what was read on a page and whether it is right, a row a place."""
+        found = list(
+            places(self._components.read(Page(1, gray, None)).numbers, self._lines.numbers(gray))
+        )
+        right = [
+            [_answer(place.lines, is_right), _answer(place.components, is_right)] for place in found
+        ]
+        return np.hstack([page_features(found), np.array(right).reshape(-1, 2)])
+
+
+def _answer(read: Read, is_right: IsRight) -> float:
+    return float(is_right(read)) if read else np.nan
+
+
+def drawn_rows(
+    readers: Readers, painter: PagePainter, n_pages: int, seed: int
+) -> Iterator[tuple[str, Rows]]:
+    """Yield the kind of each drawn page, and what was read there."""
+    rng = np.random.default_rng(seed)
+    kinds = sorted(LAYOUTS)
+    for i in range(n_pages):
+        kind = kinds[i % len(kinds)]
+        height, width = rng.integers(*_SIDES, 2).tolist()
+        drawn = painter.page(height, width, kind)
+        larger = float(rng.choice([1.0, 1.5]))
+        gray = np.asarray(cv2.resize(drawn.gray, None, fx=larger, fy=larger), np.uint8)
+        yield kind, readers.rows(gray, partial(_is_drawn, drawn, larger))
+
+
+def _is_drawn(drawn: DrawnPage, larger: float, read: Read) -> bool:
+    """Tell whether each text is among those of the line that it stands on."""
+    for one in read:
+        middle = one.box.middle[0] / larger, one.box.middle[1] / larger
+        written = {
+            text
+            for line in drawn.lines
+            if cv2.pointPolygonTest(line.quad.astype(np.float32), middle, True)
+            > -0.4 * line.digit_height
+            for text in written_numbers(line.truth)
+        }
+        if one.text not in written:
+            return False
+    return True
+
+
+def true_rows(readers: Readers, folder: Path) -> Iterator[tuple[str, Rows]]:
+    """Yield what was read on each page of a folder with a truth.csv."""
+    for row in read_truth(folder):
+        for page in read_pages(Source(row.file, folder / row.file)):
+            yield folder.name, readers.rows(page.gray, partial(_is_among, row.numbers))
+
+
+def _is_among(written: Sequence[str], read: Read) -> bool:
+    """Tell whether each text is written on the page."""
+    return all(one.text in written for one in read)
+
+
+def main() -> None:
+    """Read, fit, print how well chances hold on kinds left out, write the arbiter."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("output", type=Path)
+    parser.add_argument("--fonts", type=Path, action="append", default=[])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--truth", type=Path, action="append", default=[])
+    parser.add_argument("--pages", type=int, default=104, help="to draw")
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--places", type=Path, help="an .npz file: keep or take what was read")
+    given = parser.parse_args()
+    rows, kinds = _rows(given)
+    _print_left_out(rows, kinds)
+    _write(given.output, fitted_arbiter(rows, kinds))
+
+
+def _rows(given: argparse.Namespace) -> tuple[Rows, NDArray[np.str_]]:
+    if given.places and given.places.is_file():
+        kept = np.load(given.places)
+        return kept["rows"], kept["kinds"]
+    readers, found = Readers(), list[tuple[str, Rows]]()
+    for folder in given.truth:
+        found += true_rows(readers, folder)
+    if given.pages:
+        painter = PagePainter.load(tuple(given.fonts), given.data, given.seed, held_out=True)
+        found += drawn_rows(readers, painter, given.pages, given.seed)
+    rows = np.vstack([own for _, own in found])
+    kinds = np.array([kind for kind, own in found for _ in own])
+    if given.places:
+        np.savez(given.places, rows=rows, kinds=kinds)
+    return rows, kinds
+
+
+def _print_left_out(rows: Rows, kinds: NDArray[np.str_]) -> None:
+    """Print, for each kind of page, how chances hold that were fitted without it."""
+    for kind in np.unique(kinds):
+        own = kinds == kind
+        arbiter = fitted_arbiter(rows[~own], kinds[~own])
+        chance, right = arbitrated(rows[own], arbiter.line_weights, arbiter.component_weights)
+        line, component = (
+            _mean(read, np.ones(len(read)))
+            for at in (N_FEATURES, N_FEATURES + 1)
+            for read in [rows[own & ~np.isnan(rows[:, at]), at]]
+        )
+        sure = chance >= arbiter.review_line(0.03)
+        wrong = _mean(1 - right[sure], np.ones(sure.sum()))
+        print(
+            f"{kind:20} {own.sum():5} places; right: lines {line:.2f}, components {component:.2f},"
+            f" chosen {right.mean():.2f} (said {chance.mean():.2f}); ok {sure.mean():.2f},"
+            f" of these wrong {wrong:.3f}"
+        )
+
+
+def _write(path: Path, arbiter: Arbiter) -> None:
+    content = {
+        "line_weights": arbiter.line_weights.round(5).tolist(),
+        "component_weights": arbiter.component_weights.round(5).tolist(),
+        "thresholds": list(arbiter.thresholds),
+        "share_wrong": [round(one, 5) for one in arbiter.share_wrong],
+    }
+    path.write_text(json.dumps(content) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""Two readers' numbers in one place, and which of them is taken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from digitocr.core.document import Digit, Number
+from digitocr.core.errors import ModelUnreadable
+from digitocr.core.geometry import Box
+from digitocr.numbers.fusion import N_FEATURES, Arbiter, load_arbiter, places
+from digitocr.recognition.page_lines import ReadNumber
+
+LINE_CHANCE, COMPONENT_CHANCE = 5, 6  # where the features hold the readers' own chances
+
+
+def component(text: str, x: int, chance: float = 0.9, cell: int | None = None) -> Number:
+    box = Box(x, 10, 20 * len(text), 30)
+    digits = tuple(Digit(one, chance, box) for one in text if one.isdigit())
+    return Number(text, chance, "ok", 1, 1, box, digits, cell, cell, cell)
+
+
+def read(text: str, x: int, chance: float = 0.9) -> ReadNumber:
+    boxes = tuple(Box(x + 20 * i, 10, 20, 30) for i in range(len(text)))
+    box = Box(x, 10, 20 * len(text), 30)
+    return ReadNumber(text, chance, 0.9, 25.0, box, boxes, (chance,) * len(text))
+
+
+def arbiter() -> Arbiter:
+    """Return one that believes what the readers say of themselves."""
+    line, components = np.zeros(N_FEATURES), np.zeros(N_FEATURES)
+    line[LINE_CHANCE] = components[COMPONENT_CHANCE] = 1.0
+    return Arbiter(line, components, (0.5, 0.9), (0.2, 0.01))
+
+
+def test_numbers_that_overlap_are_in_one_place() -> None:
+    found = list(
+        places([component("168", 0), component("75", 80), component("3", 400)], [read("168.75", 0)])
+    )
+    assert [(len(one.components), len(one.lines)) for one in found] == [(2, 1), (1, 0)]
+
+
+@pytest.mark.parametrize(("line", "components", "text"), [(0.9, 0.7, "18.5"), (0.7, 0.9, "185")])
+def test_the_likelier_reading_is_taken(line: float, components: float, text: str) -> None:
+    (place,) = places([component("185", 0, components)], [read("18.5", 0, line)])
+    (number,) = arbiter().numbers([place])
+    assert number.text == text
+    assert number.confidence == pytest.approx(0.9)
+
+
+def test_a_line_readers_number_stands_in_the_cell_of_the_other() -> None:
+    (place,) = places([component("18", 0, 0.6, cell=2)], [read("-18", -20, 0.9)])
+    (number,) = arbiter().numbers([place])
+    assert (number.text, number.table, number.row, number.column) == ("-18", 2, 2, 2)
+    assert "".join(one.digit for one in number.digits) == "18"
+
+
+def test_what_is_more_likely_wrong_than_right_is_left_out() -> None:
+    (place,) = places([], [read("1", 0, 0.3)])
+    assert arbiter().numbers([place]) == []
+
+
+def test_the_review_line_is_the_lowest_that_holds() -> None:
+    assert arbiter().review_line(0.03) == 0.9
+    assert arbiter().review_line(0.2) == 0.5
+    assert arbiter().review_line(0.001) == 1.0
+
+
+def test_a_damaged_arbiter_is_a_damaged_model(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"line_weights": [1]}')
+    with pytest.raises(ModelUnreadable, match=r"a\.json"):
+        load_arbiter(tmp_path / "a.json")
+
+
+def test_nothing_read_is_no_place() -> None:
+    assert list(places([], [])) == []
