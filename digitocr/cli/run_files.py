@@ -147,8 +147,8 @@ def watch_on(watching: Watch, manner: Manner) -> Report:
     from digitocr.runs.signals import ended_by_sigterm
 
     tell = _silent if manner.quiet else say
-    tell("Watching; Ctrl-C ends it.")
     with interruptible(tell) as stop, ended_by_sigterm(stop, tell) as asked:
+        tell("Watching; Ctrl-C ends it.")  # once signals end it as they should
         for one in watching.work(manner.workers or cores(), manner.timeout, stop):
             _say_done(one, counts=not manner.quiet, trace=manner.verbose)
         return watching.finish(interrupted=not asked.is_set())

@@ -120,9 +120,11 @@ def test_a_cluster_gives_the_bytes_of_one_machine(
     run: RunCommand, scans: Path, dask: Dask, tmp_path: Path
 ) -> None:
     (scans / "bad.png").touch()
+    for i in range(6):
+        (scans / f"slow{i}.png").rename(scans / f"{i}.png")
     for trouble in ("abort", "hang", "bug"):
-        shutil.copy(scans / "slow0.png", scans / f"{trouble}.png")
-    options = ["scan", "scans", "--timeout", "6"]
+        shutil.copy(scans / "0.png", scans / f"{trouble}.png")
+    options = ["scan", "scans", "--timeout", "4"]
     done = run(*options, "-o", "many", "--cluster", dask.address)
     assert done.returncode == ExitCode.SOME_FAILED, done.stderr
     assert len(read_rows(tmp_path / "many" / "errors.csv")) == 4
