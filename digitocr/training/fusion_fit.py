@@ -1,6 +1,6 @@
 """Fit the arbiter between the two readers, each kind of page left out in turn to see how it holds.
 
-    python -m digitocr.training.fusion_fit models/digits.fusion.json --fonts FOLDER --data DATA
+    python -m digitocr.training.fusion_fit models/lines.fusion.json --fonts FOLDER --data DATA
         --truth FOLDER --truth FOLDER ...
 
 Pages are drawn, each with one kind of layout; to these come folders of pages with a truth.csv, a
@@ -107,7 +107,7 @@ class Readers:
 
     def __init__(self) -> None:
         """Load the supplied networks."""
-        finder, lines = (models_folder() / f"digits{ending}" for ending in LINE_FILES[:2])
+        finder, lines = (models_folder() / f"lines{ending}" for ending in LINE_FILES[:2])
         self._components, self._lines = (
             PageReader(load_model("digits"), 0.0),
             LineScanner(finder, lines),

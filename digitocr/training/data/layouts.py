@@ -3,37 +3,16 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 
+from digitocr.training.data.clutter import clutter_picture
 from digitocr.training.data.drawn_text import DrawnText
-from digitocr.training.data.sheet import Layer, Rng, Sheet, StockStyle, TextStock
+from digitocr.training.data.sheet import Block, Rng, Sheet, StockStyle, TextStock
 from digitocr.training.data.wheels import Wheels
 
 _NUMBER_KINDS = ("count", "decimal", "thousands", "signed", "date", "time", "percent", "long",
                  "padded", "money", "number", "single", "identifier", "bracketed",
                  "unit", "sum", "phone")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A part of a sheet to be filled, in pixels, and how high digits in it are."""
-
-    left: float
-    top: float
-    width: float
-    height: float
-    digit_height: float
-
-    @property
-    def right(self) -> float:
-        """Return the x of the right side."""
-        return self.left + self.width
-
-    @property
-    def bottom(self) -> float:
-        """Return the y of the lower side."""
-        return self.top + self.height
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,48 +404,6 @@ def clutter(sheet: Sheet, block: Block, _supply: Supply) -> None:
     """Draw a picture without writing: shapes, hatching, scribbles, bars, soft light."""
     picture = clutter_picture(sheet.rng, round(block.height), round(block.width))
     sheet.pictures.append((round(block.top), round(block.left), picture))
-
-
-def clutter_picture(rng: Rng, rows: int, columns: int) -> Layer:
-    """Return shapes, hatching and scribbles in grey levels, sharp or soft."""
-    picture = np.full((rows, columns), rng.uniform(20, 240), np.float32)
-    for _ in range(int(rng.integers(2, 25))):
-        _shape(rng, picture)
-    if rng.random() < 0.6:
-        soft = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 6)))
-        picture = np.asarray(soft, np.float32)
-    return picture
-
-
-def _shape(rng: Rng, picture: np.ndarray) -> None:
-    rows, columns = picture.shape
-    level, form = float(rng.uniform(0, 255)), rng.random()
-    points = np.stack([rng.integers(0, columns, 6), rng.integers(0, rows, 6)], 1).astype(np.int32)
-    thick = int(rng.choice([-1, 1, 2, 3, 6]))
-    if form < 0.3:
-        axes = int(rng.uniform(2, columns / 3)), int(rng.uniform(2, rows / 3))
-        cv2.ellipse(
-            picture, points[0].tolist(), axes, float(rng.uniform(0, 180)), 0, 360, level, thick
-        )
-    elif form < 0.5:
-        cv2.rectangle(picture, points[0].tolist(), points[1].tolist(), level, thick)
-    elif form < 0.7:
-        cv2.polylines(picture, [points.reshape(-1, 1, 2)], False, level, max(1, thick), cv2.LINE_AA)
-    elif form < 0.85:
-        cv2.fillPoly(picture, [points[:4].reshape(-1, 1, 2)], level)
-    else:
-        _bars(rng, picture, points, level)
-
-
-def _bars(rng: Rng, picture: np.ndarray, points: np.ndarray, level: float) -> None:
-    """Draw a barcode or hatching."""
-    (x0, y0), (x1, y1) = points[0], points[1]
-    y0, y1 = sorted((int(y0), int(y1)))
-    x = int(min(x0, x1))
-    while x < max(x0, x1):
-        wide = int(rng.integers(1, 5))
-        picture[y0:y1, x : x + wide] = level
-        x += wide + int(rng.integers(1, 6))
 
 
 def nothing(_sheet: Sheet, _block: Block, _supply: Supply) -> None:

@@ -12,12 +12,21 @@ from numpy.typing import NDArray
 from digitocr.recognition.line_image import BOX_MARGIN, COLUMN, line_image, used_columns
 from digitocr.training.data import content, drawn_text, line_layout
 from digitocr.training.data.drawn_text import DrawnText, HandStyle, Library, Style
+from digitocr.training.data.line_layers import (
+    Layer,
+    as_layer,
+    cut_rows,
+    draw_rule,
+    faxed,
+    paste,
+    random_height,
+    rule_thickness,
+    small_and_back,
+)
 from digitocr.training.data.line_layout import Laid
 from digitocr.training.data.textures import make_textures, window
 from digitocr.training.data.wheels import Wheels
 
-Rng = np.random.Generator
-Layer = NDArray[np.float32]
 _STYLES, _USES = 48, 24  # styles at hand at a time; lines that each writes, as a page does
 _RECENT = 80
 _LONGEST = 448  # pixels of a line image's width; longer lines are drawn anew
@@ -87,10 +96,10 @@ class LinePainter:
         """Return a style and a digit height; a few at a time stay in use, as on a page."""
         rng = self._rng
         if kind is not None:
-            return drawn_text.random_style(rng, self._library, kind), _random_height(rng)
+            return drawn_text.random_style(rng, self._library, kind), random_height(rng)
         slot = int(rng.integers(_STYLES))
         if slot >= len(self._styles) or rng.random() < 1 / _USES:
-            fresh = drawn_text.random_style(rng, self._library), _random_height(rng)
+            fresh = drawn_text.random_style(rng, self._library), random_height(rng)
             if slot < len(self._styles):
                 self._styles[slot] = fresh
             else:
@@ -181,7 +190,7 @@ class LinePainter:
         rows, columns = round(3.2 * height) + 2, round(ink.shape[1] + margins.sum())
         canvas = np.zeros((rows, columns), np.float32)
         baseline = 2.1 * height
-        _paste(canvas, ink, round(baseline - laid.drawn.baseline), round(margins[0]))
+        paste(canvas, ink, round(baseline - laid.drawn.baseline), round(margins[0]))
         bars = tuple(x * stretch + margins[0] for x in laid.bars)
         return _Place(canvas, baseline, height, margins[0], margins[0] + ink.shape[1], bars)
 
@@ -198,7 +207,7 @@ class LinePainter:
             ink = cv2.resize(other.ink, None, fx=scale, fy=scale, interpolation=cv2.INTER_LINEAR)
             pitch = direction * place.digit_height * rng.uniform(1.4, 2.3)
             top = round(place.baseline + pitch - other.baseline * scale)
-            _paste(
+            paste(
                 place.ink,
                 ink * rng.uniform(0.5, 1),
                 top,
@@ -219,20 +228,20 @@ class LinePainter:
             place.right + rng.uniform(0.1, 0.8) * height,
         )
         bars = place.bars + tuple(x for x in sides if self._chance(0.15))
-        strength, thick = rng.uniform(0.3, 1), _thickness(rng, height)
+        strength, thick = rng.uniform(0.3, 1), rule_thickness(rng, height)
         for x in bars:
-            _rule(layer, (x, -5), (x, layer.shape[0] + 5), strength, thick)
+            draw_rule(layer, (x, -5), (x, layer.shape[0] + 5), strength, thick)
         return layer if drawn or bars else None
 
     def _horizontal(self, layer: Layer, y: float, height: float) -> None:
         rng = self._rng
-        strength, thick = rng.uniform(0.25, 1), _thickness(rng, height)
+        strength, thick = rng.uniform(0.25, 1), rule_thickness(rng, height)
         width = layer.shape[1]
         ends = (-5.0, width + 5.0)
         if rng.random() < 0.2:
             ends = (rng.uniform(-5, 0.2 * width), rng.uniform(0.8 * width, width + 5))
         tilt = rng.normal(0, 0.01) * width
-        _rule(layer, (ends[0], y), (ends[1], y + tilt), strength, thick)
+        draw_rule(layer, (ends[0], y), (ends[1], y + tilt), strength, thick)
         if rng.random() < 0.3:
             period = max(2, round(rng.uniform(0.08, 0.3) * height))
             layer[:, (np.arange(width) // max(1, period // 2)) % 2 == 0] *= 0.1
@@ -261,7 +270,7 @@ class LinePainter:
             grain = window(rng, self._textures, *ink.shape)
             ink = ink * np.clip(1 - rng.uniform(0.05, 0.45) * np.abs(grain), 0, 1)
         if self._chance(0.3 if kind in {"typewriter", "thermal", "dotmatrix"} else 0.12):
-            blurred = _as_layer(cv2.GaussianBlur(ink, (0, 0), 0.4 + 0.03 * height))
+            blurred = as_layer(cv2.GaussianBlur(ink, (0, 0), 0.4 + 0.03 * height))
             rough = window(rng, self._textures, *ink.shape) * (blurred > 0.02)
             blurred = blurred + np.float32(rng.uniform(0.03, 0.15)) * rough
             ink = np.clip((blurred - rng.uniform(0.25, 0.5)) * rng.uniform(2, 8) + 0.5, 0, 1)
@@ -288,7 +297,7 @@ class LinePainter:
             grey, middle = 255 - grey, 255 - middle
             if screen and rng.random() < 0.5:
                 glow = cv2.GaussianBlur(grey - grey.min(), (0, 0), float(rng.uniform(2, 6)))
-                grey = grey + _as_layer(glow) * np.float32(rng.uniform(0, 0.6))
+                grey = grey + as_layer(glow) * np.float32(rng.uniform(0, 0.6))
         return grey, middle
 
     def _bleed(self, shape: tuple[int, ...]) -> Layer:
@@ -296,7 +305,7 @@ class LinePainter:
         other = self._recent[int(rng.integers(len(self._recent)))]
         layer = np.zeros(shape, np.float32)
         mirrored = cv2.GaussianBlur(other.ink[:, ::-1], (0, 0), 1.2) * rng.uniform(0.08, 0.3)
-        _paste(layer, mirrored, int(rng.integers(-10, shape[0])), int(rng.integers(-30, shape[1])))
+        paste(layer, mirrored, int(rng.integers(-10, shape[0])), int(rng.integers(-30, shape[1])))
         return layer
 
     def _shade(self, shape: tuple[int, ...], contrast: float) -> Layer:
@@ -313,20 +322,20 @@ class LinePainter:
         rng = self._rng
         if self._chance(0.55):
             blur = float(rng.uniform(0.3, 0.065 * height + 0.3))
-            grey = _as_layer(cv2.GaussianBlur(grey, (0, 0), blur))
+            grey = as_layer(cv2.GaussianBlur(grey, (0, 0), blur))
         elif self._chance(0.12):
             size = max(2, round(rng.uniform(0.05, 0.2) * height))
-            grey = _as_layer(cv2.blur(grey, (size, 1) if rng.random() < 0.6 else (1, size)))
+            grey = as_layer(cv2.blur(grey, (size, 1) if rng.random() < 0.6 else (1, size)))
         if self._chance(0.28) and height > 11:
-            grey = _small_and_back(grey, rng.uniform(8, min(height, 20)) / height, rng)
+            grey = small_and_back(grey, rng.uniform(8, min(height, 20)) / height, rng)
         if self._chance(0.5):
             spread = np.float32(rng.uniform(0.5, 9))
             grey = grey + rng.standard_normal(grey.shape, np.float32) * spread
         if rng.random() < 0.05:
-            grey = 2 * grey - _as_layer(cv2.GaussianBlur(grey, (0, 0), 1.5))
+            grey = 2 * grey - as_layer(cv2.GaussianBlur(grey, (0, 0), 1.5))
         image = np.clip(grey, 0, 255).astype(np.uint8)
         if self._chance(0.1):
-            image = _faxed(image, middle, height, rng)
+            image = faxed(image, middle, height, rng)
         if rng.random() < 0.25:
             quality = int(rng.integers(18, 92))
             _, coded = cv2.imencode(".jpg", image, (cv2.IMWRITE_JPEG_QUALITY, quality))
@@ -343,7 +352,7 @@ class LinePainter:
         if form < 0.1:  # the picture ends near the writing, the box beyond it
             free = rng.uniform(0.04, 0.4, 2) * height
             first, last = place.baseline - height - free[0], place.baseline + free[1]
-            image = _cut_rows(image, int(first), round(last), round(top), rows)
+            image = cut_rows(image, int(first), round(last), round(top), rows)
             top = 0.0
         if form < 0.5:
             first = min(max(0, round(top)), image.shape[0] - 8)
@@ -364,7 +373,7 @@ class LinePainter:
 
     def _wheel_line(self) -> LineImage:
         rng = self._rng
-        height = _random_height(rng)
+        height = random_height(rng)
         strip, truth = self._wheels.row(rng, height)
         margins = int(height * rng.uniform(0, 0.8)), int(height * rng.uniform(0, 0.8))
         ground = np.full(
@@ -383,7 +392,7 @@ class LinePainter:
     def _empty_line(self) -> LineImage:
         """Return paper with rulings, the feet and heads of other lines, or a stain."""
         rng = self._rng
-        height = _random_height(rng)
+        height = random_height(rng)
         rows, columns = round(3.2 * height) + 2, round(rng.uniform(1, 10) * height)
         place = _Place(
             np.zeros((rows, columns), np.float32),
@@ -402,63 +411,6 @@ class LinePainter:
                 place.ink, ((x, y), axes, rng.uniform(0, 180)), float(rng.uniform(0.05, 0.4)), -1
             )
         return LineImage(self._page(place, "print"), "", "empty")
-
-
-def _as_layer(image: object) -> Layer:
-    return np.asarray(image, np.float32)
-
-
-def _random_height(rng: Rng) -> float:
-    """Return a digit height in pixels: 9 to 56, most of them 12 to 30."""
-    return float(np.clip(np.exp(rng.normal(np.log(20), 0.42)), 8.5, 56))
-
-
-def _thickness(rng: Rng, height: float) -> int:
-    return max(1, round(rng.uniform(0.02, 0.1) * height))
-
-
-def _rule(
-    layer: Layer, start: tuple[float, float], end: tuple[float, float], strength: float, thick: int
-) -> None:
-    points = [(round(x * 16), round(y * 16)) for x, y in (start, end)]
-    cv2.line(layer, points[0], points[1], float(strength), thick, cv2.LINE_8, 4)
-
-
-def _paste(canvas: Layer, ink: Layer, top: int, left: int) -> None:
-    """Add ink to a canvas where it lies on it; the darker of both stays."""
-    rows, columns = canvas.shape
-    first, last = max(top, 0), min(top + ink.shape[0], rows)
-    start, stop = max(left, 0), min(left + ink.shape[1], columns)
-    if first < last and start < stop:
-        place = canvas[first:last, start:stop]
-        np.maximum(place, ink[first - top : last - top, start - left : stop - left], out=place)
-
-
-def _cut_rows(
-    image: NDArray[np.uint8], first: int, last: int, top: int, rows: int
-) -> NDArray[np.uint8]:
-    """Return `rows` rows from `top` on, of a picture that has rows `first` to `last` alone."""
-    chosen = np.clip(np.arange(top, top + rows), max(first, 0), min(last, image.shape[0]) - 1)
-    return image[chosen]
-
-
-def _small_and_back(grey: Layer, scale: float, rng: Rng) -> Layer:
-    size = max(8, round(grey.shape[1] * scale)), max(8, round(grey.shape[0] * scale))
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-    method = cv2.INTER_LINEAR if rng.random() < 0.5 else cv2.INTER_CUBIC
-    return _as_layer(cv2.resize(small, grey.shape[::-1], interpolation=method))
-
-
-def _faxed(image: NDArray[np.uint8], middle: float, height: float, rng: Rng) -> NDArray[np.uint8]:
-    """Return black and white alone; half of the time at few dots, each a block of pixels."""
-    if rng.random() < 0.5 and height > 13:
-        scale = rng.uniform(11, min(height, 26)) / height
-        size = max(8, round(image.shape[1] * scale)), max(8, round(image.shape[0] * scale))
-        small = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        _, small = cv2.threshold(small, middle, 255, cv2.THRESH_BINARY)
-        blocks = cv2.resize(small, image.shape[::-1], interpolation=cv2.INTER_NEAREST)
-        return np.asarray(blocks, np.uint8)
-    return np.where(image > middle, 255, 0).astype(np.uint8)
 
 
 def load_painter(

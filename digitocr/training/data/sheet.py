@@ -216,3 +216,24 @@ def _dashes(
         ((float(a[0]), float(a[1])), (float(b[0]), float(b[1])))
         for a, b in ((first + o * along, first + (o + dash) * along) for o in offsets)
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A part of a sheet to be filled, in pixels, and how high digits in it are."""
+
+    left: float
+    top: float
+    width: float
+    height: float
+    digit_height: float
+
+    @property
+    def right(self) -> float:
+        """Return the x of the right side."""
+        return self.left + self.width
+
+    @property
+    def bottom(self) -> float:
+        """Return the y of the lower side."""
+        return self.top + self.height

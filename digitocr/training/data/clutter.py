@@ -1,0 +1,48 @@
+"""What looks like writing and is none: bars, shapes and rings."""
+
+import cv2
+import numpy as np
+
+from digitocr.training.data.sheet import Layer, Rng
+
+
+def clutter_picture(rng: Rng, rows: int, columns: int) -> Layer:
+    """Return shapes, hatching and scribbles in grey levels, sharp or soft."""
+    picture = np.full((rows, columns), rng.uniform(20, 240), np.float32)
+    for _ in range(int(rng.integers(2, 25))):
+        _shape(rng, picture)
+    if rng.random() < 0.6:
+        soft = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 6)))
+        picture = np.asarray(soft, np.float32)
+    return picture
+
+
+def _shape(rng: Rng, picture: np.ndarray) -> None:
+    rows, columns = picture.shape
+    level, form = float(rng.uniform(0, 255)), rng.random()
+    points = np.stack([rng.integers(0, columns, 6), rng.integers(0, rows, 6)], 1).astype(np.int32)
+    thick = int(rng.choice([-1, 1, 2, 3, 6]))
+    if form < 0.3:
+        axes = int(rng.uniform(2, columns / 3)), int(rng.uniform(2, rows / 3))
+        cv2.ellipse(
+            picture, points[0].tolist(), axes, float(rng.uniform(0, 180)), 0, 360, level, thick
+        )
+    elif form < 0.5:
+        cv2.rectangle(picture, points[0].tolist(), points[1].tolist(), level, thick)
+    elif form < 0.7:
+        cv2.polylines(picture, [points.reshape(-1, 1, 2)], False, level, max(1, thick), cv2.LINE_AA)
+    elif form < 0.85:
+        cv2.fillPoly(picture, [points[:4].reshape(-1, 1, 2)], level)
+    else:
+        _bars(rng, picture, points, level)
+
+
+def _bars(rng: Rng, picture: np.ndarray, points: np.ndarray, level: float) -> None:
+    """Draw a barcode or hatching."""
+    (x0, y0), (x1, y1) = points[0], points[1]
+    y0, y1 = sorted((int(y0), int(y1)))
+    x = int(min(x0, x1))
+    while x < max(x0, x1):
+        wide = int(rng.integers(1, 5))
+        picture[y0:y1, x : x + wide] = level
+        x += wide + int(rng.integers(1, 6))
