@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
 
+# A shell has what it runs in the background ignore Ctrl-C, and what that starts ignores it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 # The tests run on all cores; libraries read these when they are loaded.
 for threads in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
     os.environ.setdefault(threads, "1")
