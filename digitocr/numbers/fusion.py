@@ -19,14 +19,21 @@ from numpy.typing import NDArray
 from digitocr.core.document import Digit, Number
 from digitocr.core.errors import ModelUnreadable
 from digitocr.core.geometry import Box
-from digitocr.recognition.page_lines import ReadNumber
+from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 Features = NDArray[np.float64]  # (N_FEATURES,)
 
-N_FEATURES = 19
+N_FEATURES = 26
 _MOST_LOGIT = 7.0  # chances beyond 0.999 tell no more
 _USUAL_HEIGHT = 20.0  # pixels of a digit; only the unit of a logarithm
-_KEPT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the line reader says where the component reader read a number."""
+
+    chance: float  # 0..1, of just that number's text
+    is_number: float  # 0..1, the finder's, that the line there holds numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Place:
 
     components: tuple[Number, ...]  # left to right; confidences are chances
     lines: tuple[ReadNumber, ...]
+    heard: tuple[Heard | None, ...] = ()  # one a component number; None: the finder sees no line
 
     @property
     def agree(self) -> bool:
@@ -50,6 +58,21 @@ class Place:
     def component_logit(self) -> float:
         """How sure the component reader is, 0 where it read nothing."""
         return _logit(min((one.confidence for one in self.components), default=0.5))
+
+    @property
+    def is_unseen(self) -> bool:
+        """Whether the finder sees no line where there is a component number."""
+        return any(one is None for one in self.heard)
+
+    @property
+    def heard_logit(self) -> float:
+        """How likely the component reader's text is to the line reader, 0 where it is unseen."""
+        return _logit(min((one.chance for one in self.heard if one), default=0.5))
+
+    @property
+    def heard_number_logit(self) -> float:
+        """How sure the finder is of numbers where components are, 0 where it sees no line."""
+        return _logit(min((one.is_number for one in self.heard if one), default=0.5))
 
 
 def page_features(found: Sequence[Place]) -> NDArray[np.float64]:
@@ -75,11 +98,13 @@ def _features(place: Place) -> list[float]:
     line, component = place.line_logit, place.component_logit
     texts = _texts(place.lines), _texts(place.components)
     same_digits = bool(place.lines and place.components) and _digits(texts[0]) == _digits(texts[1])
-    heights = [one.height for one in place.lines] or [one.box.height for one in place.components]
+    heights = [one.line.height for one in place.lines]
+    heights = heights or [float(one.box.height) for one in place.components]
+    alone = not place.lines
     return [
         1.0,
         not place.components,
-        not place.lines,
+        alone,
         place.agree,
         same_digits,
         line,
@@ -87,12 +112,19 @@ def _features(place: Place) -> list[float]:
         line * place.agree,
         component * place.agree,
         line * (not place.components),
-        component * (not place.lines),
-        _logit(min((one.is_number for one in place.lines), default=0.5)),
+        component * alone,
+        _logit(min((one.line.is_number for one in place.lines), default=0.5)),
         np.log(max(1, min(heights)) / _USUAL_HEIGHT),
         np.log(sum(map(len, texts[0] or texts[1]))),
         len(place.lines) + len(place.components) > 2,
         np.log((1 + len(place.lines)) / (1 + len(place.components))) * bool(all(texts)),
+        _logit(min((one.line.score for one in place.lines), default=0.5)),
+        min((len(one.text) for one in place.lines), default=0) == 1,
+        place.is_unseen,
+        place.is_unseen * component,
+        place.heard_logit,
+        place.heard_logit * alone,
+        place.heard_number_logit * alone,
     ]
 
 
@@ -108,6 +140,7 @@ class Arbiter:
     component_weights: Features
     thresholds: tuple[float, ...]  # of the chance
     share_wrong: tuple[float, ...]  # of the numbers at or above each threshold
+    kept: float = 0.5  # chance below which what one reader alone read is left out
 
     def review_line(self, max_error: float) -> float:
         """Return the chance below which a number is to be reviewed, as `Model.review_line`."""
@@ -117,7 +150,7 @@ class Arbiter:
     def numbers(self, found: Sequence[Place]) -> list[Number]:
         """Return the likelier reading of each place of a page, with its chance.
 
-        What only the line reader read, and is more likely wrong than right, is left out.
+        What only one reader read, and is likelier wrong than `kept` allows, is left out.
         """
         features = page_features(found)
         chosen: list[Number] = []
@@ -127,9 +160,11 @@ class Arbiter:
             _sigmoid(features @ self.component_weights).tolist(),
             strict=True,
         ):
+            both = place.components and place.lines
             if place.components and (component > line or not place.lines):
-                chosen += (replace(one, confidence=component) for one in place.components)
-            elif place.components or line >= _KEPT:
+                if both or component >= self.kept:
+                    chosen += (replace(one, confidence=component) for one in place.components)
+            elif both or line >= self.kept:
                 chosen += (_line_number(one, line, place.components) for one in place.lines)
         return chosen
 
@@ -153,11 +188,21 @@ def _load(path: Path, _changed: int) -> Arbiter:
         np.array(found[name], np.float64).reshape(N_FEATURES)
         for name in ("line_weights", "component_weights")
     )
-    return Arbiter(line, component, tuple(found["thresholds"]), tuple(found["share_wrong"]))
+    return Arbiter(
+        line, component, tuple(found["thresholds"]), tuple(found["share_wrong"]), found["kept"]
+    )
 
 
-def places(numbers: Sequence[Number], lines: Sequence[ReadNumber]) -> Iterator[Place]:
-    """Yield what two readers read in each place of a page: numbers whose boxes overlap."""
+def places(
+    numbers: Sequence[Number], lines: Sequence[ReadNumber], heard: Sequence[Heard | None]
+) -> Iterator[Place]:
+    """Yield what two readers read in each place of a page: numbers whose boxes overlap.
+
+    Args:
+        numbers: of the component reader, with chances.
+        lines: of the line reader.
+        heard: what the line reader says of each of `numbers`.
+    """
     boxes = [one.box for one in numbers], [one.box for one in lines]
     owner = list(range(len(numbers) + len(lines)))
 
@@ -169,18 +214,26 @@ def places(numbers: Sequence[Number], lines: Sequence[ReadNumber]) -> Iterator[P
 
     for i, j in zip(*np.nonzero(_overlap(*boxes)), strict=True):
         owner[root(int(i))] = root(len(numbers) + int(j))
-    members: dict[int, tuple[list[Number], list[ReadNumber]]] = {}
+    members: dict[int, tuple[list[int], list[ReadNumber]]] = {}
     for i in range(len(owner)):
         group = members.setdefault(root(i), ([], []))
         if i < len(numbers):
-            group[0].append(numbers[i])
+            group[0].append(i)
         else:
             group[1].append(lines[i - len(numbers)])
     for own, other in members.values():
+        own.sort(key=lambda i: numbers[i].box.x)
         yield Place(
-            tuple(sorted(own, key=lambda one: one.box.x)),
+            tuple(numbers[i] for i in own),
             tuple(sorted(other, key=lambda one: one.box.x)),
+            tuple(heard[i] for i in own),
         )
+
+
+def heard_at(lines: PageLines, text: str, box: Box) -> Heard | None:
+    """Return what is heard of a component number with a box on the page; None without a line."""
+    line = lines.line_at(box)
+    return Heard(line.text_chance(text, box), line.line.is_number) if line else None
 
 
 def _overlap(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.bool_]:

@@ -1,4 +1,4 @@
-"""Numbers read on lines of a page as given → on the upright page, in reading order."""
+"""Lines read on a page as given → places with both readings on the upright page, in order."""
 
 from __future__ import annotations
 
@@ -11,10 +11,29 @@ from digitocr.core.document import Number
 from digitocr.core.geometry import Box, Transform, corners_of
 from digitocr.imaging.deskew import UprightPage
 from digitocr.layout.text_lines import text_lines
-from digitocr.recognition.page_lines import ReadNumber
+from digitocr.numbers.fusion import Place, heard_at, places
+from digitocr.pipeline.finish import boxes_on_page
+from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 
-def read_number_on(number: ReadNumber, upright: UprightPage) -> ReadNumber:
+def places_on_page(
+    numbers: Sequence[Number], lines: PageLines, shape: tuple[int, ...], upright: UprightPage
+) -> list[Place]:
+    """Return what both readers read in each place of the upright page.
+
+    Args:
+        numbers: of the component reader, on the upright page.
+        lines: of the line reader, on the page as given.
+        shape: (H, W) of the page as given.
+        upright: how the page was set upright.
+    """
+    height, width = shape
+    boxes = boxes_on_page([one.box for one in numbers], upright.to_page, width, height)
+    heard = [heard_at(lines, one.text, box) for one, box in zip(numbers, boxes, strict=True)]
+    return list(places(numbers, [_number_on(one, upright) for one in lines.numbers], heard))
+
+
+def _number_on(number: ReadNumber, upright: UprightPage) -> ReadNumber:
     """Return a number read on the page as given with its boxes on the upright page."""
     from_page: Transform = np.linalg.inv(upright.to_page).astype(np.float64)
     box, *characters = _mapped_boxes([number.box, *number.character_boxes], from_page)

@@ -23,7 +23,7 @@ from digitocr.numbers.assemble import (
     digit_lines,
 )
 from digitocr.numbers.constraints import Constraint
-from digitocr.numbers.fusion import Arbiter, places
+from digitocr.numbers.fusion import Arbiter
 from digitocr.numbers.regroup import regrouped_numbers
 from digitocr.numbers.rerank import reranked_numbers
 from digitocr.pipeline.finish import (
@@ -33,7 +33,7 @@ from digitocr.pipeline.finish import (
     number_with_chances,
 )
 from digitocr.pipeline.ink import upright_ink
-from digitocr.pipeline.line_page import in_lines, read_number_on
+from digitocr.pipeline.line_page import in_lines, places_on_page
 from digitocr.recognition.components import (
     Components,
     InkGroup,
@@ -108,11 +108,8 @@ class PageReader:
         self, numbers: Sequence[Number], readers: LineReaders, page: Page, upright: UprightPage
     ) -> list[Number]:
         """Return the numbers of both readers, each place once, in reading order."""
-        on_lines = readers.scanner.numbers(page.gray)
-        if self.constraint:
-            on_lines = [one for one in on_lines if self.constraint(one.text)]
-        leveled = [read_number_on(one, upright) for one in on_lines]
-        fused = readers.arbiter.numbers(list(places(numbers, leveled)))
+        lines = readers.scanner.read(page.gray, self.constraint)
+        fused = readers.arbiter.numbers(places_on_page(numbers, lines, page.gray.shape, upright))
         if all(one.line for one in fused):
             return sorted(fused, key=lambda one: (one.line, one.item))
         return in_lines(fused)

@@ -38,7 +38,7 @@ class FinderTuning:
     """What is decided by hand, in pixels of the working picture where nothing else is said."""
 
     working_side: int = 1024
-    coarse: float = 0.3
+    coarse: float = 0.5
     """Each coarser look's scale to the one before: large digits are seen there."""
     coarse_height: float = 12.0
     """A coarse look is asked for writing at least so high."""

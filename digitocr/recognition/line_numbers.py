@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from digitocr.recognition.alphabet import BLANK, encode
-from digitocr.recognition.ctc import LogProbs, Spelled
+from digitocr.recognition.ctc import LogProbs, Spelled, beam_search, locate
 
 # A number as it is written: digits, single signs between them; before them a sign or a bracket,
 # but not an operator between two numbers; behind them a percent sign, a ledger's minus or a
 # bracket. What stands around it, the point that ends a sentence or a colon, is none of it.
 _NUMBER = re.compile(r"(?:(?<![0-9).])\(?[-+]?)?\.?[0-9](?:[.,:/'-]?[0-9])*(?:%|-$)?\)?")
+
+
+_ALTERNATIVES = 12  # as many as the beam holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +33,42 @@ class LineNumber:
     probabilities: tuple[float, ...]  # of each of its characters
 
 
-def numbers_on_line(spelled: Spelled, log_probs: LogProbs) -> Iterator[LineNumber]:
-    """Yield the numbers in a line's text, left to right."""
+IsAllowed = Callable[[str], bool]
+
+
+def numbers_on_line(
+    spelled: Spelled, log_probs: LogProbs, is_allowed: IsAllowed | None = None
+) -> Iterator[LineNumber]:
+    """Yield the numbers in a line's text, left to right.
+
+    Args:
+        spelled: the line's text.
+        log_probs: (columns, classes) that spell it.
+        is_allowed: tells what numbers there may be; None: any. In place of one that may not be
+            comes the likeliest other reading of its columns that may, or nothing.
+    """
     for first, after in _spans(spelled.text):
-        text = spelled.text[first:after]
-        extents = spelled.extents[first:after]
         start, end = _room(spelled, first, after, len(log_probs))
-        chance = text_chance(log_probs[start:end], text)
-        chances = spelled.probabilities[first:after]
-        yield LineNumber(text, chance, extents[0][0], extents[-1][1], extents, chances)
+        text = spelled.text[first:after]
+        if is_allowed is None or is_allowed(text):
+            extents, chances = spelled.extents[first:after], spelled.probabilities[first:after]
+            chance = text_chance(log_probs[start:end], text)
+            yield LineNumber(text, chance, extents[0][0], extents[-1][1], extents, chances)
+        else:
+            yield from _allowed_number(log_probs[start:end], start, is_allowed)
+
+
+def _allowed_number(log_probs: LogProbs, start: int, is_allowed: IsAllowed) -> Iterator[LineNumber]:
+    """Yield the likeliest number, if any, that columns from `start` on of a line may hold."""
+    for hypothesis in beam_search(log_probs, keep=_ALTERNATIVES):
+        if written_numbers(hypothesis.text) == [hypothesis.text] and is_allowed(hypothesis.text):
+            found = locate(log_probs, hypothesis.text)
+            extents = tuple((first + start, after + start) for first, after in found.extents)
+            yield LineNumber(
+                hypothesis.text, hypothesis.probability, extents[0][0], extents[-1][1], extents,
+                found.probabilities,
+            )  # fmt: skip
+            return
 
 
 def written_numbers(text: str) -> list[str]:

@@ -23,10 +23,12 @@ from digitocr.training.data.sheet import PageLine, Quad
 Maps = NDArray[np.float32]
 
 IGNORED = MAPS
-"""Index of the last target map: 1 where nothing should be learned (too small, cut off)."""
+"""Index of the last target map: 1 where nothing should be learned (too small or large, cut off)."""
 
 _SMALLEST = 5.0  # digit height in pixels below which writing need not be found
 _UNSEEN = 3.5  # and below which it is texture, that must not be found
+_LARGEST = 44.0  # above which it need not be found: a coarser look sees it
+_STROKES = 60.0  # and above which it is strokes, that must not be taken for lines
 _FINE = 2  # kernels are painted so many times as fine, then averaged
 _LEAST_KERNEL = 5.0  # pixels of the picture that a kernel is high and long at least
 
@@ -73,10 +75,10 @@ def _fill(target: NDArray[np.float32], quad: Quad) -> tuple[slice, slice, NDArra
 def _paint_line(line: PageLine, shape: tuple[int, ...], targets: Maps) -> None:
     core = kernel(line.quad)
     rows, columns, cover = _fill(targets[0], core)
-    if not cover.size or line.digit_height < _UNSEEN:
+    if not cover.size or not _UNSEEN <= line.digit_height <= _STROKES:
         return
     inside = cover > 0.5
-    if line.digit_height < _SMALLEST:
+    if not _SMALLEST <= line.digit_height <= _LARGEST:
         targets[IGNORED, rows, columns][inside] = 1
         return
     target = targets[NUMBER if line.is_number else OTHER, rows, columns]

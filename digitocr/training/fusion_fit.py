@@ -1,6 +1,6 @@
 """Fit the arbiter between the two readers, each kind of page left out in turn to see how it holds.
 
-    python -m digitocr.training.fusion_fit models/lines.fusion.json --fonts FOLDER --data DATA
+    python -m digitocr.training.fusion_fit models/digits.fusion.json --fonts FOLDER --data DATA
         --truth FOLDER --truth FOLDER ...
 
 Pages are drawn, each with one kind of layout; to these come folders of pages with a truth.csv, a
@@ -24,7 +24,7 @@ from digitocr.core.arrays import Gray
 from digitocr.core.document import Number
 from digitocr.core.source import Page, Source
 from digitocr.inputs.reader import read_pages
-from digitocr.numbers.fusion import N_FEATURES, Arbiter, page_features, places
+from digitocr.numbers.fusion import N_FEATURES, Arbiter, heard_at, page_features, places
 from digitocr.pipeline.page import PageReader
 from digitocr.recognition.line_numbers import written_numbers
 from digitocr.recognition.model import LINE_FILES, load_model, models_folder
@@ -36,6 +36,7 @@ from digitocr.training.data.pages import DrawnPage, PagePainter
 _STRENGTH = 1.0  # of the ridge, in places
 _ROUNDS = 40  # of Newton's method
 _SIDES = 500, 1300  # of drawn pages, pixels
+_KEPT = tuple(np.round(np.arange(0.1, 0.6, 0.05), 2).tolist())
 _COARSE, _FINE = np.arange(0.3, 0.9, 0.05), np.arange(0.9, 0.999, 0.005)
 THRESHOLDS: tuple[float, ...] = tuple(np.round([*_COARSE, *_FINE], 3).tolist())
 
@@ -81,7 +82,15 @@ def fitted_arbiter(rows: Rows, kinds: NDArray[np.str_]) -> Arbiter:
         fitted.append(logistic_weights(own[:, :N_FEATURES], own[:, at], weight[known]))
     chance, right = arbitrated(rows, *fitted)
     wrong = [_mean(1 - right[chance >= least], weight[chance >= least]) for least in THRESHOLDS]
-    return Arbiter(fitted[0], fitted[1], THRESHOLDS, tuple(wrong))
+    kept = _best_kept(chance, right, weight)
+    return Arbiter(fitted[0], fitted[1], THRESHOLDS, tuple(wrong), kept)
+
+
+def _best_kept(chance: Values, right: Values, weight: Values) -> float:
+    """Return the chance from which on keeping readings gives the best F1 of all."""
+    kept = chance >= np.array(_KEPT)[:, None]
+    f1 = 2 * (kept @ (weight * right)) / (kept @ weight + weight @ right)
+    return float(_KEPT[int(f1.argmax())])
 
 
 def arbitrated(rows: Rows, line: Values, component: Values) -> tuple[Values, Values]:
@@ -107,17 +116,15 @@ class Readers:
 
     def __init__(self) -> None:
         """Load the supplied networks."""
-        finder, lines = (models_folder() / f"lines{ending}" for ending in LINE_FILES[:2])
-        self._components, self._lines = (
-            PageReader(load_model("digits"), 0.0),
-            LineScanner(finder, lines),
-        )
+        finder, lines = (models_folder() / f"digits{ending}" for ending in LINE_FILES[:2])
+        self._components = PageReader(load_model("digits"), 0.0)
+        self._lines = LineScanner(finder, lines)
 
     def rows(self, gray: Gray, is_right: IsRight) -> Rows:
         """Return what was read on a page and whether it is right, a row a place."""
-        found = list(
-            places(self._components.read(Page(1, gray, None)).numbers, self._lines.numbers(gray))
-        )
+        numbers, lines = self._components.read(Page(1, gray, None)).numbers, self._lines.read(gray)
+        heard = [heard_at(lines, one.text, one.box) for one in numbers]
+        found = list(places(numbers, lines.numbers, heard))
         right = [
             [_answer(place.lines, is_right), _answer(place.components, is_right)] for place in found
         ]
@@ -159,16 +166,29 @@ def _is_drawn(drawn: DrawnPage, larger: float, read: Read) -> bool:
     return True
 
 
-def true_rows(readers: Readers, folder: Path) -> Iterator[tuple[str, Rows]]:
-    """Yield what was read on each page of a folder with a truth.csv."""
+def true_rows(
+    readers: Readers, folder: Path, is_right: Callable[[Sequence[str], Read], bool]
+) -> Iterator[tuple[str, Rows]]:
+    """Yield what was read on each page of a folder with a truth.csv.
+
+    Args:
+        readers: both.
+        folder: with the pages and their truth.csv.
+        is_right: tells whether what was read in a place is right, of numbers written on the page.
+    """
     for row in read_truth(folder):
         for page in read_pages(Source(row.file, folder / row.file)):
-            yield folder.name, readers.rows(page.gray, partial(_is_among, row.numbers))
+            yield folder.name, readers.rows(page.gray, partial(is_right, row.numbers))
 
 
 def _is_among(written: Sequence[str], read: Read) -> bool:
     """Tell whether each text is written on the page."""
     return all(one.text in written for one in read)
+
+
+def _has_digits(written: Sequence[str], read: Read) -> bool:
+    """Tell whether the digits of all texts together are a number that is written on the page."""
+    return "".join(c for one in read for c in one.text if c.isdigit()) in written
 
 
 def main() -> None:
@@ -178,6 +198,9 @@ def main() -> None:
     parser.add_argument("--fonts", type=Path, action="append", default=[])
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--truth", type=Path, action="append", default=[])
+    parser.add_argument(
+        "--digits", type=Path, action="append", default=[], help="as --truth, naming digits alone"
+    )
     parser.add_argument("--pages", type=int, default=104, help="to draw")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--places", type=Path, help="an .npz file: keep or take what was read")
@@ -193,7 +216,9 @@ def _rows(given: argparse.Namespace) -> tuple[Rows, NDArray[np.str_]]:
         return kept["rows"], kept["kinds"]
     readers, found = Readers(), list[tuple[str, Rows]]()
     for folder in given.truth:
-        found += true_rows(readers, folder)
+        found += true_rows(readers, folder, _is_among)
+    for folder in given.digits:
+        found += true_rows(readers, folder, _has_digits)
     if given.pages:
         painter = PagePainter.load(tuple(given.fonts), given.data, given.seed, held_out=True)
         found += drawn_rows(readers, painter, given.pages, given.seed)
@@ -229,6 +254,7 @@ def _write(path: Path, arbiter: Arbiter) -> None:
         "line_weights": arbiter.line_weights.round(5).tolist(),
         "component_weights": arbiter.component_weights.round(5).tolist(),
         "thresholds": list(arbiter.thresholds),
+        "kept": arbiter.kept,
         "share_wrong": [round(one, 5) for one in arbiter.share_wrong],
     }
     path.write_text(json.dumps(content) + "\n", "utf-8")

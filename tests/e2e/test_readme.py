@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from support.command import SAMPLES, run_command
 from support.corrected import check
-from support.material import font_folder, write_mnist
+from support.material import copied_model, font_folder, write_mnist
 from support.outputs import read_rows
 from support.pdf import PdfPage, pdf
 
@@ -110,7 +110,7 @@ def test_command_runs(command: str, desk: Path) -> None:
     if " --from " in command:
         accept(desk / "results", "page1.png")
     elif "mine.safetensors" in command and not (desk / "mine.safetensors").exists():
-        shutil.copy(SAMPLES.parent / "models" / "digits.safetensors", desk / "mine.safetensors")
+        copied_model(desk, "mine")
     done = typed(command, desk)
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr

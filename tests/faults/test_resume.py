@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.command import BENCHMARKS, COMMAND, MISCHIEF, SAMPLES, RunCommand, with_modules_of
+from support.material import copied_model
 from support.outputs import read_rows, rows
 from support.pdf import PdfPage, pdf
 from support.pictures import Clear, encode
@@ -149,7 +150,7 @@ def test_other_settings_and_another_model_read_all_again(
     run: RunCommand, scans: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "list.csv").write_text("number\n3407\n")
-    shutil.copy(SAMPLES.parent / "models" / "digits.safetensors", tmp_path / "my.safetensors")
+    copied_model(tmp_path, "my")
     command = ["scan", str(scans), "-o", "out", "--list", "list.csv:number"]
     run(*command)
     assert "6 were read before" in run(*command).stderr

@@ -10,7 +10,16 @@ import pytest
 from digitocr.core.document import Digit, Number
 from digitocr.core.errors import ModelUnreadable
 from digitocr.core.geometry import Box
-from digitocr.numbers.fusion import N_FEATURES, Arbiter, load_arbiter, places
+from digitocr.numbers.fusion import (
+    N_FEATURES,
+    Arbiter,
+    Heard,
+    Place,
+    load_arbiter,
+    page_features,
+    places,
+)
+from digitocr.recognition.finder import TextLine
 from digitocr.recognition.page_lines import ReadNumber
 
 LINE_CHANCE, COMPONENT_CHANCE = 5, 6  # where the features hold the readers' own chances
@@ -25,7 +34,13 @@ def component(text: str, x: int, chance: float = 0.9, cell: int | None = None) -
 def read(text: str, x: int, chance: float = 0.9) -> ReadNumber:
     boxes = tuple(Box(x + 20 * i, 10, 20, 30) for i in range(len(text)))
     box = Box(x, 10, 20 * len(text), 30)
-    return ReadNumber(text, chance, 0.9, 25.0, box, boxes, (chance,) * len(text))
+    line = TextLine(*box.middle, box.width, 25.0, 0.0, 0.9, 0.9)
+    return ReadNumber(text, chance, line, box, boxes, (chance,) * len(text))
+
+
+def placed(components: list[Number], lines: list[ReadNumber]) -> list[Place]:
+    """Return places where the line reader says nothing of what components read."""
+    return list(places(components, lines, [None] * len(components)))
 
 
 def arbiter() -> Arbiter:
@@ -36,30 +51,37 @@ def arbiter() -> Arbiter:
 
 
 def test_numbers_that_overlap_are_in_one_place() -> None:
-    found = list(
-        places([component("168", 0), component("75", 80), component("3", 400)], [read("168.75", 0)])
+    found = placed(
+        [component("168", 0), component("75", 80), component("3", 400)], [read("168.75", 0)]
     )
     assert [(len(one.components), len(one.lines)) for one in found] == [(2, 1), (1, 0)]
 
 
 @pytest.mark.parametrize(("line", "components", "text"), [(0.9, 0.7, "18.5"), (0.7, 0.9, "185")])
 def test_the_likelier_reading_is_taken(line: float, components: float, text: str) -> None:
-    (place,) = places([component("185", 0, components)], [read("18.5", 0, line)])
+    (place,) = placed([component("185", 0, components)], [read("18.5", 0, line)])
     (number,) = arbiter().numbers([place])
     assert number.text == text
     assert number.confidence == pytest.approx(0.9)
 
 
 def test_a_line_readers_number_stands_in_the_cell_of_the_other() -> None:
-    (place,) = places([component("18", 0, 0.6, cell=2)], [read("-18", -20, 0.9)])
+    (place,) = placed([component("18", 0, 0.6, cell=2)], [read("-18", -20, 0.9)])
     (number,) = arbiter().numbers([place])
     assert (number.text, number.table, number.row, number.column) == ("-18", 2, 2, 2)
     assert "".join(one.digit for one in number.digits) == "18"
 
 
-def test_what_is_more_likely_wrong_than_right_is_left_out() -> None:
-    (place,) = places([], [read("1", 0, 0.3)])
-    assert arbiter().numbers([place]) == []
+def test_what_one_reader_alone_read_and_is_likely_wrong_is_left_out() -> None:
+    for place in placed([component("1", 0, 0.3)], [read("1", 400, 0.3)]):
+        assert arbiter().numbers([place]) == []
+
+
+def test_what_the_line_reader_hears_of_a_component_number_is_told_apart() -> None:
+    number = component("10", 0)
+    of = [None, Heard(0.9, 0.9), Heard(0.01, 0.1)]
+    rows = [page_features([Place((number,), (), (one,))])[0] for one in of]
+    assert len({tuple(row) for row in rows}) == 3
 
 
 def test_the_review_line_is_the_lowest_that_holds() -> None:
@@ -75,4 +97,4 @@ def test_a_damaged_arbiter_is_a_damaged_model(tmp_path: Path) -> None:
 
 
 def test_nothing_read_is_no_place() -> None:
-    assert list(places([], [])) == []
+    assert placed([], []) == []

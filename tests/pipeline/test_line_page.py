@@ -1,4 +1,4 @@
-"""The model that reads whole lines, too: `lines`."""
+"""Pages read by both readers: the supplied model has those of whole lines, too."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def page() -> np.ndarray:
 
 
 def read(page: np.ndarray, **settings: object) -> list[str]:
-    scanner = Scanner(Settings(model="lines", **settings))  # type: ignore[arg-type]
+    scanner = Scanner(Settings(**settings))  # type: ignore[arg-type]
     return [number.text for number in scanner.scan_file(page, "page.png").numbers]
 
 
@@ -50,7 +50,7 @@ def test_a_blank_page_has_no_numbers() -> None:
 
 
 def test_boxes_hold_the_numbers(page: np.ndarray) -> None:
-    scanner = Scanner(Settings(model="lines"))
+    scanner = Scanner(Settings())
     for i, number in enumerate(scanner.scan_file(page, "page.png").numbers):
         x, y = number.box.middle
         assert 120 < x < 600
@@ -62,27 +62,30 @@ def test_a_constraint_holds_for_what_lines_say(page: np.ndarray) -> None:
     assert "2026-00398" not in found  # nine digits
 
 
-def test_without_a_second_opinion_lines_are_not_read(page: np.ndarray) -> None:
-    scanner = Scanner(Settings(model="lines", second_opinion=False))
-    plain = Scanner(Settings(model="digits", second_opinion=False))
+def test_without_a_second_opinion_lines_are_not_read(page: np.ndarray, tmp_path: Path) -> None:
+    alone = tmp_path / "digits.safetensors"  # without the readers of lines beside it
+    alone.write_bytes((models_folder() / "digits.safetensors").read_bytes())
+    scanner, plain = (
+        Scanner(Settings(model=model, second_opinion=False)) for model in ("digits", alone)
+    )
     results = [one.scan_file(page, "page.png") for one in (scanner, plain)]
-    assert results[0].numbers == results[1].numbers
+    assert [one.text for one in results[0].numbers] == [one.text for one in results[1].numbers]
 
 
 def test_its_hash_covers_all_of_its_files(tmp_path: Path) -> None:
-    for path in models_folder().glob("lines.*"):
+    for path in models_folder().glob("digits.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    before = load_model(tmp_path / "lines.safetensors").id.sha256
-    arbiter = json.loads((tmp_path / "lines.fusion.json").read_bytes())
+    before = load_model(tmp_path / "digits.safetensors").id.sha256
+    arbiter = json.loads((tmp_path / "digits.fusion.json").read_bytes())
     arbiter["thresholds"][0] = 0.31
-    (tmp_path / "lines.fusion.json").write_text(json.dumps(arbiter))
-    (tmp_path / "lines.safetensors").touch()
-    assert load_model(tmp_path / "lines.safetensors").id.sha256 != before
+    (tmp_path / "digits.fusion.json").write_text(json.dumps(arbiter))
+    (tmp_path / "digits.safetensors").touch()
+    assert load_model(tmp_path / "digits.safetensors").id.sha256 != before
 
 
 def test_a_damaged_arbiter_is_named(tmp_path: Path) -> None:
-    for path in models_folder().glob("lines.*"):
+    for path in models_folder().glob("digits.*"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    (tmp_path / "lines.fusion.json").write_text("{}")
-    with pytest.raises(ModelUnreadable, match=r"lines\.fusion\.json"):
-        Scanner(Settings(model=tmp_path / "lines.safetensors"))
+    (tmp_path / "digits.fusion.json").write_text("{}")
+    with pytest.raises(ModelUnreadable, match=r"digits\.fusion\.json"):
+        Scanner(Settings(model=tmp_path / "digits.safetensors"))

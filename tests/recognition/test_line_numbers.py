@@ -52,3 +52,15 @@ def test_a_number_has_the_columns_of_its_characters() -> None:
     (number,) = numbers_on_line(best_path(log_probs), log_probs)
     assert (number.text, number.start, number.end) == ("1.5", 1, 5)
     assert number.confidence == pytest.approx(0.99**6, rel=0.05)
+
+
+def test_a_number_that_may_not_be_gives_way_to_the_likeliest_that_may() -> None:
+    columns = [0, *encode("1"), 0, *encode("7"), 0]
+    log_probs = np.full((len(columns), CLASSES), np.log(0.01 / (CLASSES - 1)), np.float32)
+    log_probs[np.arange(len(columns)), columns] = np.log(0.9)
+    log_probs[3, encode("4")] = np.log(0.08)  # the second choice for the 7
+    spelled = best_path(log_probs)
+    (number,) = numbers_on_line(spelled, log_probs, lambda text: text == "14")
+    assert (number.text, number.start, number.end) == ("14", 1, 4)
+    assert 0.02 < number.confidence < 0.2
+    assert not list(numbers_on_line(spelled, log_probs, lambda text: text == "99999"))

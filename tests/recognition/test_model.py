@@ -300,7 +300,7 @@ def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
 
 
 def test_the_supplied_model_tells_where_it_comes_from() -> None:
-    assert [path.stem for path in supplied_models()] == ["digits", "lines"]
+    assert [path.stem for path in supplied_models()] == ["digits"]
     card = load_model("digits").card
     assert card["architecture"].startswith("784-512-10, ReLU")
     assert card["command"].startswith("digitocr train")

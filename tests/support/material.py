@@ -1,4 +1,4 @@
-"""A small MNIST that is drawn here, and a font: what the tests train on."""
+"""A small MNIST that is drawn here, a font, and copies of the supplied model."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from digitocr.recognition.model import models_folder
 
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
 
@@ -46,3 +48,10 @@ def font_folder(folder: Path) -> Path:
     folder.mkdir()
     font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return Path(shutil.copy(font, folder))
+
+
+def copied_model(folder: Path, name: str) -> Path:
+    """Copy the supplied model with all of its files into a folder under a name; return its path."""
+    for path in models_folder().glob("digits.*"):
+        shutil.copy(path, folder / path.name.replace("digits", name, 1))
+    return folder / f"{name}.safetensors"

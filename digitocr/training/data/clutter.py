@@ -1,4 +1,4 @@
-"""What looks like writing and is none: bars, shapes and rings."""
+"""What looks like writing and is none: bars, shapes, rings, wood, leaves, cloth."""
 
 import cv2
 import numpy as np
@@ -7,14 +7,36 @@ from digitocr.training.data.sheet import Layer, Rng
 
 
 def clutter_picture(rng: Rng, rows: int, columns: int) -> Layer:
-    """Return shapes, hatching and scribbles in grey levels, sharp or soft."""
-    picture = np.full((rows, columns), rng.uniform(20, 240), np.float32)
-    for _ in range(int(rng.integers(2, 25))):
+    """Return shapes, hatching and scribbles in grey levels, sharp or soft, some on rough ground."""
+    rough = rng.random() < 0.5
+    picture = _rough(rng, rows, columns) if rough else _flat(rng, rows, columns)
+    for _ in range(int(rng.integers(0 if rough else 2, 25))):
         _shape(rng, picture)
     if rng.random() < 0.6:
         soft = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.5, 6)))
         picture = np.asarray(soft, np.float32)
     return picture
+
+
+def _flat(rng: Rng, rows: int, columns: int) -> Layer:
+    return np.full((rows, columns), rng.uniform(20, 240), np.float32)
+
+
+def _rough(rng: Rng, rows: int, columns: int) -> Layer:
+    """Return noise of all sizes, as leaves, stone, cloth and, bent into stripes, wood have it."""
+    field = np.zeros((rows, columns), np.float32)
+    stretch = float(np.exp(rng.uniform(0, 2.5))) if rng.random() < 0.4 else 1.0
+    power = float(rng.uniform(0.2, 1.1))
+    for step in 2.0 ** np.arange(0.5, 7):
+        small = int(rows / step) + 2, int(columns / step / stretch) + 2
+        noise = rng.standard_normal(small, np.float32)
+        field += step**power * cv2.resize(noise, (columns, rows), interpolation=cv2.INTER_CUBIC)
+    field /= max(float(field.std()), 1e-3)
+    if rng.random() < 0.3:
+        field = np.sin(field * float(rng.uniform(1, 7)))
+    elif rng.random() < 0.5:
+        field = np.tanh(field * float(rng.uniform(1, 6)))
+    return np.asarray(rng.uniform(40, 215) + float(rng.uniform(8, 60)) * field, np.float32)
 
 
 def _shape(rng: Rng, picture: np.ndarray) -> None:

@@ -277,7 +277,10 @@ def _comb_digits(
 
 
 def cells(sheet: Sheet, block: Block, supply: Supply) -> None:
-    """Draw a grid of square cells with single numbers: sudokus, score sheets, calendars, bingo."""
+    """Draw a grid of square cells with single numbers: sudokus, score sheets, calendars, bingo.
+
+    A quarter has no rulings: rows of numbers that stand apart.
+    """
     rng, height = sheet.rng, block.digit_height
     pitch = height * rng.uniform(1.7, 3.2)
     columns, rows = int(min(block.width / pitch, 12)), int(min(block.height / pitch, 12))
@@ -292,15 +295,24 @@ def cells(sheet: Sheet, block: Block, supply: Supply) -> None:
         drawn = supply.stock.text(styles[int(rng.random() < 0.3)], kind, height)
         if drawn.ink.shape[1] < 0.85 * pitch:
             _in_cell(sheet, drawn, cell, 0.5, 0.08)
-    thick = max(1, round(0.05 * height))
+    if rng.random() < 0.75:
+        size = max(1, round(0.05 * height)), 2 if kind == "single" else 1
+        _square_rules(sheet, block, (rows, columns), pitch, (strength, *size))
+
+
+def _square_rules(
+    sheet: Sheet, block: Block, cells: tuple[int, int], pitch: float, pen: tuple[float, int, int]
+) -> None:
+    """Draw the rulings of squares; `pen`: strength, thickness, how much bolder every third is."""
+    rows, columns = cells
+    strength, thick, bolder = pen
+    right, bottom = block.left + columns * pitch, block.top + rows * pitch
     for row in range(rows + 1):
-        y = block.top + row * pitch
-        bold = 2 if row % 3 == 0 and kind == "single" else 1
-        sheet.rule((block.left, y), (block.left + columns * pitch, y), strength, thick * bold)
+        y, bold = block.top + row * pitch, bolder if row % 3 == 0 else 1
+        sheet.rule((block.left, y), (right, y), strength, thick * bold)
     for step in range(columns + 1):
-        x = block.left + step * pitch
-        bold = 2 if step % 3 == 0 and kind == "single" else 1
-        sheet.rule((x, block.top), (x, block.top + rows * pitch), strength, thick * bold)
+        x, bold = block.left + step * pitch, bolder if step % 3 == 0 else 1
+        sheet.rule((x, block.top), (x, bottom), strength, thick * bold)
 
 
 # single things

@@ -75,7 +75,7 @@ class PagePainter:
         if rng.random() < 0.06:
             image = 255 - image
         page = _seen(sheet, view, image)
-        return _tight(rng, page) if rng.random() < 0.08 else page
+        return _tight(rng, page) if rng.random() < 0.15 else page
 
     def _border(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return left, top, right, bottom of the paper on the sheet: beyond it lies a desk."""
@@ -105,7 +105,7 @@ class PagePainter:
         """Return the sheet in grey levels: ground, shades, pictures, rulings, ink."""
         rng = self._rng
         grey = paper.ground(rng, self._textures, sheet.shape)
-        if rng.random() < 0.06:
+        if rng.random() < 0.1:
             grey = _scene(rng, grey)
         if rng.random() < 0.2:
             paper.stains(rng, grey)
