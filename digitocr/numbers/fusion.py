@@ -23,7 +23,7 @@ from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 Features = NDArray[np.float64]  # (N_FEATURES,)
 
-N_FEATURES = 26
+N_FEATURES = 29
 _MOST_LOGIT = 7.0  # chances beyond 0.999 tell no more
 _USUAL_HEIGHT = 20.0  # pixels of a digit; only the unit of a logarithm
 
@@ -97,7 +97,9 @@ def page_features(found: Sequence[Place]) -> NDArray[np.float64]:
 def _features(place: Place) -> list[float]:
     line, component = place.line_logit, place.component_logit
     texts = _texts(place.lines), _texts(place.components)
-    same_digits = bool(place.lines and place.components) and _digits(texts[0]) == _digits(texts[1])
+    on_line, of_components = _digits(texts[0]), _digits(texts[1])
+    both = bool(on_line and of_components)
+    same_digits = both and on_line == of_components
     heights = [one.line.height for one in place.lines]
     heights = heights or [float(one.box.height) for one in place.components]
     alone = not place.lines
@@ -117,7 +119,7 @@ def _features(place: Place) -> list[float]:
         np.log(max(1, min(heights)) / _USUAL_HEIGHT),
         np.log(sum(map(len, texts[0] or texts[1]))),
         len(place.lines) + len(place.components) > 2,
-        np.log((1 + len(place.lines)) / (1 + len(place.components))) * bool(all(texts)),
+        np.log((1 + len(place.lines)) / (1 + len(place.components))) * both,
         _logit(min((one.line.score for one in place.lines), default=0.5)),
         min((len(one.text) for one in place.lines), default=0) == 1,
         place.is_unseen,
@@ -125,6 +127,9 @@ def _features(place: Place) -> list[float]:
         place.heard_logit,
         place.heard_logit * alone,
         place.heard_number_logit * alone,
+        np.log(len(on_line) / len(of_components)) if both else 0.0,
+        both and not same_digits and of_components in on_line,
+        both and not same_digits and on_line in of_components,
     ]
 
 

@@ -145,7 +145,7 @@ def drawn_rows(
         kind = kinds[i % len(kinds)]
         height, width = rng.integers(*_SIDES, 2).tolist()
         drawn = painter.page(height, width, kind)
-        larger = float(rng.choice([1.0, 1.5]))
+        larger = float(rng.choice([1.0, 1.5, 2.5]))
         gray = np.asarray(cv2.resize(drawn.gray, None, fx=larger, fy=larger), np.uint8)
         yield kind, readers.rows(gray, partial(_is_drawn, drawn, larger))
 

@@ -70,7 +70,7 @@ def _padded(rng: Rng) -> str:
 
 
 def _decimal(rng: Rng) -> str:
-    point = "·" if rng.random() < 0.03 else _choice(rng, (".", ".", ","))
+    point = "·" if rng.random() < 0.1 else _choice(rng, (".", ".", ","))
     places = int(rng.choice([1, 2, 2, 2, 3, 4]))
     whole = _natural(rng, 5) if rng.random() > 0.12 else "0"
     return whole + point + _digits(rng, places)

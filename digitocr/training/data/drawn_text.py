@@ -24,7 +24,7 @@ _COMMON = (
     "cousine", "texgyreheros", "texgyretermes", "roboto", "opensans", "lato", "freesans",
     "noto-sans", "noto-serif", "inter", "liberationsansnarrow", "veranda",
 )  # fmt: skip
-_BY_HAND = {**dict.fromkeys("–−—‐", "-"), "×": "x", "÷": ":", "’": "'", "·": "."}
+_BY_HAND = {**dict.fromkeys("–−—‐", "-"), "×": "x", "÷": ":", "’": "'"}
 _DIGIT_CHARS = frozenset("0123456789 ")
 
 
@@ -200,7 +200,7 @@ def _draw_hand(rng: Rng, text: str, style: HandStyle, digit_height: float) -> Dr
         text = " ".join(text.split())
         image, words = hands.paint_bitmaps(rng, text, style.hand, style.pen)
         return _finish(image, text, words, 48 * 1.15, 48.0, digit_height)
-    known = style.hand.glyphs.keys() | style.library.common.keys() | {" "}
+    known = style.hand.glyphs.keys() | style.library.common.keys() | {" ", hands.RAISED_POINT}
     plain = "".join(c if c in known else _BY_HAND.get(c, "") for c in text)
     text = " ".join(plain.split()) or "0"
     strokes, words = hands.write(rng, text, style.hand, style.library.common, style.pen)

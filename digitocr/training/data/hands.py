@@ -206,6 +206,10 @@ def _placed(rng: Rng, glyph: Glyph, char: str, pen: Pen) -> Glyph:
     return tuple(stroke @ lean for stroke in placed)
 
 
+RAISED_POINT = "·"
+"""Written as a point, but higher: old ledgers and British hands have it before decimals."""
+
+
 def write(
     rng: Rng, text: str, hand: Hand, common: Mapping[str, tuple[Glyph, ...]], pen: Pen
 ) -> tuple[list[Stroke], list[tuple[float, float]]]:
@@ -216,10 +220,13 @@ def write(
     for word in text.split(" "):
         left = cursor
         for char in word:
-            found = hand.glyphs.get(char) or common.get(char)
+            raised = float(rng.uniform(0.25, 0.6)) if char == RAISED_POINT else 0.0
+            plain = "." if raised else char
+            found = hand.glyphs.get(plain) or common.get(plain)
             if not found:
                 continue
-            placed = _placed(rng, found[int(rng.integers(len(found)))], char, pen)
+            placed = _placed(rng, found[int(rng.integers(len(found)))], plain, pen)
+            placed = [s - np.array([0, raised], np.float32) for s in placed]
             low = min(float(s[:, 0].min()) for s in placed)
             high = max(float(s[:, 0].max()) for s in placed)
             gap = pen.gap * (1 + 0.5 * rng.normal() * pen.unevenness) if cursor > left else 0.0
