@@ -235,10 +235,15 @@ def places(
         )
 
 
-def heard_at(lines: PageLines, text: str, box: Box) -> Heard | None:
-    """Return what is heard of a component number with a box on the page; None without a line."""
-    line = lines.line_at(box)
-    return Heard(line.text_chance(text, box), line.line.is_number) if line else None
+def heard_at(lines: PageLines, texts: Sequence[str], boxes: Sequence[Box]) -> list[Heard | None]:
+    """Return what is heard of each component number, by its text and its box on the page.
+
+    None where the finder sees no line.
+    """
+    return [
+        Heard(line.text_chance(text, box), line.line.is_number) if line else None
+        for line, text, box in zip(lines.lines_at(boxes), texts, boxes, strict=True)
+    ]
 
 
 def _overlap(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.bool_]:

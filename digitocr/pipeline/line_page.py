@@ -29,7 +29,7 @@ def places_on_page(
     """
     height, width = shape
     boxes = boxes_on_page([one.box for one in numbers], upright.to_page, width, height)
-    heard = [heard_at(lines, one.text, box) for one, box in zip(numbers, boxes, strict=True)]
+    heard = heard_at(lines, [one.text for one in numbers], boxes)
     return list(places(numbers, [_number_on(one, upright) for one in lines.numbers], heard))
 
 

@@ -40,11 +40,8 @@ class FinderTuning:
     working_side: int = 1024
     coarse: float = 0.5
     """Each coarser look's scale to the one before: large digits are seen there."""
-    coarse_height: float = 12.0
-    """A coarse look is asked for writing at least so high."""
-    most_filled: float = 0.12
-    most_parts: int = 4
-    """A coarse look's line so full of finer lines, or of so many, is a block of text."""
+    coarse_height: float = 20.0
+    """A coarse look is asked for writing at least so high: the finer one sees lower."""
     small_height: float = 11.0
     """Writing lower than this is looked at again, enlarged."""
     maybe_number: float = 0.1
@@ -83,6 +80,23 @@ class TextLine:
     """Mean chance that here is a line at all."""
 
     @property
+    def area(self) -> float:
+        """Of the box, pixels of the page."""
+        return self.width * self.height
+
+    def place(self, points: Points) -> Points:
+        """Return where points (..., 2) lie from the line's middle, along it and down, pixels."""
+        turn = np.deg2rad(self.angle)
+        x, y = points[..., 0] - self.x, points[..., 1] - self.y
+        along, down = x * np.cos(turn) + y * np.sin(turn), y * np.cos(turn) - x * np.sin(turn)
+        return np.stack([along, down], axis=-1)
+
+    def holds(self, points: Points) -> NDArray[np.bool_]:
+        """Tell which points (..., 2) lie on the line."""
+        half = np.array([self.width, self.height]) / 2
+        return np.asarray((np.abs(self.place(points)) < half).all(axis=-1), np.bool_)
+
+    @property
     def quad(self) -> Points:
         """Return corners (4, 2) in reading direction from the top left."""
         along = np.array([np.cos(np.deg2rad(self.angle)), np.sin(np.deg2rad(self.angle))])
@@ -97,6 +111,7 @@ class Found:
     """What the finder says of a page."""
 
     lines: tuple[TextLine, ...]
+    """Large writing may be seen twice: whole, and in pieces by the finer look."""
     turn: int
     """Degrees clockwise (0, 90, 180, 270) that set the page upright."""
     rulings: NDArray[np.float32]
@@ -131,9 +146,8 @@ class Finder:
         tuning = self._tuning
         scale = min(1.0, tuning.working_side / max(gray.shape))
         maps = self._look(gray, scale)
-        lines = lines_of(maps, scale, tuning)
-        lines = self._with_coarse(gray, scale, lines)
-        lines = self._with_enlarged(gray, scale, lines)
+        lines = self._with_enlarged(gray, scale, lines_of(maps, scale, tuning))
+        lines += self._coarse_lines(gray, scale)
         rulings = _sigmoid(maps[RULING])
         return Found(tuple(lines), page_turn(lines), rulings, scale / STRIDE)
 
@@ -153,31 +167,16 @@ class Finder:
         last = first + -(-rows // STRIDE), first + -(-columns // STRIDE)
         return np.asarray(maps[0, :, first : last[0], first : last[1]], np.float32)
 
-    def _with_coarse(self, gray: Gray, scale: float, lines: list[TextLine]) -> list[TextLine]:
-        """Return lines with those of large writing from coarser looks in place of their parts."""
+    def _coarse_lines(self, gray: Gray, scale: float) -> list[TextLine]:
+        """Return the lines of large writing, which coarser looks see."""
         tuning = self._tuning
+        lines: list[TextLine] = []
         coarse = scale * tuning.coarse
         while max(gray.shape) * coarse > _SIDE_STEP:
-            large = [
-                line
-                for line in lines_of(self._look(gray, coarse), coarse, tuning)
-                if line.height * coarse > tuning.coarse_height
-            ]
-            lines = merged(lines, [line for line in large if self._is_new(line, lines)])
+            seen = lines_of(self._look(gray, coarse), coarse, tuning)
+            lines += [line for line in seen if line.height * coarse > tuning.coarse_height]
             coarse *= tuning.coarse
         return lines
-
-    def _is_new(self, large: TextLine, lines: list[TextLine]) -> bool:
-        """Tell whether a line of a coarse look is neither seen by the fine one nor a block of text.
-
-        What the fine look sees in strokes of large digits fills little of their box.
-        """
-        parts = [line for line in lines if _covered(line, [large])]
-        if any(p.height > 0.7 * large.height and p.width > 0.7 * large.width for p in parts):
-            return False
-        filled = sum(part.score * part.width * part.height for part in parts)
-        sparse = filled < self._tuning.most_filled * large.width * large.height
-        return sparse and len(parts) < self._tuning.most_parts
 
     def _with_enlarged(self, gray: Gray, scale: float, lines: list[TextLine]) -> list[TextLine]:
         """Return lines with small ones found anew in an enlarged picture of where they stand."""
@@ -307,21 +306,10 @@ def _boxes(
     return lines
 
 
-def merged(lines: list[TextLine], larger: list[TextLine]) -> list[TextLine]:
-    """Return `larger` and those of `lines` that don't lie in one of them."""
-    return larger + [line for line in lines if not _covered(line, larger)]
-
-
 def _covered(line: TextLine, others: list[TextLine]) -> bool:
     """Tell whether a line's middle lies in another line's box."""
-    for other in others:
-        turned = np.deg2rad(other.angle)
-        x, y = line.x - other.x, line.y - other.y
-        along = x * np.cos(turned) + y * np.sin(turned)
-        down = y * np.cos(turned) - x * np.sin(turned)
-        if abs(along) < other.width / 2 and abs(down) < other.height / 2:
-            return True
-    return False
+    middle = np.array([line.x, line.y])
+    return any(other.holds(middle) for other in others)
 
 
 def _moved(line: TextLine, x: float, y: float) -> TextLine:

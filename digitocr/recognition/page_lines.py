@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -46,13 +47,15 @@ class ReadLine:
     """A line of a page with all that the line reader says of it."""
 
     line: TextLine
+    text: str
+    certainty: float  # the log of the chance of the text's likeliest path, a column's share
     log_probs: LogProbs
     column: float  # page pixels along the line for one of the reader's columns
     numbers: tuple[ReadNumber, ...]
 
     def text_chance(self, text: str, box: Box) -> float:
         """Return the chance, 0..1, that the line says just this text in a box on the page."""
-        middle, _ = self.place(box)
+        middle = float(self.line.place(np.array(box.middle))[0])
         turn = np.deg2rad(self.line.angle)
         reach = (abs(np.cos(turn)) * box.width + abs(np.sin(turn)) * box.height) / 2
         start = middle + self.line.width / 2 + BOX_MARGIN * self.line.height
@@ -62,20 +65,6 @@ class ReadLine:
         if first >= after or not set(text) <= set(ALPHABET):
             return 0.0
         return text_chance(self.log_probs[first:after], text)
-
-    def place(self, box: Box) -> tuple[float, float]:
-        """Return where a box's middle lies from the line's, along it and down, page pixels."""
-        x, y = box.middle[0] - self.line.x, box.middle[1] - self.line.y
-        turn = np.deg2rad(self.line.angle)
-        return (
-            float(x * np.cos(turn) + y * np.sin(turn)),
-            float(y * np.cos(turn) - x * np.sin(turn)),
-        )
-
-    def holds(self, box: Box) -> bool:
-        """Tell whether a box's middle lies on the line."""
-        along, down = self.place(box)
-        return abs(along) < self.line.width / 2 and abs(down) < self.line.height / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +78,16 @@ class PageLines:
         """The numbers, line by line."""
         return [number for line in self.lines for number in line.numbers]
 
-    def line_at(self, box: Box) -> ReadLine | None:
-        """Return the line that a box on the page lies on, the nearest of several, or None."""
-        holding = [line for line in self.lines if line.holds(box)]
-        return min(holding, key=lambda line: abs(line.place(box)[1]), default=None)
+    def lines_at(self, boxes: Sequence[Box]) -> list[ReadLine | None]:
+        """Return the line that each box on the page lies on, the nearest of several, or None."""
+        middles = np.array([box.middle for box in boxes]).reshape(-1, 2)
+        nearest = np.full(len(boxes), np.inf)
+        found: list[ReadLine | None] = [None] * len(boxes)
+        for one in self.lines:
+            down = np.abs(one.line.place(middles)[:, 1])
+            for i in np.flatnonzero(one.line.holds(middles) & (down < nearest)):
+                found[i], nearest[i] = one, down[i]
+        return found
 
 
 class LineScanner:
@@ -111,9 +106,11 @@ class LineScanner:
         crops = [line_crop(gray, line, BOX_MARGIN) for line in lines]
         answers = zip(lines, crops, self._reader.read(crops), strict=True)
         return PageLines(
-            tuple(
-                _read_line(line, log_probs, crop.shape[0], gray.shape, is_allowed)
-                for line, crop, log_probs in answers
+            best_explained(
+                [
+                    _read_line(line, log_probs, crop.shape[0], gray.shape, is_allowed)
+                    for line, crop, log_probs in answers
+                ]
             )
         )
 
@@ -130,42 +127,67 @@ def _read_line(
 ) -> ReadLine:  # fmt: skip
     """Return a line with its numbers on a page of a shape (H, W)."""
     step = crop_height / _COLUMNS_PER_HEIGHT
-    numbers = numbers_on_line(best_path(log_probs), log_probs, is_allowed)
+    spelled = best_path(log_probs)
+    numbers = numbers_on_line(spelled, log_probs, is_allowed)
     found = tuple(_on_page(one, line, step, shape) for one in numbers)
-    return ReadLine(line, log_probs, step, found)
+    certainty = spelled.log_probability / len(log_probs)
+    return ReadLine(line, spelled.text, certainty, log_probs, step, found)
+
+
+def best_explained(lines: Sequence[ReadLine]) -> tuple[ReadLine, ...]:
+    """Return lines without those that are the same writing seen at another scale.
+
+    Large digits fall to pieces where they are looked at closely, small lines melt from afar: what
+    is surer of what it reads, the whole or its pieces together, stays. A line that reads as
+    nothing explains nothing.
+    """
+    found = sorted((one for one in lines if one.text), key=lambda one: -one.line.area)
+    middles = np.array([(one.line.x, one.line.y) for one in found]).reshape(-1, 2)
+    is_left = np.ones(len(found), bool)
+    kept: list[ReadLine] = []
+    for i, whole in enumerate(found):
+        if not is_left[i]:
+            continue
+        is_left[i] = False
+        pieces = np.flatnonzero(is_left & whole.line.holds(middles))
+        if whole.certainty >= _certainty([found[j] for j in pieces]):
+            is_left[pieces] = False
+            kept.append(whole)
+    return tuple(kept)
+
+
+def _certainty(lines: Sequence[ReadLine]) -> float:
+    """Return the mean certainty of the columns of several lines; no line is sure of nothing."""
+    columns = [len(one.log_probs) for one in lines]
+    if not columns:
+        return -np.inf
+    return float(np.average([one.certainty for one in lines], weights=columns))
 
 
 def _on_page(number: LineNumber, line: TextLine, step: float, shape: tuple[int, ...]) -> ReadNumber:
     """Return a number with its boxes on the page; `step`: page pixels for a column."""
-
-    def box(start: int, end: int) -> Box:
-        return _box_around(line, start * step, end * step, shape)
-
+    spans = np.array([(number.start, number.end), *number.extents]) * step
+    whole, *characters = _boxes_around(line, spans, shape)
     return ReadNumber(
-        number.text,
-        number.confidence,
-        line,
-        box(number.start, number.end),
-        tuple(box(start, end) for start, end in number.extents),
-        number.probabilities,
+        number.text, number.confidence, line, whole, tuple(characters), number.probabilities
     )
 
 
-def _box_around(line: TextLine, start: float, end: float, shape: tuple[int, ...]) -> Box:
-    """Return the upright box around part of a line, within the page of a shape (H, W).
+def _boxes_around(line: TextLine, spans: NDArray[np.float64], shape: tuple[int, ...]) -> list[Box]:
+    """Return the upright boxes around parts of a line, within the page of a shape (H, W).
 
     Args:
         line: on the page.
-        start: pixels from the crop's left edge, which lies `BOX_MARGIN` before the line.
-        end: the same.
+        spans: (N, 2), where each part starts and ends: pixels from the crop's left edge, which
+            lies `BOX_MARGIN` before the line.
         shape: of the page.
     """
     turn = np.deg2rad(line.angle)
     along = np.array([np.cos(turn), np.sin(turn)])
     down = np.array([-along[1], along[0]]) * line.height
-    margin = BOX_MARGIN * line.height
-    first, last = (line.quad[0] + along * (at - margin) for at in (start, end))
-    corners: NDArray[np.float64] = np.stack([first, last, first + down, last + down])
-    left, top = np.clip(np.floor(corners.min(axis=0)), 0, [shape[1] - 1, shape[0] - 1]).astype(int)
-    right, bottom = np.clip(np.ceil(corners.max(axis=0)), [left + 1, top + 1], shape[1::-1])
-    return Box(int(left), int(top), int(right - left), int(bottom - top))
+    ends = line.quad[0] + (spans - BOX_MARGIN * line.height)[:, :, None] * along
+    corners = np.concatenate([ends, ends + down], axis=1)  # (N, 4, 2)
+    last = np.array(shape[1::-1]) - 1
+    starts = np.clip(np.floor(corners.min(axis=1)), 0, last)
+    sizes = np.clip(np.ceil(corners.max(axis=1)), starts + 1, last + 1) - starts
+    return [Box(*row) for row in np.hstack([starts, sizes]).astype(int).tolist()]

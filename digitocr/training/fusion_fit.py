@@ -34,8 +34,9 @@ from digitocr.training.data.layouts import LAYOUTS
 from digitocr.training.data.pages import DrawnPage, PagePainter
 
 _STRENGTH = 1.0  # of the ridge, in places
-_ROUNDS = 40  # of Newton's method
-_SIDES = 500, 1300  # of drawn pages, pixels
+_ROUNDS, _SETTLED = 40, 1e-6  # of Newton's method: at most, and the step that ends it
+_SIDES = 300, 900  # of drawn pages, pixels
+_AMBIGUOUS = {"comb"}  # a digit a cell: one number to a form, many to a table
 _KEPT = tuple(np.round(np.arange(0.1, 0.6, 0.05), 2).tolist())
 _COARSE, _FINE = np.arange(0.3, 0.9, 0.05), np.arange(0.9, 0.999, 0.005)
 THRESHOLDS: tuple[float, ...] = tuple(np.round([*_COARSE, *_FINE], 3).tolist())
@@ -63,27 +64,54 @@ def logistic_weights(features: Values, right: Values, weight: Values) -> Values:
         chance = _sigmoid(features @ weights)
         slope = features.T @ (weight * (right - chance)) - ridge * weights
         bend = (features.T * (weight * chance * (1 - chance))) @ features + np.diag(ridge)
-        weights = weights + np.linalg.solve(bend, slope)
+        step = np.linalg.solve(bend, slope)
+        weights = weights + step
+        if np.abs(step).max() < _SETTLED:
+            break
     return weights
 
 
 def fitted_arbiter(rows: Rows, kinds: NDArray[np.str_]) -> Arbiter:
     """Return the arbiter for what was read and how right it was.
 
+    Its chances are drawn towards what they are worth on kinds left out, and the lines for review
+    are counted there: the next page is of no kind that was seen.
+    """
+    weight = _kind_weights(kinds)
+    line, component = _fitted_weights(rows, weight)
+    chance, right = np.zeros(len(rows)), np.zeros(len(rows))
+    for kind in np.unique(kinds):
+        own = kinds == kind
+        others = (line, component) if own.all() else _fitted_weights(rows[~own], weight[~own])
+        chance[own], right[own] = arbitrated(rows[own], *others)
+    logit = _logit(chance)
+    offset, slope = logistic_weights(np.stack([np.ones(len(rows)), logit], axis=1), right, weight)
+    line, component = line * slope, component * slope
+    line[0] += offset
+    component[0] += offset
+    chance = _sigmoid(logit * slope + offset)
+    wrong = [_mean(1 - right[chance >= least], weight[chance >= least]) for least in THRESHOLDS]
+    return Arbiter(line, component, THRESHOLDS, tuple(wrong), _best_kept(chance, right, weight))
+
+
+def _kind_weights(kinds: NDArray[np.str_]) -> Values:
+    """Return how much each place counts, 1 in the mean.
+
     A kind with four times as many places counts twice: the best of three, left-out kinds predicted.
     """
     _, kind, count = np.unique(kinds, return_inverse=True, return_counts=True)
     weight = 1.0 / np.sqrt(count[kind])
-    weight *= len(weight) / weight.sum()
+    return np.asarray(weight * len(weight) / weight.sum(), np.float64)
+
+
+def _fitted_weights(rows: Rows, weight: Values) -> tuple[Values, Values]:
+    """Return the weights that tell whether the line reader, the component reader, is right."""
     fitted = []
     for at in (N_FEATURES, N_FEATURES + 1):
         known = ~np.isnan(rows[:, at])
         own = rows[known]
         fitted.append(logistic_weights(own[:, :N_FEATURES], own[:, at], weight[known]))
-    chance, right = arbitrated(rows, *fitted)
-    wrong = [_mean(1 - right[chance >= least], weight[chance >= least]) for least in THRESHOLDS]
-    kept = _best_kept(chance, right, weight)
-    return Arbiter(fitted[0], fitted[1], THRESHOLDS, tuple(wrong), kept)
+    return fitted[0], fitted[1]
 
 
 def _best_kept(chance: Values, right: Values, weight: Values) -> float:
@@ -101,6 +129,11 @@ def arbitrated(rows: Rows, line: Values, component: Values) -> tuple[Values, Val
     chosen = chances.argmax(axis=1)
     each = np.arange(len(rows))
     return chances[each, chosen], np.nan_to_num(rows[each, N_FEATURES + chosen])
+
+
+def _logit(chance: Values) -> Values:
+    chance = chance.clip(1e-6, 1 - 1e-6)
+    return np.asarray(np.log(chance / (1 - chance)), np.float64)
 
 
 def _sigmoid(values: Values) -> Values:
@@ -123,7 +156,7 @@ class Readers:
     def rows(self, gray: Gray, is_right: IsRight) -> Rows:
         """Return what was read on a page and whether it is right, a row a place."""
         numbers, lines = self._components.read(Page(1, gray, None)).numbers, self._lines.read(gray)
-        heard = [heard_at(lines, one.text, one.box) for one in numbers]
+        heard = heard_at(lines, [one.text for one in numbers], [one.box for one in numbers])
         found = list(places(numbers, lines.numbers, heard))
         right = [
             [_answer(place.lines, is_right), _answer(place.components, is_right)] for place in found
@@ -140,12 +173,12 @@ def drawn_rows(
 ) -> Iterator[tuple[str, Rows]]:
     """Yield the kind of each drawn page, and what was read there."""
     rng = np.random.default_rng(seed)
-    kinds = sorted(LAYOUTS)
+    kinds = sorted(LAYOUTS.keys() - _AMBIGUOUS)
     for i in range(n_pages):
         kind = kinds[i % len(kinds)]
         height, width = rng.integers(*_SIDES, 2).tolist()
         drawn = painter.page(height, width, kind)
-        larger = float(rng.choice([1.0, 1.5, 2.5]))
+        larger = float(rng.choice([1.0, 1.5, 2.5], p=[0.45, 0.4, 0.15]))
         gray = np.asarray(cv2.resize(drawn.gray, None, fx=larger, fy=larger), np.uint8)
         yield kind, readers.rows(gray, partial(_is_drawn, drawn, larger))
 
@@ -181,12 +214,12 @@ def true_rows(
             yield folder.name, readers.rows(page.gray, partial(is_right, row.numbers))
 
 
-def _is_among(written: Sequence[str], read: Read) -> bool:
+def is_among(written: Sequence[str], read: Read) -> bool:
     """Tell whether each text is written on the page."""
     return all(one.text in written for one in read)
 
 
-def _has_digits(written: Sequence[str], read: Read) -> bool:
+def has_digits(written: Sequence[str], read: Read) -> bool:
     """Tell whether the digits of all texts together are a number that is written on the page."""
     return "".join(c for one in read for c in one.text if c.isdigit()) in written
 
@@ -216,9 +249,9 @@ def _rows(given: argparse.Namespace) -> tuple[Rows, NDArray[np.str_]]:
         return kept["rows"], kept["kinds"]
     readers, found = Readers(), list[tuple[str, Rows]]()
     for folder in given.truth:
-        found += true_rows(readers, folder, _is_among)
+        found += true_rows(readers, folder, is_among)
     for folder in given.digits:
-        found += true_rows(readers, folder, _has_digits)
+        found += true_rows(readers, folder, has_digits)
     if given.pages:
         painter = PagePainter.load(tuple(given.fonts), given.data, given.seed, held_out=True)
         found += drawn_rows(readers, painter, given.pages, given.seed)

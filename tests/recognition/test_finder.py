@@ -68,12 +68,6 @@ def test_the_page_is_turned_as_most_of_its_writing_says(angle, turn):
     assert page_turn(lines) == turn
 
 
-def test_large_lines_take_the_place_of_their_parts():
-    large = TextLine(100, 100, 200, 120, 0, 1.0, 0.9)
-    parts = [TextLine(60, 90, 20, 30, 0, 1.0, 0.9), TextLine(300, 90, 20, 30, 0, 1.0, 0.9)]
-    assert finder.merged(parts, [large]) == [large, parts[1]]
-
-
 def test_quads_start_at_the_reader_s_top_left():
     quad = TextLine(50, 50, 40, 10, 90, 1.0, 0.9).quad
     assert quad == pytest.approx(np.array([[55, 30], [55, 70], [45, 70], [45, 30]]))
@@ -106,7 +100,7 @@ def test_prepared_levels_do_not_hang_on_light_or_contrast():
 
 
 class SeeingFinder(Finder):
-    """Sees the lines that it is given, as a network would that sees digits of 8 to 100 pixels."""
+    """Sees the lines that it is given, as a network would that sees digits of 5 to 44 pixels."""
 
     def __init__(self, lines):
         self._tuning = finder.TUNING
@@ -120,7 +114,7 @@ class SeeingFinder(Finder):
         seen = [
             ((x - left) * scale, (y - top) * scale, width * scale, height * scale, 0, finder.NUMBER)
             for x, y, width, height in self._lines
-            if 5 < height * scale < 100
+            if 5 < height * scale < 44
         ]
         return maps_of(seen, (rows, columns))
 

@@ -110,7 +110,8 @@ def random_style(rng: Rng, library: Library, kind: str | None = None) -> Style:
     if kind == "micr":
         shape = segments.MicrShape(float(rng.uniform(0.1, 0.5)), float(rng.uniform(8.3, 10.5)))
         return DisplayStyle(shape, kind)
-    if kind == "hand" and (rng.random() < 0.88 or "hand" not in library.families):
+    by_pen = library.hands.hands and (rng.random() < 0.88 or "hand" not in library.families)
+    if kind == "hand" and by_pen:
         return _hand_style(rng, library.hands)
     if kind == "segment" and (rng.random() < 0.7 or kind not in library.families):
         return DisplayStyle(segments.random_segment_shape(rng), kind)

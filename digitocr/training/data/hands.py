@@ -138,7 +138,7 @@ def load_hands(folder: Path, held_out: bool = False) -> HandLibrary:
     return HandLibrary(tuple(hands), _bitmap_hands(folder, held_out), shared, strings)
 
 
-_GAPS = ((-0.1, 0.02), (0.02, 0.3), (0.2, 0.8))  # touching, near, wide apart
+_GAPS = ((-0.1, 0.02), (0.02, 0.3), (0.2, 0.5))  # touching, near, wide apart
 
 
 def random_pen(rng: Rng) -> Pen:
@@ -226,7 +226,7 @@ def write(
             if not found:
                 continue
             placed = _placed(rng, found[int(rng.integers(len(found)))], plain, pen)
-            placed = [s - np.array([0, raised], np.float32) for s in placed]
+            placed = tuple(s - np.array([0, raised], np.float32) for s in placed)
             low = min(float(s[:, 0].min()) for s in placed)
             high = max(float(s[:, 0].max()) for s in placed)
             gap = pen.gap * (1 + 0.5 * rng.normal() * pen.unevenness) if cursor > left else 0.0

@@ -45,13 +45,17 @@ def _side_by_side(
 
 
 def row_of_cells(rng: Rng, pieces: Sequence[DrawnText]) -> Laid:
-    """Return texts as neighbours in a table: wide gaps, bars in half of them."""
+    """Return texts as neighbours in a table: wide gaps, bars in half of them.
+
+    Single digits may stand nearer: the digits of one number are never drawn so far apart.
+    """
+    least_gap = 0.6 if all(len(piece.truth) == 1 for piece in pieces) else 0.9
     height = pieces[0].digit_height
     ruled = rng.random() < 0.5
     lefts, bars, cursor = [], [], 0.0
     for piece in pieces:
         lefts.append(round(cursor))
-        gap = rng.uniform(0.9, 4) * height
+        gap = rng.uniform(least_gap, 4) * height
         end = cursor + piece.ink.shape[1]
         if ruled:
             bars.append(end + gap * rng.uniform(0.25, 0.75))
