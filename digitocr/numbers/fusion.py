@@ -23,7 +23,7 @@ from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 Features = NDArray[np.float64]  # (N_FEATURES,)
 
-N_FEATURES = 29
+N_FEATURES = 31
 _MOST_LOGIT = 7.0  # chances beyond 0.999 tell no more
 _USUAL_HEIGHT = 20.0  # pixels of a digit; only the unit of a logarithm
 
@@ -103,6 +103,7 @@ def _features(place: Place) -> list[float]:
     heights = [one.line.height for one in place.lines]
     heights = heights or [float(one.box.height) for one in place.components]
     alone = not place.lines
+    ruling = max((one.is_ruling for one in place.lines), default=0.0)
     return [
         1.0,
         not place.components,
@@ -130,6 +131,8 @@ def _features(place: Place) -> list[float]:
         np.log(len(on_line) / len(of_components)) if both else 0.0,
         both and not same_digits and of_components in on_line,
         both and not same_digits and on_line in of_components,
+        ruling,
+        ruling * (set(on_line) == {"1"}),
     ]
 
 
@@ -152,11 +155,13 @@ class Arbiter:
         pairs = zip(self.thresholds, self.share_wrong, strict=True)
         return min((line for line, share in pairs if share <= max_error), default=1.0)
 
-    def numbers(self, found: Sequence[Place]) -> list[Number]:
+    def numbers(self, found: Sequence[Place], keep_all: bool = False) -> list[Number]:
         """Return the likelier reading of each place of a page, with its chance.
 
-        What only one reader read, and is likelier wrong than `kept` allows, is left out.
+        What only one reader read, and is likelier wrong than `kept` allows, is left out, unless
+        all is kept.
         """
+        kept = 0.0 if keep_all else self.kept
         features = page_features(found)
         chosen: list[Number] = []
         for place, line, component in zip(
@@ -167,9 +172,9 @@ class Arbiter:
         ):
             both = place.components and place.lines
             if place.components and (component > line or not place.lines):
-                if both or component >= self.kept:
+                if both or component >= kept:
                     chosen += (replace(one, confidence=component) for one in place.components)
-            elif both or line >= self.kept:
+            elif both or line >= kept:
                 chosen += (_line_number(one, line, place.components) for one in place.lines)
         return chosen
 

@@ -39,7 +39,7 @@ def number_text(
     if not is_sensible(text):
         text = "".join(digits)
     elif decimal is not None:
-        text = _with_decimal(text, decimal)
+        text = with_decimal(text, decimal)
     return text + "%" * (percent and not _NO_SHARE.search(text))
 
 
@@ -48,7 +48,7 @@ def is_sensible(text: str) -> bool:
     return _SENSIBLE.fullmatch(text.removesuffix("%")) is not None
 
 
-def _with_decimal(text: str, decimal: Decimal) -> str:
+def with_decimal(text: str, decimal: Decimal) -> str:
     """Return a number with the decimal mark as given; points and commas look alike.
 
     A lone mark before three digits parts thousands if it is not the decimal one; the last one is

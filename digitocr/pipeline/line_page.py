@@ -9,16 +9,19 @@ import numpy as np
 
 from digitocr.core.document import Number
 from digitocr.core.geometry import Box, Transform, corners_of
+from digitocr.core.settings import Decimal
 from digitocr.imaging.deskew import UprightPage
 from digitocr.layout.text_lines import text_lines
 from digitocr.numbers.fusion import Place, heard_at, places
+from digitocr.numbers.notation import with_decimal
 from digitocr.pipeline.finish import boxes_on_page
 from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 
 def places_on_page(
-    numbers: Sequence[Number], lines: PageLines, shape: tuple[int, ...], upright: UprightPage
-) -> list[Place]:
+    numbers: Sequence[Number], lines: PageLines, shape: tuple[int, ...], upright: UprightPage,
+    decimal: Decimal | None = None,
+) -> list[Place]:  # fmt: skip
     """Return what both readers read in each place of the upright page.
 
     Args:
@@ -26,18 +29,25 @@ def places_on_page(
         lines: of the line reader, on the page as given.
         shape: (H, W) of the page as given.
         upright: how the page was set upright.
+        decimal: which mark stands before decimals; None for the one that is on the page.
     """
     height, width = shape
     boxes = boxes_on_page([one.box for one in numbers], upright.to_page, width, height)
     heard = heard_at(lines, [one.text for one in numbers], boxes)
-    return list(places(numbers, [_number_on(one, upright) for one in lines.numbers], heard))
+    return list(
+        places(numbers, [_number_on(one, upright, decimal) for one in lines.numbers], heard)
+    )
 
 
-def _number_on(number: ReadNumber, upright: UprightPage) -> ReadNumber:
-    """Return a number read on the page as given with its boxes on the upright page."""
+def _number_on(number: ReadNumber, upright: UprightPage, decimal: Decimal | None) -> ReadNumber:
+    """Return a number read on the page as given as it is on the upright page."""
     from_page: Transform = np.linalg.inv(upright.to_page).astype(np.float64)
     box, *characters = _mapped_boxes([number.box, *number.character_boxes], from_page)
-    return replace(number, box=box, character_boxes=tuple(characters))
+    text = with_decimal(number.text, decimal) if decimal else number.text
+    if len(text) < len(number.text):  # marks are left out where there are no decimals
+        kept = [i for i, one in enumerate(number.text) if one not in ".,"]
+        characters = [characters[i] for i in kept]
+    return replace(number, text=text, box=box, character_boxes=tuple(characters))
 
 
 def _mapped_boxes(boxes: Sequence[Box], transform: Transform) -> list[Box]:

@@ -1,7 +1,7 @@
 """Where lines of writing are on a page: boxes of any angle, which hold numbers, and rulings."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+
+from digitocr.core.geometry import Box
 
 Gray = NDArray[np.uint8]
 Maps = NDArray[np.float32]
@@ -119,6 +121,15 @@ class Found:
     scale: float
     """Cells of `rulings` for a pixel of the page."""
 
+    def ruling_chance(self, box: Box) -> float:
+        """Return the chance, 0..1, that a ruling runs along or across all of a box on the page."""
+        ends = np.array([box.x, box.right, box.y, box.bottom]) * self.scale
+        left, right, top, bottom = ends.round().astype(int).tolist()
+        cells = self.rulings[top : max(top + 1, bottom), left : max(left + 1, right)]
+        if not cells.size:
+            return 0.0
+        return float(max(cells.max(axis=1).mean(), cells.max(axis=0).mean()))
+
 
 def prepared(gray: Gray) -> NDArray[np.float32]:
     """Return grey (H, W) as the network takes it: the darkest 1 % at -1, the brightest at 1."""
@@ -142,7 +153,19 @@ class Finder:
         self._tuning = tuning
 
     def find(self, gray: Gray) -> Found:
-        """Return lines, quarter turn and rulings of a grey page (H, W)."""
+        """Return lines, quarter turn and rulings of a grey page (H, W).
+
+        A page on its side is looked at again the right way up, as most writing is that was learned.
+        """
+        found = self._found(gray)
+        if not found.turn:
+            return found
+        quarters = found.turn // 90
+        again = self._found(np.ascontiguousarray(np.rot90(gray, -quarters)))
+        lines = tuple(_turned_back(line, quarters, gray.shape) for line in again.lines)
+        return Found(lines, found.turn, np.rot90(again.rulings, quarters), again.scale)
+
+    def _found(self, gray: Gray) -> Found:
         tuning = self._tuning
         scale = min(1.0, tuning.working_side / max(gray.shape))
         maps = self._look(gray, scale)
@@ -312,10 +335,19 @@ def _covered(line: TextLine, others: list[TextLine]) -> bool:
     return any(other.holds(middle) for other in others)
 
 
+def _turned_back(line: TextLine, quarters: int, shape: tuple[int, ...]) -> TextLine:
+    """Return a line found on a page turned clockwise by quarters, on the page of a shape (H, W)."""
+    height, width = shape if quarters % 2 else shape[::-1]  # of the page before the last turn
+    x, y = line.x, line.y
+    for _ in range(quarters):
+        x, y = y, height - 1 - x
+        height, width = width, height
+    angle = (line.angle - 90 * quarters + 180) % 360 - 180
+    return replace(line, x=x, y=y, angle=angle)
+
+
 def _moved(line: TextLine, x: float, y: float) -> TextLine:
-    return TextLine(
-        line.x + x, line.y + y, line.width, line.height, line.angle, line.is_number, line.score
-    )
+    return replace(line, x=line.x + x, y=line.y + y)
 
 
 def page_turn(lines: list[TextLine]) -> int:

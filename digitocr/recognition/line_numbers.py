@@ -30,7 +30,6 @@ class LineNumber:
     start: int  # its first column
     end: int  # the column after its last
     extents: tuple[tuple[int, int], ...]  # of each of its characters: first column, after the last
-    probabilities: tuple[float, ...]  # of each of its characters
 
 
 IsAllowed = Callable[[str], bool]
@@ -51,9 +50,9 @@ def numbers_on_line(
         start, end = _room(spelled, first, after, len(log_probs))
         text = spelled.text[first:after]
         if is_allowed is None or is_allowed(text):
-            extents, chances = spelled.extents[first:after], spelled.probabilities[first:after]
+            extents = spelled.extents[first:after]
             chance = text_chance(log_probs[start:end], text)
-            yield LineNumber(text, chance, extents[0][0], extents[-1][1], extents, chances)
+            yield LineNumber(text, chance, extents[0][0], extents[-1][1], extents)
         else:
             yield from _allowed_number(log_probs[start:end], start, is_allowed)
 
@@ -65,9 +64,8 @@ def _allowed_number(log_probs: LogProbs, start: int, is_allowed: IsAllowed) -> I
             found = locate(log_probs, hypothesis.text)
             extents = tuple((first + start, after + start) for first, after in found.extents)
             yield LineNumber(
-                hypothesis.text, hypothesis.probability, extents[0][0], extents[-1][1], extents,
-                found.probabilities,
-            )  # fmt: skip
+                hypothesis.text, hypothesis.probability, extents[0][0], extents[-1][1], extents
+            )
             return
 
 

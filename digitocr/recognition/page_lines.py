@@ -14,7 +14,7 @@ from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
 from digitocr.recognition.alphabet import ALPHABET
 from digitocr.recognition.ctc import LogProbs, best_path
-from digitocr.recognition.finder import Finder, TextLine, line_crop
+from digitocr.recognition.finder import Finder, Found, TextLine, line_crop
 from digitocr.recognition.line_image import BOX_MARGIN
 from digitocr.recognition.line_numbers import (
     IsAllowed,
@@ -37,9 +37,9 @@ class ReadNumber:
     text: str
     confidence: float  # 0..1, of the whole text
     line: TextLine  # that it stands on, as the finder sees it
+    is_ruling: float  # 0..1, the finder's chance that a ruling runs through all of it
     box: Box  # page pixels
     character_boxes: tuple[Box, ...]  # one a character of the text
-    character_confidences: tuple[float, ...]  # 0..1
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +102,13 @@ class LineScanner:
 
         `is_allowed` tells what numbers there may be; None: any.
         """
-        lines = self._finder.find(gray).lines
-        crops = [line_crop(gray, line, BOX_MARGIN) for line in lines]
-        answers = zip(lines, crops, self._reader.read(crops), strict=True)
+        found = self._finder.find(gray)
+        crops = [line_crop(gray, line, BOX_MARGIN) for line in found.lines]
+        answers = zip(found.lines, crops, self._reader.read(crops), strict=True)
         return PageLines(
             best_explained(
                 [
-                    _read_line(line, log_probs, crop.shape[0], gray.shape, is_allowed)
+                    _read_line(found, line, log_probs, crop.shape, gray.shape, is_allowed)
                     for line, crop, log_probs in answers
                 ]
             )
@@ -122,16 +122,34 @@ def line_scanner(finder: Path, line_reader: Path) -> LineScanner:
 
 
 def _read_line(
-    line: TextLine, log_probs: LogProbs, crop_height: int, shape: tuple[int, ...],
-    is_allowed: IsAllowed | None,
+    found: Found, line: TextLine, log_probs: LogProbs, crop: tuple[int, ...],
+    page: tuple[int, ...], is_allowed: IsAllowed | None,
 ) -> ReadLine:  # fmt: skip
-    """Return a line with its numbers on a page of a shape (H, W)."""
-    step = crop_height / _COLUMNS_PER_HEIGHT
+    """Return a line with its numbers; `crop` and `page` are the shapes (H, W) of both."""
+    step = crop[0] / _COLUMNS_PER_HEIGHT
     spelled = best_path(log_probs)
-    numbers = numbers_on_line(spelled, log_probs, is_allowed)
-    found = tuple(_on_page(one, line, step, shape) for one in numbers)
     certainty = spelled.log_probability / len(log_probs)
-    return ReadLine(line, spelled.text, certainty, log_probs, step, found)
+    numbers = tuple(
+        _on_page(one, found, line, _boxes_of(one, line, step, page))
+        for one in numbers_on_line(spelled, log_probs, is_allowed)
+    )
+    return ReadLine(line, spelled.text, certainty, log_probs, step, numbers)
+
+
+def _boxes_of(number: LineNumber, line: TextLine, step: float, shape: tuple[int, ...]) -> list[Box]:
+    """Return the boxes of a number and of its characters; `step`: page pixels for a column."""
+    return _boxes_around(
+        line, np.array([(number.start, number.end), *number.extents]) * step, shape
+    )
+
+
+def _on_page(number: LineNumber, found: Found, line: TextLine, boxes: list[Box]) -> ReadNumber:
+    """Return a number with the boxes that it and its characters have on the page."""
+    whole, *characters = boxes
+    return ReadNumber(
+        number.text, number.confidence, line, found.ruling_chance(whole), whole,
+        tuple(characters),
+    )  # fmt: skip
 
 
 def best_explained(lines: Sequence[ReadLine]) -> tuple[ReadLine, ...]:
@@ -162,15 +180,6 @@ def _certainty(lines: Sequence[ReadLine]) -> float:
     if not columns:
         return -np.inf
     return float(np.average([one.certainty for one in lines], weights=columns))
-
-
-def _on_page(number: LineNumber, line: TextLine, step: float, shape: tuple[int, ...]) -> ReadNumber:
-    """Return a number with its boxes on the page; `step`: page pixels for a column."""
-    spans = np.array([(number.start, number.end), *number.extents]) * step
-    whole, *characters = _boxes_around(line, spans, shape)
-    return ReadNumber(
-        number.text, number.confidence, line, whole, tuple(characters), number.probabilities
-    )
 
 
 def _boxes_around(line: TextLine, spans: NDArray[np.float64], shape: tuple[int, ...]) -> list[Box]:

@@ -35,7 +35,7 @@ def read(text: str, x: int, chance: float = 0.9) -> ReadNumber:
     boxes = tuple(Box(x + 20 * i, 10, 20, 30) for i in range(len(text)))
     box = Box(x, 10, 20 * len(text), 30)
     line = TextLine(*box.middle, box.width, 25.0, 0.0, 0.9, 0.9)
-    return ReadNumber(text, chance, line, box, boxes, (chance,) * len(text))
+    return ReadNumber(text, chance, line, 0.0, box, boxes)
 
 
 def placed(components: list[Number], lines: list[ReadNumber]) -> list[Place]:
