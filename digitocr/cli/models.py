@@ -9,11 +9,7 @@ def models() -> None:
     """Show the supplied models and their cards."""
     with reported():
         from digitocr.cli import report as show
-        from digitocr.recognition.model import (
-            load_model,
-            supplied_models,
-        )
+        from digitocr.recognition.model import supplied_models
 
-        for path in supplied_models():
-            model = load_model(path)
+        for model in supplied_models():
             show.stdout().print(show.card(model.id.name, {"sha256": model.id.sha256, **model.card}))

@@ -19,11 +19,7 @@ from digitocr.core.errors import (
 )
 from digitocr.core.settings import Settings
 from digitocr.pipeline.scan import Scanner
-from digitocr.recognition.model import (
-    LINE_FILES,
-    load_model,
-    model_file,
-)
+from digitocr.recognition.model import LINE_FILES, model_file
 from digitocr.storage import atomic as disk
 from digitocr.storage.places import check_folder
 from digitocr.training import evaluate, train
@@ -88,7 +84,8 @@ def learn_checked(
 ) -> None:
     """Go on with a model: learn what was checked, save the new one with its card."""
     _check_file(output)
-    old, mnist = load_model(name), mnist_at_hand(data)
+    old = Scanner(Settings(model=name, second_opinion=False)).model
+    mnist = mnist_at_hand(data)
     training, test = load_mnist(mnist) if mnist else (None, None)
     checked = [corrected_samples(Path(folder), old) for folder in folders]
     for one in checked:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import reprlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -97,8 +97,16 @@ def models_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "models"
 
 
-def supplied_models() -> list[Path]:
-    """Return the weights files that come with digitocr, by name."""
+def supplied_models() -> Iterator[Model]:
+    """Yield the models that come with digitocr, by name.
+
+    Raises:
+        ModelUnreadable: one is damaged.
+    """
+    yield from map(_loaded, _supplied_files())
+
+
+def _supplied_files() -> list[Path]:
     return sorted(models_folder().glob(f"*{_SUFFIX}"))
 
 
@@ -112,20 +120,19 @@ def load_model(name: str | Path) -> Model:
     if path.suffix != _SUFFIX and len(path.parts) == 1 and not path.is_file():
         path = models_folder() / f"{name}{_SUFFIX}"
     try:
-        changed = path.stat().st_mtime_ns
+        path.stat()
     except OSError as error:
         raise ModelUnreadable(_not_found(name)) from error
-    return _load(path, changed)
+    return _loaded(path)
 
 
 def _not_found(name: str | Path) -> str:
-    listed = ", ".join(path.stem for path in supplied_models()) or "none"
+    listed = ", ".join(path.stem for path in _supplied_files()) or "none"
     return f"{name}: there is no such model or file (supplied models: {listed})"
 
 
-@lru_cache(maxsize=2)
-def _load(path: Path, _changed: int) -> Model:
-    """Return the model in a file; kept, so that each file of a batch does not load it again."""
+def _loaded(path: Path) -> Model:
+    """Return the model in a file."""
     try:
         if not path.is_file():
             raise ModelUnreadable(f"{path}: is no file")  # a pipe may never end

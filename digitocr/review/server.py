@@ -18,10 +18,9 @@ from digitocr.core.errors import (
     NothingToRead,
     OutputUnwritable,
 )
-from digitocr.recognition.model import (
-    Model,
-    load_model,
-)
+from digitocr.core.settings import Settings
+from digitocr.pipeline.scan import Scanner
+from digitocr.recognition.model import Model
 from digitocr.results.apply_corrections import corrected_result
 from digitocr.results.audit import audited
 from digitocr.results.combined import run_decisions_digest
@@ -174,7 +173,7 @@ def _model_of(run: RunInfo) -> Model | None:
     if run.model is None:
         return None
     with suppress(ModelUnreadable):
-        model = load_model(run.model.name)
+        model = Scanner(Settings(model=run.model.name, second_opinion=False)).model
         return model if model.id.sha256 == run.model.sha256 else None
     return None
 
