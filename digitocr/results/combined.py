@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from digitocr.core.errors import (
     ExitCode,
@@ -25,7 +24,8 @@ from digitocr.core.source import Unread
 from digitocr.export.csv import error_rows, form_header, header_row
 from digitocr.export.json import from_json
 from digitocr.export.xlsx import IllustratedResult, write_workbook
-from digitocr.results import audit
+from digitocr.results.audit import AuditSummary
+from digitocr.results.audit_record import audited_run, read_audit
 from digitocr.results.corrections import (
     Correction,
     valid_corrections,
@@ -140,7 +140,7 @@ def write_combined(report: Report, run: RunInfo, folder: Place | None) -> list[s
     if isinstance(folder, Path):
         lines = (json.dumps(one).encode() + b"\n" for one in report.inputs)
         write_file(folder / INPUTS, lines)
-    report.audit = run.audit["sentence"] if run.audit else ""
+    report.audit = run.audit.sentence if run.audit else ""
     return left_out
 
 
@@ -218,13 +218,12 @@ def _write(folder: Place, report: Report, run: RunInfo) -> tuple[RunInfo, list[s
     return run, left_out
 
 
-def _audit_summary(folder: Place, run: RunInfo) -> dict[str, Any] | None:
+def _audit_summary(folder: Place, run: RunInfo) -> AuditSummary | None:
     """Return what an audit of this run has come to, None where there is none."""
-    kept = audit.kept(folder) if isinstance(folder, Path) else None
-    if kept and kept["run"] == audit.audited(run) and kept["summary"].get("looked_at"):
-        summary: dict[str, Any] = kept["summary"]
-        return summary
-    return None
+    kept = read_audit(folder) if isinstance(folder, Path) else None
+    return (
+        kept.summary if kept and kept.run == audited_run(run) and kept.summary.looked_at else None
+    )
 
 
 def run_decisions_digest(read: Iterable[Done]) -> str:

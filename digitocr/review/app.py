@@ -122,7 +122,7 @@ def _number_routes(session: Session) -> list[Any]:
     def audit(_request: Request) -> Response:
         if session.audit is None:
             raise WrongUsage("this is no audit")
-        return _json({**session.audit.summary(), "sizes": session.audit.sizes()})
+        return _json({**session.audit.summary().to_dict(), "sizes": session.audit.sizes()})
 
     def queue(request: Request) -> Response:
         ids = session.wanted(_filter(request))

@@ -22,7 +22,7 @@ from digitocr.core.settings import Settings
 from digitocr.pipeline.scan import Scanner
 from digitocr.recognition.model import Model
 from digitocr.results.apply_corrections import corrected_result
-from digitocr.results.audit import audited
+from digitocr.results.audit_record import audited_run, write_audit
 from digitocr.results.combined import run_decisions_digest
 from digitocr.results.file_results import read_result
 from digitocr.results.journal import Done
@@ -32,7 +32,6 @@ from digitocr.review.audit_sample import (
     Audit,
     audit_sentences,
     begin_audit,
-    write_audit,
 )
 from digitocr.review.page_images import Pictures
 from digitocr.review.queue import ReviewQueue
@@ -85,7 +84,8 @@ def review(
     with Workspace(folder, inputs) as workspace:
         read = list(workspace.files())
         queue = _review_queue(folder, read, workspace)
-        audit = begin_audit(folder, audited(run), queue, *audit_options) if audit_options else None
+        about = audited_run(run)
+        audit = begin_audit(folder, about, queue, *audit_options) if audit_options else None
         behind = run.decided != run_decisions_digest(read)
         results_sync = ResultsSync(workspace, partial(_write_audit_of, folder, audit), behind, say)
         session = _session(folder, read, workspace, queue, results_sync, audit)
@@ -123,7 +123,7 @@ def _session(
 def _write_audit_of(folder: Path, audit: Audit | None) -> None:
     """Write audit.json, where there is an audit."""
     if audit:
-        write_audit(folder, audit)
+        write_audit(folder, audit.record())
 
 
 def _serve(
