@@ -12,7 +12,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from digitocr.cli.console import printable
-from digitocr.core.errors import counted
+from digitocr.cli.options import OPTION_NAMES
+from digitocr.core.errors import counted, with_names
 
 if TYPE_CHECKING:
     from digitocr.results.combined import Report
@@ -88,7 +89,7 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     if report.read > 1:
         console.print(_file_table(report))
     for advice in report.advice:
-        console.print(advice)
+        console.print(with_names(advice, OPTION_NAMES))
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")

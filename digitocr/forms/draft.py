@@ -59,7 +59,9 @@ def begin_form(picture: Path, target: Path) -> Begun:
     names, upright = (target.with_suffix(ending) for ending in (".names.jpg", ".level.png"))
     for path in (target, names, upright):
         if path.exists():
-            raise OutputUnwritable(f"{path}: is there already", "Name another file with -o.")
+            raise OutputUnwritable(
+                f"{path}: is there already", "Name another file with Run.output."
+            )
     try:
         gray = next(read_pages(Source(picture.name, picture))).gray
     except InputUnreadable as error:

@@ -363,7 +363,7 @@ def _lock(file: BinaryIO, folder: Path) -> None:
     except (BlockingIOError, PermissionError):
         raise OutputUnwritable(
             f"{folder}: another run is writing there",
-            "Wait for its end, close a review of it, or choose another folder with -o.",
+            "Wait for its end, close a review of it, or choose another folder with Run.output.",
         ) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:

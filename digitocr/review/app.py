@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from digitocr.core.errors import (
     ExtraMissing,
     InputUnreadable,
     WrongUsage,
+    with_names,
 )
 from digitocr.core.geometry import Box
 from digitocr.recognition.model import Model
@@ -57,7 +59,12 @@ _KEPT = {"cache-control": "private, max-age=86400"}  # an address with a token s
 
 
 def web_app(
-    session: Session, pictures: Pictures, model: Model | None, token: str, hosts: Iterable[str]
+    session: Session,
+    pictures: Pictures,
+    model: Model | None,
+    option_names: Mapping[str, str],
+    token: str,
+    hosts: Iterable[str],
 ) -> ASGIApp:
     """Return the application that a review's page talks to.
 
@@ -65,6 +72,7 @@ def web_app(
         session: the numbers, and where decisions go.
         pictures: of the run's pages.
         model: that makes second guesses; None for none.
+        option_names: how sentences call settings (`with_names`).
         token: that every address begins with.
         hosts: names with port that it is called by.
     """
@@ -74,7 +82,7 @@ def web_app(
 
     handlers: dict[Any, Any] = {
         Conflict: _conflict,
-        DigitocrError: _refused,
+        DigitocrError: partial(_refused, option_names),
         HTTPException: _not_found,
         Exception: _unexpected,
     }
@@ -302,11 +310,11 @@ def _conflict(_request: Request, _error: Exception) -> Response:
     return _failed(409, "another tab has decided about this number meanwhile")
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _refused(names: Mapping[str, str], _request: Request, error: Exception) -> Response:
     """Answer with the sentence of an error that was foreseen."""
     lacking = isinstance(error, InputUnreadable | ExtraMissing)
     status = 404 if lacking else 400 if isinstance(error, WrongUsage) else 500
-    return _failed(status, str(error))
+    return _failed(status, with_names(str(error), names))
 
 
 def _not_found(_request: Request, error: Exception) -> Response:

@@ -199,14 +199,14 @@ def input_finder(read: Iterable[Done], inputs: Path | None) -> Callable[[str], S
         if not (inputs or read_at):
             raise InputUnreadable(
                 f"the results don't say where {name} is: end the review, and name the folder that"
-                " the inputs are in with --inputs"
+                " the inputs are in with Review.inputs"
             )
         try:
             now = path.stat()
         except OSError as error:
             raise InputUnreadable(
                 f"{path} is not there any more: end the review, and name the folder that the inputs"
-                " are in now with --inputs"
+                " are in now with Review.inputs"
             ) from error
         if stamp and (now.st_size, now.st_mtime_ns) != (stamp.size, stamp.mtime_ns):
             raise InputUnreadable(f"{path} has changed since it was read: scan it again")

@@ -138,7 +138,9 @@ def output_place(text: str) -> Place:
     if not is_url(text):
         return Path(text)
     if _scheme(text) in _WEB:
-        raise WrongUsage(f"-o {without_secrets(text)}: results can't be put on a web server")
+        raise WrongUsage(
+            f"Run.output {without_secrets(text)}: results can't be put on a web server"
+        )
     _store(text)
     return StorePath(text.rstrip("/"))
 
@@ -327,9 +329,14 @@ def _number(error: Exception) -> int:
     number = getattr(error, "errno", None)
     if number in _KEPT:
         return int(number)
-    if getattr(error, "code", None) == _CONDITION_FAILED:  # gcsfs
+    if _status(error) == _CONDITION_FAILED:
         return errno.EEXIST
     return next((number for kind, number in _KINDS.items() if isinstance(error, kind)), errno.EIO)
+
+
+def _status(error: Exception) -> object:
+    """Return the HTTP status in a library's error: gcsfs calls it `code`, others `status`."""
+    return getattr(error, "status" if hasattr(error, "status") else "code", None)
 
 
 def _reason(error: Exception) -> str:

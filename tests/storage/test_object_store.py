@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from unittest.mock import Mock
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -230,6 +231,16 @@ def test_what_a_missing_file_hides_is_told_and_nothing_else() -> None:
     ):
         error.__cause__ = hidden
         with pytest.raises(OSError, match=told), stores._os_errors():
+            raise error
+
+
+def test_a_condition_that_failed_is_a_file_that_exists() -> None:
+    aiohttp = pytest.importorskip("aiohttp")
+    answered = aiohttp.ClientResponseError(Mock(), (), status=412, message="Precondition Failed")
+    gcsfs_error = OSError("precondition")  # gcsfs calls it `code`
+    gcsfs_error.code = 412  # type: ignore[attr-defined]
+    for error in (answered, gcsfs_error):
+        with pytest.raises(FileExistsError), stores._os_errors():
             raise error
 
 

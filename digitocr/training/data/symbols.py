@@ -101,7 +101,7 @@ def _pictures_of_file(path: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
             images, labels = arrays["images"], arrays["labels"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except _DAMAGED as error:
-        advice = "--add takes an npz with images and labels, or a folder with a truth.csv."
+        advice = "Training.more takes an npz with images and labels, or a folder with a truth.csv."
         raise DataMissing(f"{path}: can't be read as labelled symbols: {error}", advice) from error
     fits = images.ndim == 3 and images.dtype == np.uint8 and labels.shape == images.shape[:1]
     if not fits or labels.dtype.kind not in "iu" or not 0 < images.size <= _MOST_PIXELS:
