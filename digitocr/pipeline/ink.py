@@ -40,7 +40,7 @@ def upright_ink(rectified: RectifiedPage, model: Model) -> tuple[UprightPage, Pa
     """Return a page upright and level, what is written on it, and what may be its tables."""
     upright = deskew(rectified)
     ink, grids = _ink_and_grids(upright)
-    turn = quarter_turn(_in_tables(ink.mask, grids), model)
+    turn = quarter_turn(_table_ink(ink.mask, grids), model)
     if turn:
         upright = deskew(rectified, turn)
         ink, grids = _ink_and_grids(upright)
@@ -76,7 +76,7 @@ def _with_broken_lines(upright: UprightPage, ink: PageInk) -> tuple[PageInk, lis
     return whole, sorted([*broken, *apart], key=lambda grid: (grid.rows[0], grid.columns[0]))
 
 
-def _in_tables(mask: BinaryImage, grids: Sequence[Grid]) -> BinaryImage:
+def _table_ink(mask: BinaryImage, grids: Sequence[Grid]) -> BinaryImage:
     """Return the ink in what may be tables, all of it where there are none.
 
     Around a puzzle in a newspaper there is text, which says less of which way up it is.

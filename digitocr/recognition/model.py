@@ -73,11 +73,11 @@ class Model:
 
     def digit_chance(self, confidence: float) -> float:
         """Return how often digits of a confidence are right, 0..1, as found on held-out numbers."""
-        return _interpolated(self.card, "digit_chance", confidence)
+        return _curve_value(self.card, "digit_chance", confidence)
 
     def number_chance(self, confidence: float) -> float:
         """Return how often numbers whose digits' confidences have a product are right, 0..1."""
-        return _interpolated(self.card, "number_chance", confidence)
+        return _curve_value(self.card, "number_chance", confidence)
 
     def review_line(self, max_error: float) -> float:
         """Return the confidence below which a number is to be reviewed, 0..1.
@@ -103,7 +103,7 @@ def supplied_models() -> Iterator[Model]:
     Raises:
         ModelUnreadable: one is damaged.
     """
-    yield from map(_loaded, _supplied_files())
+    yield from map(_read_model, _supplied_files())
 
 
 def _supplied_files() -> list[Path]:
@@ -123,7 +123,7 @@ def load_model(name: str | Path) -> Model:
         path.stat()
     except OSError as error:
         raise ModelUnreadable(_not_found(name)) from error
-    return _loaded(path)
+    return _read_model(path)
 
 
 def _not_found(name: str | Path) -> str:
@@ -131,7 +131,7 @@ def _not_found(name: str | Path) -> str:
     return f"{name}: there is no such model or file (supplied models: {listed})"
 
 
-def _loaded(path: Path) -> Model:
+def _read_model(path: Path) -> Model:
     """Return the model in a file."""
     try:
         if not path.is_file():
@@ -210,7 +210,7 @@ def _curve(card: dict[str, Any], key: str) -> tuple[list[Any], list[Any]]:
     return (value[0], value[1]) if pair else ([0], [])
 
 
-def _interpolated(card: dict[str, Any], key: str, at: float) -> float:
+def _curve_value(card: dict[str, Any], key: str, at: float) -> float:
     """Return a curve's y at an x; the x itself where the card has no such curve."""
     x, y = _curve(card, key)
     return float(np.interp(at, x, y)) if x else at

@@ -47,7 +47,7 @@ class LineScanner:
         crops = [line_crop(gray, line, BOX_MARGIN) for line in lines]
         answers = zip(lines, crops, self._reader.read(crops), strict=True)
         return [
-            _on_page(one, line, crop.shape[0], gray.shape)
+            _page_number(one, line, crop.shape[0], gray.shape)
             for line, crop, log_probs in answers
             for one in numbers_on_line(best_path(log_probs), log_probs)
         ]
@@ -59,7 +59,7 @@ def line_scanner(finder: Path, line_reader: Path) -> LineScanner:
     return LineScanner(finder, line_reader)
 
 
-def _on_page(
+def _page_number(
     number: LineNumber, line: TextLine, crop_height: int, shape: tuple[int, ...]
 ) -> ReadNumber:
     """Return a number with its boxes on the page."""

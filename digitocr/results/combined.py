@@ -94,9 +94,11 @@ class Report:
         if advice and advice not in self.advice:
             self.advice.append(advice)
         if done.n_numbers:
-            self.least_certain = _first([*self.least_certain, done], lambda one: one.least or 0.0)
+            self.least_certain = _smallest(
+                [*self.least_certain, done], lambda one: one.least or 0.0
+            )
         if done.error is None:
-            self.slowest = _first([*self.slowest, done], lambda one: -one.seconds)
+            self.slowest = _smallest([*self.slowest, done], lambda one: -one.seconds)
 
     @property
     def counts(self) -> RunCounts:
@@ -114,7 +116,7 @@ class Report:
         return ExitCode.SOME_FAILED if self.failed or self.misfits else ExitCode.OK
 
 
-def _first(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
+def _smallest(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
     return heapq.nsmallest(N_LISTED, files, key=key)
 
 
@@ -193,12 +195,12 @@ def _write(folder: Place, report: Report, run: RunInfo) -> tuple[RunInfo, list[s
     settings, left_out = run.settings, list[str]()
     if "csv" in settings.formats:
         header = header_row(settings.excel).encode()
-        write_file(folder / "numbers.csv", _joined(folder, report.files, "csv", header))
+        write_file(folder / "numbers.csv", _joined_csv(folder, report.files, "csv", header))
     else:
         _forget(folder / "numbers.csv")
     if settings.fields:
         header = form_header(settings.fields, settings.excel).encode()
-        write_file(folder / "forms.csv", _joined(folder, report.files, "form.csv", header))
+        write_file(folder / "forms.csv", _joined_csv(folder, report.files, "form.csv", header))
     else:
         _forget(folder / "forms.csv")
     if isinstance(folder, Path):  # a store gets no workbook
@@ -241,7 +243,7 @@ def _forget(path: Place) -> None:
         path.unlink()
 
 
-def _joined(folder: Place, files: Sequence[str], ending: str, header: bytes) -> Iterator[bytes]:
+def _joined_csv(folder: Place, files: Sequence[str], ending: str, header: bytes) -> Iterator[bytes]:
     """Yield the lines of every file's CSV of a kind, with one header."""
     yield header
     for content in contents(folder, (f"{file}.{ending}" for file in files)):

@@ -116,9 +116,11 @@ class Workspace:
         Raises:
             InputUnreadable: it has no JSON, or that is damaged.
         """
-        return corrected_result(read_result(self._folder, file), self.decisions(self._done(file)))
+        return corrected_result(
+            read_result(self._folder, file), self.decisions(self._done_of(file))
+        )
 
-    def _done(self, file: str) -> Done:
+    def _done_of(self, file: str) -> Done:
         done = self._journal[file]
         if done is None or done.error is not None:
             raise InputUnreadable(f"{file}: was not read", "Name a file of the run.")
@@ -134,7 +136,7 @@ class Workspace:
             InputUnreadable: it has no JSON, or that is damaged.
             OutputUnwritable: they can't be written.
         """
-        done = self._done(file)
+        done = self._done_of(file)
         decisions = self.decisions(done)  # once: another thread may add one meanwhile
         before = read_result(self._folder, file)
         result = corrected_result(before, decisions)

@@ -29,8 +29,8 @@ from digitocr.results.file_results import (
     Output,
 )
 from digitocr.results.journal import Done
-from digitocr.runs import job as work
 from digitocr.runs.batch import outcome
+from digitocr.runs.job import job_of, read_file
 from digitocr.storage.places import check_folder, unwritable
 
 
@@ -143,7 +143,7 @@ def test_a_view_that_can_not_be_written_is_named(
 
 
 def test_memory_that_runs_out_where_nobody_can_say_so_costs_its_file(tmp_path: Path) -> None:
-    job = work.job_of(Scanner(), Output(tmp_path, ("csv",)))
+    job = job_of(Scanner(), Output(tmp_path, ("csv",)))
     future: Future[tuple[Done, str]] = Future()
     future.set_exception(MemoryError())
     done, text = outcome(future, Source("a.png", tmp_path / "a.png"), job)
@@ -156,9 +156,9 @@ def test_only_on_other_machines_are_results_made_safe_one_by_one(
 ) -> None:
     safe: list[int] = []
     monkeypatch.setattr(os, "fsync", safe.append)
-    job = work.job_of(Scanner(), Output(tmp_path, ("csv", "json")))
+    job = job_of(Scanner(), Output(tmp_path, ("csv", "json")))
     for elsewhere, n_synced in ((False, 0), (True, 2 * 2)):  # two files, each with its name
-        done, _ = work.read_file(
+        done, _ = read_file(
             Source("digit.png", samples / "digit.png"), replace(job, elsewhere=elsewhere)
         )
         assert (len(safe), len(done.written)) == (n_synced, 2)

@@ -15,7 +15,7 @@ from digitocr.core.document import (
     Number,
 )
 from digitocr.core.geometry import Box
-from digitocr.numbers import assemble as layout
+from digitocr.numbers import assemble
 from digitocr.recognition.hypotheses import PageReading
 
 H = 40  # digit height, pixels
@@ -28,7 +28,7 @@ def assembled_numbers(
 ) -> tuple[Number, ...]:
     """Return the numbers that digits and other marks make."""
     reading = PageReading(tuple(digits), tuple(others), tuple(low))
-    return layout.assembled_numbers(layout.digit_lines(reading))
+    return assemble.assembled_numbers(assemble.digit_lines(reading))
 
 
 def written(

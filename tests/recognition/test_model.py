@@ -17,7 +17,7 @@ from digitocr.core.errors import (
     ExitCode,
     ModelUnreadable,
 )
-from digitocr.recognition import reader as page_reader
+from digitocr.recognition import reader
 from digitocr.recognition.classifier import logits, scores
 from digitocr.recognition.components import find_components
 from digitocr.recognition.model import load_model, model_file, supplied_models
@@ -270,7 +270,7 @@ def test_without_a_second_opinion_the_first_network_is_alone_in_reading(
         shown.append(strips.shape)
         return strip_scores(reader, strips)
 
-    monkeypatch.setattr(page_reader, "strip_scores", seen)
+    monkeypatch.setattr(reader, "strip_scores", seen)
     for wanted in (False, True):
         read_components(find_components(mask), model, second_opinion=wanted)
         assert bool(shown) is wanted
