@@ -142,23 +142,23 @@ def registered_page(
     )
     falls = float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))  # of the form's lines on the page
     quarters = round(falls / 90)
-    straight = UprightPage(
+    upright = UprightPage(
         np.asarray(onto, np.uint8), to_page @ to_form, -90 * quarters % 360, falls - 90 * quarters
     )
-    return straight, scale
+    return upright, scale
 
 
-def is_visible(box: Box, straight: UprightPage, gray: Gray) -> bool:
+def is_visible(box: Box, upright: UprightPage, gray: Gray) -> bool:
     """Tell whether a page shows all of a box, but for a rim.
 
     Args:
         box: on the registered page.
-        straight: that page.
+        upright: that page.
         gray: the page as given.
     """
     rim_x, rim_y = _RIM * box.width, _RIM * box.height
     left, right, top, bottom = box.x + rim_x, box.right - rim_x, box.y + rim_y, box.bottom - rim_y
-    x, y, w = straight.to_page @ np.array(
+    x, y, w = upright.to_page @ np.array(
         [[left, right, right, left], [top, top, bottom, bottom], [1, 1, 1, 1]]
     )
     height, width = gray.shape

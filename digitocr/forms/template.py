@@ -148,7 +148,7 @@ def _print_near_fields(gray: Gray, boxes: Sequence[Box], filled: bool) -> Binary
     Of a filled form only ruled lines: what else is in its fields is writing.
     """
     dark = binarize(gray)
-    ink = page_ink(gray).mask if filled else None
+    ink = page_ink(gray).binary if filled else None
     near = np.zeros_like(dark)
     for box in boxes:
         inside = slice(box.y, box.bottom), slice(box.x, box.right)

@@ -130,7 +130,7 @@ def _written_on_form(gray: Gray, form: Form, scale: float) -> tuple[BinaryImage,
     """Return what is written on a page brought onto a form, without print, and where fields are."""
     boxes = [scaled_box(field.box, scale) for field in form.fields]
     if form.printed is None:
-        return page_ink(gray).mask, boxes
+        return page_ink(gray).binary, boxes
     ink = binarize(gray)
     printed, boxes = print_and_field_boxes(ink, enlarged_print(form.printed, ink), boxes)
     return ink_without_print(ink, printed, scale), boxes

@@ -84,8 +84,8 @@ def thickened_ink(patch: Gray, size: float) -> Gray:
     lacking = round(_THINNEST * size - stroke_width(patch))
     if lacking <= 0:
         return patch
-    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
-    return np.asarray(cv2.dilate(patch, pen), np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
+    return np.asarray(cv2.dilate(patch, kernel), np.uint8)
 
 
 _AXIS = np.arange(CANVAS, dtype=np.float64)  # x from left to right, y from top to bottom

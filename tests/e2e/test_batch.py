@@ -1,4 +1,4 @@
-"""Many files in one run: views, interruptions, and bugs that cost one file only."""
+"""Many files in one run: combined files, interruptions, and bugs that cost one file only."""
 
 from __future__ import annotations
 
@@ -131,14 +131,14 @@ def test_ctrl_c_keeps_what_is_finished(clear: Clear, tmp_path: Path) -> None:
     assert [path.name for path in out.glob(".*")] == [".inputs.jsonl"]
 
 
-@pytest.mark.parametrize("view", ["numbers.csv", "errors.csv", "run.json"])
+@pytest.mark.parametrize("name", ["numbers.csv", "errors.csv", "run.json"])
 def test_a_view_that_can_not_be_written_is_named(
-    view: str, run: RunCommand, folder: Path, tmp_path: Path
+    name: str, run: RunCommand, folder: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "out" / view / "full").mkdir(parents=True)
+    (tmp_path / "out" / name / "full").mkdir(parents=True)
     done = run("scan", folder, "-o", "out")
     assert done.returncode == ExitCode.OUTPUT
-    assert f"error: out/{view}: can't be written" in done.stderr
+    assert f"error: out/{name}: can't be written" in done.stderr
     assert (tmp_path / "out" / "page1.png.csv").exists()
 
 

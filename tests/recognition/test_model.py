@@ -259,11 +259,11 @@ def test_models_of_one_and_of_two_networks_scan(
 def test_without_a_second_opinion_the_first_network_is_alone_in_reading(
     arrays: Arrays, strip_arrays: Arrays, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of random weights every mark is in doubt."""
+    """Of random weights every component is in doubt."""
     save_model(tmp_path / "two.safetensors", {**arrays, **strip_arrays}, {})
     model = load_model(tmp_path / "two.safetensors")
-    mask = np.zeros((100, 400), np.uint8)
-    cv2.putText(mask, "3 4 5", (20, 80), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 5)
+    binary = np.zeros((100, 400), np.uint8)
+    cv2.putText(binary, "3 4 5", (20, 80), cv2.FONT_HERSHEY_SIMPLEX, 2, 255, 5)
     shown = []
 
     def seen(reader: StripReader, strips: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -272,7 +272,7 @@ def test_without_a_second_opinion_the_first_network_is_alone_in_reading(
 
     monkeypatch.setattr(reader, "strip_scores", seen)
     for wanted in (False, True):
-        read_components(find_components(mask), model, second_opinion=wanted)
+        read_components(find_components(binary), model, second_opinion=wanted)
         assert bool(shown) is wanted
     assert all(shape[:2] == (1, 32) for shape in shown)
 

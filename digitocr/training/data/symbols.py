@@ -132,7 +132,7 @@ def symbol_image(picture: Gray) -> Gray | None:
     """
     scale = max(1, -(-_LEAST_SIDE // min(picture.shape)))
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    mask = _central_symbol(page_ink(np.asarray(large, np.uint8)).mask)
+    mask = _central_symbol(page_ink(np.asarray(large, np.uint8)).binary)
     return None if mask is None else mnist_image(mask)
 
 
