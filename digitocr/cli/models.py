@@ -8,12 +8,8 @@ from digitocr.cli.reporting import reported
 def models() -> None:
     """Show the supplied models and their cards."""
     with reported():
-        from digitocr.cli import report as show
-        from digitocr.recognition.model import (
-            load_model,
-            supplied_models,
-        )
+        from digitocr.cli.report import card_table, stdout
+        from digitocr.recognition.model import supplied_models
 
-        for path in supplied_models():
-            model = load_model(path)
-            show.stdout().print(show.card(model.id.name, {"sha256": model.id.sha256, **model.card}))
+        for model in supplied_models():
+            stdout().print(card_table(model.id.name, {"sha256": model.id.sha256, **model.card}))

@@ -40,10 +40,16 @@ OPTION_NAMES = {
     "Run.cluster": "--cluster",
     "Run.done": "--done",
     "Run.follow_symlinks": "--follow-symlinks",
+    "Run.formats": "--format",
     "Run.output": "-o",
     "Run.timeout": "--timeout",
     "Run.verbose": "--verbose",
     "Run.workers": "--workers",
+    "Review.inputs": "--inputs",
+    "Training.data": "--data",
+    "Training.device": "--device",
+    "Training.more": "--add",
+    "Training.recipe": "--recipe",
 }
 _OTHER_NAMES = {"within": "--range", "listed": "--list"}  # of settings in `WrongSetting`
 

@@ -12,7 +12,8 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from digitocr.cli.console import printable
-from digitocr.core.errors import counted
+from digitocr.cli.options import OPTION_NAMES
+from digitocr.core.errors import counted, with_names
 
 if TYPE_CHECKING:
     from digitocr.results.combined import Report
@@ -44,7 +45,7 @@ def stderr() -> Console:
     return _Console(stderr=True, width=width, highlight=False, markup=False, soft_wrap=True)
 
 
-def tracked(done: Iterable[Done], total: int) -> Iterator[Done]:
+def with_progress(done: Iterable[Done], total: int) -> Iterator[Done]:
     """Yield what was done, with a progress bar."""
     from rich.progress import (
         BarColumn,
@@ -88,7 +89,7 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     if report.read > 1:
         console.print(_file_table(report))
     for advice in report.advice:
-        console.print(advice)
+        console.print(with_names(advice, OPTION_NAMES))
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")
@@ -142,7 +143,7 @@ def epoch_line(epoch: Epoch) -> str:
     )
 
 
-def trained(last: Epoch, card: Mapping[str, Any], where: str) -> str:
+def training_line(last: Epoch, card: Mapping[str, Any], where: str) -> str:
     """Return what training came to, in a line."""
     measured = [
         f"{100 * card[key]:.2f} % on {name}"
@@ -156,7 +157,7 @@ def trained(last: Epoch, card: Mapping[str, Any], where: str) -> str:
     return f"final training loss {last.loss:.4f}; {', '.join(measured)}. Written: {where}"
 
 
-def checked(found: CheckedFolder) -> str:
+def checked_folder_line(found: CheckedFolder) -> str:
     """Return what there is to learn in a results folder, in a line."""
     facts = found.facts
     missing = [
@@ -171,7 +172,7 @@ def checked(found: CheckedFolder) -> str:
     return printable("; ".join([f"{found.name}: {learned}", *missing]))
 
 
-def learned(card: Mapping[str, Any], where: str) -> str:
+def learning_line(card: Mapping[str, Any], where: str) -> str:
     """Return what learning from checked numbers came to, in a line."""
     before, after = card["before"], card["after"]
     right = f"{before['numbers_right']} before, {after['numbers_right']} now"
@@ -182,7 +183,7 @@ def learned(card: Mapping[str, Any], where: str) -> str:
     return f"{'; '.join(measured)} (shown again: {card['replay']}). Written: {where}"
 
 
-def report(found: DigitReport | PageReport) -> Group:
+def evaluation_report(found: DigitReport | PageReport) -> Group:
     """Return a report of `digitocr evaluate` as text and tables."""
     worst = ", ".join(f"{truth} read as {read}: {n}" for truth, read, n in found.confusions[:10])
     facts = [
@@ -215,7 +216,7 @@ def _level_table(levels: Sequence[Level]) -> Table:
     return table
 
 
-def card(name: str, facts: Mapping[str, Any]) -> Table:
+def card_table(name: str, facts: Mapping[str, Any]) -> Table:
     """Return a model's card as a table."""
     columns = (Column(), Column(overflow="fold"))
     table = Table(*columns, show_header=False, title=name, title_justify="left", box=box.SIMPLE)

@@ -11,6 +11,7 @@ from digitocr.cli.console import (
     say,
 )
 from digitocr.cli.options import (
+    OPTION_NAMES,
     Verbose,
     extra,
 )
@@ -46,4 +47,4 @@ def review(
         from digitocr.review.server import review as review_results
 
         audit_options = AuditOptions(audit, seed, show) if audit else None
-        review_results(folder, inputs, say, audit_options)
+        review_results(folder, inputs, say, OPTION_NAMES, audit_options)

@@ -61,7 +61,7 @@ def scanner(reading: ScanOptions) -> Scanner:
 
 def found_in(inputs: list[str], target: Output, follow: bool) -> list[Source | Unread]:
     """Return what there is to read; raise NothingToRead where nothing is."""
-    found = [_worded(one) for one in find_sources(inputs, target.folder, follow=follow)]
+    found = [_with_option_names(one) for one in find_sources(inputs, target.folder, follow=follow)]
     if not any(isinstance(one, Source) for one in found):
         for one in found:
             if isinstance(one, Unread):
@@ -70,7 +70,7 @@ def found_in(inputs: list[str], target: Output, follow: bool) -> list[Source | U
     return found
 
 
-def _worded(one: Source | Unread) -> Source | Unread:
+def _with_option_names(one: Source | Unread) -> Source | Unread:
     """Return what was found, in terms of options where it can't be read."""
     if isinstance(one, Source):
         return one
@@ -117,7 +117,7 @@ def scan_all(
             run.plan()
             for note in run.notes if not manner.quiet else ():
                 say(f"{note}.")
-            for one in _tracked(run.work(executor, stop), run.left, manner.quiet):
+            for one in _maybe_with_progress(run.work(executor, stop), run.left, manner.quiet):
                 _say_done(one, counts=manner.verbose, trace=manner.verbose)
         run.finish()
         report = run.report
@@ -133,13 +133,13 @@ def scan_all(
     return report
 
 
-def _tracked(done: Iterator[Done], total: int, quiet: bool) -> Iterator[Done]:
+def _maybe_with_progress(done: Iterator[Done], total: int, quiet: bool) -> Iterator[Done]:
     """Return what was done, with a progress bar where stderr is a terminal."""
     if quiet or not (sys.stderr and sys.stderr.isatty()):
         return done
-    from digitocr.cli.report import tracked
+    from digitocr.cli.report import with_progress
 
-    return tracked(done, total)
+    return with_progress(done, total)
 
 
 def watch_on(watching: Watch, manner: Manner) -> Report:

@@ -11,23 +11,25 @@ from typing import NamedTuple
 
 import typer
 
-from digitocr.cli import report as show
 from digitocr.cli.console import say
+from digitocr.cli.report import (
+    checked_folder_line,
+    epoch_line,
+    evaluation_report,
+    learning_line,
+    stdout,
+    training_line,
+)
 from digitocr.core.errors import (
     ExitCode,
     OutputUnwritable,
 )
 from digitocr.core.settings import Settings
 from digitocr.pipeline.scan import Scanner
-from digitocr.recognition.model import (
-    LINE_FILES,
-    load_model,
-    model_file,
-)
-from digitocr.storage import atomic as disk
+from digitocr.recognition.model import LINE_FILES, model_file
+from digitocr.storage import atomic
 from digitocr.storage.places import check_folder
-from digitocr.training import evaluate, train
-from digitocr.training import finetune as learn
+from digitocr.training import evaluate, finetune, train
 from digitocr.training.data import replay
 from digitocr.training.data.corrected_samples import corrected_samples
 from digitocr.training.data.datasets import (
@@ -69,14 +71,14 @@ def train_network(
     with suppress(KeyboardInterrupt):
         for epoch in run.epochs():
             history.append(epoch)
-            say(show.epoch_line(epoch))
+            say(epoch_line(epoch))
     if run.weights is None:
         raise KeyboardInterrupt
     # Measuring takes minutes, and what is trained must not be lost.
-    disk.write(output, model_file(run.weights, {"command": _command_line()}))
+    atomic.write(output, model_file(run.weights, {"command": _command_line()}))
     card = train.card(run, run.weights, test, _command_line())
-    disk.write(output, model_file(run.weights, card))
-    say(show.trained(history[-1], card, str(output)))
+    atomic.write(output, model_file(run.weights, card))
+    say(training_line(history[-1], card, str(output)))
     if report:
         train.write_report(run, run.weights, history, report)
     if not run.finished:
@@ -88,21 +90,22 @@ def learn_checked(
 ) -> None:
     """Go on with a model: learn what was checked, save the new one with its card."""
     _check_file(output)
-    old, mnist = load_model(name), mnist_at_hand(data)
+    old = Scanner(Settings(model=name, second_opinion=False)).model
+    mnist = mnist_at_hand(data)
     training, test = load_mnist(mnist) if mnist else (None, None)
     checked = [corrected_samples(Path(folder), old) for folder in folders]
     for one in checked:
-        say(show.checked(one))
+        say(checked_folder_line(one))
     known = replay.replay(training, seed)
     everything = [sample for one in checked for sample in one.samples]
-    samples, apart = learn.training_and_held_out(everything)
-    new = learn.finetuned_model(old, samples, known, seed, rounds or learn.ROUNDS, say)
-    before, after = (learn.measure(model, apart, test) for model in (old, new))
-    card = learn.card(old, checked, known, before, after, _command_line())
+    samples, apart = finetune.training_and_held_out(everything)
+    new = finetune.finetuned_model(old, samples, known, seed, rounds or finetune.ROUNDS, say)
+    before, after = (finetune.measure(model, apart, test) for model in (old, new))
+    card = finetune.card(old, checked, known, before, after, _command_line())
     for ending, beside in zip(LINE_FILES, old.line_files or (), strict=False):
-        disk.write(output.with_suffix(ending), beside.read_bytes())
-    disk.write(output, model_file(new.arrays, card))
-    say(show.learned(card, str(output)))
+        atomic.write(output.with_suffix(ending), beside.read_bytes())
+    atomic.write(output, model_file(new.arrays, card))
+    say(learning_line(card, str(output)))
 
 
 def _material(wanted: Recipe, data: Data) -> tuple[Material, Digits | None]:
@@ -140,4 +143,4 @@ def evaluate_model(name: str, data: Path | None, pictures: Path | None, as_json:
     if as_json:
         print(json.dumps(evaluate.as_json(report)))
     else:
-        show.stdout().print(show.report(report))
+        stdout().print(evaluation_report(report))

@@ -47,8 +47,8 @@ def watch(
     Example: digitocr watch inbox -o results --done archive
     """
     with reported(verbose):
-        from digitocr.cli import report as show
         from digitocr.cli import run_files
+        from digitocr.cli.report import summary
         from digitocr.runs.inbox import Inbox
         from digitocr.runs.watch import Watch
 
@@ -63,5 +63,5 @@ def watch(
         with Watch(folder, scanner, target, archive, warn, OPTION_NAMES) as watching:
             report = run_files.watch_on(watching, manner)
         if not quiet:
-            show.summary(report, scanner.review_line, output)
+            summary(report, scanner.review_line, output)
         raise typer.Exit(report.exit_code)

@@ -20,8 +20,8 @@ import re
 from collections.abc import Mapping
 from enum import IntEnum
 
-# How sentences name a setting, or how a run goes about it, whose option the command line knows.
-_SETTING = re.compile(r"\b(?:Settings|Limits|Run)\.[a-z_]+")
+# How sentences name a setting, or how a command goes about it, whose option `cli` knows.
+_SETTING = re.compile(r"\b(?:Settings|Limits|Run|Training|Review)\.[a-z_]+")
 
 
 class ExitCode(IntEnum):

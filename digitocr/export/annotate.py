@@ -36,24 +36,26 @@ def _draw_number(picture: Picture, number: Number) -> None:
     colour, checked = _COLOURS[number.status], number.status == "checked"
     # Text of a third of the digits' height, but readable and no wider than thick strokes allow.
     size = float(np.clip(number.box.height / 75, 0.35, 3.0))
-    pen = max(1, round(size * 1.5))
+    thickness = max(1, round(size * 1.5))
     for digit in () if checked else number.digits:
         draw_box(picture, digit.box, colour, 1)
         place = (digit.box.x, digit.box.bottom + round(16 * size))
         text = f"{digit.digit} {100 * digit.confidence:.0f}"
-        cv2.putText(picture, text, place, FONT, 0.5 * size, colour, max(1, pen // 2), cv2.LINE_AA)
-    draw_box(picture, number.box, colour, pen)
+        cv2.putText(
+            picture, text, place, FONT, 0.5 * size, colour, max(1, thickness // 2), cv2.LINE_AA
+        )
+    draw_box(picture, number.box, colour, thickness)
     label = f"{number.text} checked" if checked else f"{number.text} {number.confidence:.2f}"
     if number.field:
         label = f"{number.field}: {label}"
     place = (number.box.x, max(round(12 * size), number.box.y - round(6 * size)))
-    cv2.putText(picture, label, place, FONT, 0.7 * size, colour, pen, cv2.LINE_AA)
+    cv2.putText(picture, label, place, FONT, 0.7 * size, colour, thickness, cv2.LINE_AA)
 
 
 def _draw_field(picture: Picture, field: FieldResult) -> None:
     """Draw a field for review without a number into the picture, in place."""
     size = float(np.clip(field.box.height / 75, 0.35, 3.0))
-    pen = max(1, round(size * 1.5))
-    draw_box(picture, field.box, RED, pen)
-    place = (field.box.x + 2 * pen, field.box.y + round(22 * size))
-    cv2.putText(picture, field.name, place, FONT, 0.7 * size, RED, pen, cv2.LINE_AA)
+    thickness = max(1, round(size * 1.5))
+    draw_box(picture, field.box, RED, thickness)
+    place = (field.box.x + 2 * thickness, field.box.y + round(22 * size))
+    cv2.putText(picture, field.name, place, FONT, 0.7 * size, RED, thickness, cv2.LINE_AA)

@@ -18,7 +18,7 @@ def number_pictures_zip(gray: Gray, result: PageResult) -> bytes:
     """
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as pictures:
-        for name, box in (*_read(result), *_missed(result)):
+        for name, box in (*_read_boxes(result), *_missed_boxes(result)):
             # A ZipInfo is of 1980.
             pictures.writestr(zipfile.ZipInfo(name), box_png(gray, box, result.rotation))
     return archive.getvalue()
@@ -26,15 +26,15 @@ def number_pictures_zip(gray: Gray, result: PageResult) -> bytes:
 
 def picture_names(page: PageResult) -> dict[Box, str]:
     """Return what the pictures of a page's numbers are called in its ZIP, by box."""
-    return {box: name for name, box in (*_missed(page), *_read(page))}
+    return {box: name for name, box in (*_missed_boxes(page), *_read_boxes(page))}
 
 
-def _read(page: PageResult) -> list[tuple[str, Box]]:
+def _read_boxes(page: PageResult) -> list[tuple[str, Box]]:
     """Return the names and boxes of the numbers that were read on a page."""
     return [(f"{page.page}-{i}.png", one.box) for i, one in enumerate(page.as_read.numbers, 1)]
 
 
-def _missed(page: PageResult) -> list[tuple[str, Box]]:
+def _missed_boxes(page: PageResult) -> list[tuple[str, Box]]:
     """Return the names and boxes of the numbers that were missed on a page."""
     boxes = [one.box for one in page.numbers if one.is_missed]
     return [(f"{page.page}-{'-'.join(map(str, box.sides))}.png", box) for box in boxes]

@@ -74,7 +74,7 @@ def number_format(text: str, decimal: Decimal | None = None) -> str | None:
     """
     if decimal not in (None, "point") and "." in text:
         return None
-    text = _pointed(text, decimal)
+    text = _with_point(text, decimal)
     number = _NUMBER.fullmatch(text)
     if not number or _MINUS_ZERO.fullmatch(text):
         return None
@@ -86,7 +86,7 @@ def number_format(text: str, decimal: Decimal | None = None) -> str | None:
     return f"0.{'0' * len(decimals)}" if decimals else _WHOLE
 
 
-def _pointed(text: str, decimal: Decimal | None) -> str:
+def _with_point(text: str, decimal: Decimal | None) -> str:
     """Return a number with a point before its decimals where that mark is known to be a comma."""
     return text.translate(_COMMA) if decimal == "comma" else text
 
@@ -263,7 +263,7 @@ class _Book:
         if shown is None:
             sheet.write_string(row, column, text, self._styles(_TEXT, for_review))
         else:
-            value = float(_pointed(text, self._decimal))
+            value = float(_with_point(text, self._decimal))
             sheet.write_number(row, column, value, self._styles(shown, for_review))
 
     def _insert_picture(self, picture: Path, text: str) -> None:

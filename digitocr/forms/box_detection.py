@@ -119,10 +119,10 @@ def _is_next_cell(left: Box, right: Box) -> bool:
 
 def _place(cells: Sequence[Box], dark: BinaryImage) -> Place:
     box = around(list(cells))
-    return Place(box, len(cells) if len(cells) > 1 else _ticked(box, dark))
+    return Place(box, len(cells) if len(cells) > 1 else _tick_cells(box, dark))
 
 
-def _ticked(box: Box, dark: BinaryImage) -> int | None:
+def _tick_cells(box: Box, dark: BinaryImage) -> int | None:
     """Return into how many cells short strokes at the foot of a box part it, None for no comb."""
     first, last = (box.bottom - round(part * box.height) for part in reversed(_FOOT))
     foot = dark[first:last, box.x : box.right] > 0

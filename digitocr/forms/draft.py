@@ -59,25 +59,27 @@ def begin_form(picture: Path, target: Path) -> Begun:
     names, upright = (target.with_suffix(ending) for ending in (".names.jpg", ".level.png"))
     for path in (target, names, upright):
         if path.exists():
-            raise OutputUnwritable(f"{path}: is there already", "Name another file with -o.")
+            raise OutputUnwritable(
+                f"{path}: is there already", "Name another file with Run.output."
+            )
     try:
         gray = next(read_pages(Source(picture.name, picture))).gray
     except InputUnreadable as error:
         raise NothingToRead(f"{picture}: {error}") from error
     except ExtraMissing as error:
         raise ExtraMissing(f"{picture}: {error}") from error
-    straight = deskew(rectify(gray, by_grid=False))
-    dark = binarize(straight.gray)
+    page = deskew(rectify(gray, by_grid=False))
+    dark = binarize(page.gray)
     places = find_boxes(dark)
     if not places:
         raise NothingToRead(f"{picture}: shows no box to write in", _BY_HAND)
     fields = tuple(Field(f"field{i}", one.box, one.cells) for i, one in enumerate(places, 1))
     filled = are_filled(places, dark)
-    as_given = straight.gray.shape == gray.shape and np.allclose(straight.to_page, np.eye(3))
+    as_given = page.gray.shape == gray.shape and np.allclose(page.to_page, np.eye(3))
     shown = _relative(picture, target.parent) if as_given else upright.name
     if not as_given:
-        _write(upright, png_bytes(straight.gray))
-    _write(names, jpeg_bytes(named_boxes(straight.gray, fields)))
+        _write(upright, png_bytes(page.gray))
+    _write(names, jpeg_bytes(named_boxes(page.gray, fields)))
     _write(target, description(shown, fields, filled).encode())
     return Begun(fields, filled, names)
 
@@ -100,11 +102,11 @@ def named_boxes(gray: Gray, fields: Sequence[Field]) -> Picture:
     for field in fields:
         box = field.box
         size = float(np.clip(box.height / 60, 0.4, 3.0))
-        pen = max(1, round(size * 1.5))
-        draw_box(picture, box, GREEN, pen)
+        thickness = max(1, round(size * 1.5))
+        draw_box(picture, box, GREEN, thickness)
         for i in range(1, field.cells or 1):
             x = box.x + round(i * box.width / (field.cells or 1))
             cv2.line(picture, (x, box.y), (x, box.bottom - 1), GREEN, 1)
-        place = (box.x + pen + 1, box.y + round(24 * size))
-        cv2.putText(picture, field.name, place, FONT, 0.7 * size, RED, pen, cv2.LINE_AA)
+        place = (box.x + thickness + 1, box.y + round(24 * size))
+        cv2.putText(picture, field.name, place, FONT, 0.7 * size, RED, thickness, cv2.LINE_AA)
     return picture

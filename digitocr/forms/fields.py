@@ -66,13 +66,13 @@ def groups_in(boxes: Sequence[Box], groups: Mapping[int, Box]) -> list[list[int]
     """
     found: list[list[int]] = [[] for _ in boxes]
     for number, group in sorted(groups.items(), key=lambda one: one[1].middle):
-        shared = [_shared(box, group) for box in boxes]
+        shared = [_shared_pixels(box, group) for box in boxes]
         if max(shared, default=0) > 0:
             found[shared.index(max(shared))].append(number)
     return found
 
 
-def _shared(one: Box, other: Box) -> int:
+def _shared_pixels(one: Box, other: Box) -> int:
     """Return how many pixels two boxes have in common."""
     width = min(one.right, other.right) - max(one.x, other.x)
     height = min(one.bottom, other.bottom) - max(one.y, other.y)

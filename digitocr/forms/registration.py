@@ -61,7 +61,7 @@ class Reference:
 
 def reference_of(gray: Gray) -> Reference:
     """Return a form's picture with its features (SIFT: Lowe 2004)."""
-    return Reference(gray, *_features(_shrunken(gray)[0]))
+    return Reference(gray, *_features(_small_picture(gray)[0]))
 
 
 def find_form(gray: Gray, reference: Reference) -> Transform | None:
@@ -75,8 +75,8 @@ def find_form(gray: Gray, reference: Reference) -> Transform | None:
         gray: the page as given.
         reference: the form's picture.
     """
-    page, to_page = _shrunken(gray)
-    small, to_reference = _shrunken(reference.gray)
+    page, to_page = _small_picture(gray)
+    small, to_reference = _small_picture(reference.gray)
     points, descriptors = _features(page)
     pairs = _pairs(reference.descriptors, descriptors)
     if len(pairs) < _LEAST_AGREEING:
@@ -142,30 +142,30 @@ def registered_page(
     )
     falls = float(np.degrees(np.arctan2(y1 - y0, x1 - x0)))  # of the form's lines on the page
     quarters = round(falls / 90)
-    straight = UprightPage(
+    upright = UprightPage(
         np.asarray(onto, np.uint8), to_page @ to_form, -90 * quarters % 360, falls - 90 * quarters
     )
-    return straight, scale
+    return upright, scale
 
 
-def is_visible(box: Box, straight: UprightPage, gray: Gray) -> bool:
+def is_visible(box: Box, upright: UprightPage, gray: Gray) -> bool:
     """Tell whether a page shows all of a box, but for a rim.
 
     Args:
         box: on the registered page.
-        straight: that page.
+        upright: that page.
         gray: the page as given.
     """
     rim_x, rim_y = _RIM * box.width, _RIM * box.height
     left, right, top, bottom = box.x + rim_x, box.right - rim_x, box.y + rim_y, box.bottom - rim_y
-    x, y, w = straight.to_page @ np.array(
+    x, y, w = upright.to_page @ np.array(
         [[left, right, right, left], [top, top, bottom, bottom], [1, 1, 1, 1]]
     )
     height, width = gray.shape
     return bool(min(x / w) >= 0 and min(y / w) >= 0 and max(x / w) < width and max(y / w) < height)
 
 
-def _shrunken(gray: Gray) -> tuple[Gray, Transform]:
+def _small_picture(gray: Gray) -> tuple[Gray, Transform]:
     """Return a picture no larger than is looked at, and the map back."""
     scale = min(1.0, _LOOK / max(gray.shape))
     if scale == 1.0:
@@ -227,8 +227,8 @@ def _found_print(found: Transform, small: Gray, page: Gray) -> float:
     onto = cv2.warpPerspective(page, found, size, flags=inverse, borderMode=cv2.BORDER_REPLICATE)
     shown = cv2.warpPerspective(np.ones_like(page), found, size, flags=inverse)
     near = np.ones((2 * _NEAR + 1, 2 * _NEAR + 1), np.uint8)
-    ink = cv2.dilate(_dark(np.asarray(onto, np.uint8)), near) // 255 * shown
-    printed = _dark(small) // 255
+    ink = cv2.dilate(_dark_pixels(np.asarray(onto, np.uint8)), near) // 255 * shown
+    printed = _dark_pixels(small) // 255
     wide = cv2.copyMakeBorder(ink, *(_BENDS,) * 4, cv2.BORDER_CONSTANT, value=0)
     met = 0.0
     for y in range(0, size[1], _PIECE):
@@ -242,7 +242,7 @@ def _found_print(found: Transform, small: Gray, page: Gray) -> float:
     return (met / max(n_printed, 1.0) - chance) / max(1 - chance, 1e-9)
 
 
-def _dark(small: Gray) -> BinaryImage:
+def _dark_pixels(small: Gray) -> BinaryImage:
     """Return what is darker than the paper around it."""
     depth = cv2.subtract(cv2.medianBlur(small, _PAPER), small)
     least = max(_LEAST_DARK, _AS_DARK * float(np.percentile(depth, 99)))

@@ -138,17 +138,17 @@ def _form(described: Mapping[str, Any], folder: Path) -> Form:
     fields = [_named_field(one, i, folder, (width, height)) for i, one in enumerate(listed, 1)]
     _check_names([field.name for field in fields])
     boxes = [field.box for field in fields]
-    printed = None if reference is None else _printed(reference.gray, boxes, filled)
+    printed = None if reference is None else _print_near_fields(reference.gray, boxes, filled)
     return Form(tuple(fields), (width, height), reference, printed)
 
 
-def _printed(gray: Gray, boxes: Sequence[Box], filled: bool) -> BinaryImage:
+def _print_near_fields(gray: Gray, boxes: Sequence[Box], filled: bool) -> BinaryImage:
     """Return what is dark in and around the fields of a form's picture.
 
     Of a filled form only ruled lines: what else is in its fields is writing.
     """
     dark = binarize(gray)
-    ink = page_ink(gray).mask if filled else None
+    ink = page_ink(gray).binary if filled else None
     near = np.zeros_like(dark)
     for box in boxes:
         inside = slice(box.y, box.bottom), slice(box.x, box.right)

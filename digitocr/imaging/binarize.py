@@ -78,7 +78,7 @@ def page_ink(gray: Gray, blurred: bool = False) -> PageInk:
     """Return what is written on a page, dark on light or light on dark, on all or parts of it.
 
     Args:
-        gray: the deskewed page. One that shows nothing but paper gives an empty mask.
+        gray: the deskewed page. One that shows nothing but paper gives an empty image.
         blurred: a small photograph that was enlarged, on which loops of digits are nearly closed.
     """
     return separate_ruling_lines(binarize(gray, blurred))
@@ -99,23 +99,23 @@ def binarize(gray: Gray, blurred: bool = False) -> BinaryImage:
     edge, faint_edge = _ink_contrasts(
         paper - _darkest_of_cells(gray, grid, paper.shape), paper, sigma, grid
     )
-    mask = _ink_without_blur(_darker_pixels(gray, paper - edge), gray, paper - 2 * edge)
-    return _ink_with_faint(mask, _darker_pixels(gray, paper - faint_edge))
+    binary = _ink_without_blur(_darker_pixels(gray, paper - edge), gray, paper - 2 * edge)
+    return _ink_with_faint(binary, _darker_pixels(gray, paper - faint_edge))
 
 
-def _ink_with_faint(mask: BinaryImage, faint: BinaryImage) -> BinaryImage:
+def _ink_with_faint(binary: BinaryImage, faint: BinaryImage) -> BinaryImage:
     """Return the ink with faint ink beside thin strokes; both masks are changed.
 
     One more array serves for all steps: those of a whole page take longer to get than to fill.
     """
-    around = cv2.erode(mask, _square(3))
+    around = cv2.erode(binary, _square(3))
     cv2.dilate(around, _square(_THICK), around)
     cv2.subtract(faint, around, faint)
     for _ in range(_FAINT_STEPS):
-        cv2.dilate(mask, _square(_FAINT_STEP), around)
+        cv2.dilate(binary, _square(_FAINT_STEP), around)
         cv2.bitwise_and(around, faint, around)
-        cv2.bitwise_or(mask, around, mask)
-    return mask
+        cv2.bitwise_or(binary, around, binary)
+    return binary
 
 
 def _unsharp(gray: Gray) -> Gray:
@@ -124,22 +124,22 @@ def _unsharp(gray: Gray) -> Gray:
     return np.asarray(cv2.addWeighted(gray, 1 + _UNSHARP, around, -_UNSHARP, 0), np.uint8)
 
 
-def _ink_without_blur(mask: BinaryImage, gray: Gray, threshold: Cells) -> BinaryImage:
+def _ink_without_blur(binary: BinaryImage, gray: Gray, threshold: Cells) -> BinaryImage:
     """Return the ink with the blur around it taken off, where the page is blurred.
 
     Components that stay whole at a threshold nearer to the ink's own darkness lose what is lighter,
     so that loops do not close up; thin and faint ones, which would break, stay as they are.
 
     Args:
-        mask: what is darker than a threshold.
+        binary: what is darker than a threshold.
         gray: the page.
         threshold: one that is nowhere lighter.
     """
     core = _darker_pixels(gray, threshold)
-    n_core, n_mask = cv2.countNonZero(core), cv2.countNonZero(mask)
-    if n_core == 0 or n_core > _SHARP * n_mask:
-        return mask
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(mask)
+    n_core, n_ink = cv2.countNonZero(core), cv2.countNonZero(binary)
+    if n_core == 0 or n_core > _SHARP * n_ink:
+        return binary
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(binary)
     n_parts, parts, own, _ = cv2.connectedComponentsWithStats(core)
     whose = np.zeros(n_parts, np.int64)
     at = np.flatnonzero(core)
@@ -152,7 +152,7 @@ def _ink_without_blur(mask: BinaryImage, gray: Gray, threshold: Cells) -> Binary
     whole = alone & (size - core_size <= np.maximum(2, _SHRUNK * size)).all(axis=1)
     whole &= stats[:, cv2.CC_STAT_AREA] > _CLOSED_UP * size.prod(axis=1)
     whole[0] = False
-    return np.asarray(np.where(whole[labels], core, mask), np.uint8)
+    return np.asarray(np.where(whole[labels], core, binary), np.uint8)
 
 
 def _darker_pixels(gray: Gray, threshold: Cells) -> BinaryImage:
@@ -246,9 +246,9 @@ def _dark_bands(small: Gray, light: Gray) -> NDArray[np.bool_]:
     for contour in cv2.findContours(dark, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]:
         x, y, width, height = cv2.boundingRect(contour)
         inside = dark[y : y + height, x : x + width]
-        straight = cv2.contourArea(contour) > _BAND_STRAIGHT * (width - 1) * (height - 1)
+        is_straight = cv2.contourArea(contour) > _BAND_STRAIGHT * (width - 1) * (height - 1)
         wide = height >= _LEAST_BAND and width >= 2 * height
-        if straight and wide and inside.mean() > _BAND_FILLED:
+        if is_straight and wide and inside.mean() > _BAND_FILLED:
             cv2.drawContours(bands, [contour], -1, 1, cv2.FILLED)
     return bands > 0
 

@@ -51,6 +51,6 @@ def box_png(gray: Gray, box: Box, rotation: int) -> bytes:
     return cv2.imencode(".png", small)[1].tobytes()
 
 
-def draw_box(picture: Picture, box: Box, colour: tuple[int, int, int], pen: int) -> None:
+def draw_box(picture: Picture, box: Box, colour: tuple[int, int, int], thickness: int) -> None:
     """Draw a box into a picture, in place."""
-    cv2.rectangle(picture, (box.x, box.y), (box.right - 1, box.bottom - 1), colour, pen)
+    cv2.rectangle(picture, (box.x, box.y), (box.right - 1, box.bottom - 1), colour, thickness)

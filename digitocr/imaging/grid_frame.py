@@ -48,14 +48,14 @@ def find_frame(gray: Gray) -> Quad | None:
         return None
     small, _ = halved_image(gray, _LOOK)
     for window, light in (_LEVEL, _BLURRED) if max(gray.shape) <= 2 * _LOOK else (_LEVEL,):
-        found = max(_grids(_dark(small, window, light)), key=_area, default=None)
+        found = max(_grids(_dark_pixels(small, window, light)), key=_area, default=None)
         if found is not None:
             shrunk = np.array(gray.shape[::-1]) / small.shape[::-1]
             return np.asarray((found + 0.5) * shrunk - 0.5, np.float64)
     return None
 
 
-def _dark(small: Gray, window: int, light: float) -> BinaryImage:
+def _dark_pixels(small: Gray, window: int, light: float) -> BinaryImage:
     """Return what is darker than its surroundings, gaps of a pixel closed."""
     around = cv2.convertScaleAbs(cv2.blur(small, (window, window)), alpha=light)
     dark = cv2.compare(cv2.GaussianBlur(small, (3, 3), 0), around, cv2.CMP_LT)
@@ -96,12 +96,12 @@ def _has_cells(hull: cv2.typing.MatLike, enclosed: list[float]) -> bool:
 def _is_outlined(quad: Quad, outline: Points) -> bool:
     """Tell whether an outline runs along all four sides."""
     return all(
-        _along(start, end, outline) >= _RULED
+        _share_along(start, end, outline) >= _RULED
         for start, end in zip(quad, np.roll(quad, -1, axis=0), strict=True)
     )
 
 
-def _along(start: NDArray[np.float64], end: NDArray[np.float64], outline: Points) -> float:
+def _share_along(start: NDArray[np.float64], end: NDArray[np.float64], outline: Points) -> float:
     """Return along which part of a side an outline runs."""
     side, to = end - start, outline - start
     part = to @ side / (side @ side)

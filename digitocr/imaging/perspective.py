@@ -71,7 +71,7 @@ def quad_size(quad: Quad) -> tuple[float, float]:
 def warped_rectangle(gray: Gray, quad: Quad) -> tuple[Gray, Transform]:
     """Return what is within these corners as a rectangle, and the map back."""
     width, height = (max(1, round(side)) for side in quad_size(quad))
-    return _warped(gray, _to_rectangle(quad, width, height), width, height)
+    return _warped_picture(gray, _to_rectangle(quad, width, height), width, height)
 
 
 def squared_page(gray: Gray, quad: Quad) -> tuple[Gray, Transform] | None:
@@ -93,7 +93,7 @@ def squared_page(gray: Gray, quad: Quad) -> tuple[Gray, Transform] | None:
     if columns * rows > _MOST_GROWTH * gray.size:
         return None
     shift = np.array([[1, 0, first[0] + 0.5], [0, 1, first[1] + 0.5], [0, 0, 1.0]])
-    return _warped(gray, to_quad @ shift, columns, rows)
+    return _warped_picture(gray, to_quad @ shift, columns, rows)
 
 
 def _to_rectangle(quad: Quad, width: float, height: float) -> Transform:
@@ -103,7 +103,9 @@ def _to_rectangle(quad: Quad, width: float, height: float) -> Transform:
     return np.asarray(found, np.float64)
 
 
-def _warped(gray: Gray, to_page: Transform, width: int, height: int) -> tuple[Gray, Transform]:
+def _warped_picture(
+    gray: Gray, to_page: Transform, width: int, height: int
+) -> tuple[Gray, Transform]:
     """Return a picture drawn by the map back from it, and that map."""
     flat = cv2.warpPerspective(
         gray,

@@ -33,11 +33,11 @@ class RulingLine:
 class PageInk:
     """What was written on a page, and the ruling lines kept aside."""
 
-    mask: BinaryImage
+    binary: BinaryImage
     ruling_lines: tuple[RulingLine, ...]
 
 
-# The mask is shrunk up to 4 times, as long as its longer side keeps this many cells: an A4 page
+# The image is shrunk up to 4 times, as long as its longer side keeps this many cells: an A4 page
 # at 300 dpi has 877.
 _MOST_SHRINK = 4
 _LEAST_CELLS = 700
@@ -90,7 +90,7 @@ _TURNED = [1, 0, 3, 2]  # left, top, right, bottom of a transposed box
 
 @dataclass(frozen=True, slots=True)
 class _Cells:
-    """A shrunk mask, on which level lines are looked for; its transpose shows upright ones."""
+    """A shrunk image, on which level lines are looked for; its transpose shows upright ones."""
 
     ink: BinaryImage  # (H, W), the part of each cell that is ink, of 255
     runs: BinaryImage  # (H, W), 255 in level runs of ink
@@ -120,45 +120,45 @@ class _Line:
     y: NDArray[np.float64]  # (N,), its middle there
 
 
-def separate_ruling_lines(mask: BinaryImage) -> PageInk:
-    """Return the mask without ruling lines, and these; digits that cross a ruling line stay whole.
+def separate_ruling_lines(binary: BinaryImage) -> PageInk:
+    """Return the ink without ruling lines, and these; digits that cross a ruling line stay whole.
 
     Args:
-        mask: any size; it may be changed. Without ruling lines, as when it is empty, it comes back
-            as is.
+        binary: any size; it may be changed. Without ruling lines, as when it is empty, it comes
+            back as is.
     """
     shrink = _MOST_SHRINK
-    while shrink > 1 and (max(mask.shape) < shrink * _LEAST_CELLS or min(mask.shape) < shrink):
+    while shrink > 1 and (max(binary.shape) < shrink * _LEAST_CELLS or min(binary.shape) < shrink):
         shrink //= 2
-    seen = _cells_both_ways(mask, shrink)
+    seen = _cells_both_ways(binary, shrink)
     if not any(cells.boxes for cells in seen):
-        return PageInk(mask, ())
+        return PageInk(binary, ())
     sure = [cells.sure for cells in seen]  # as long as squares say what the component height is
     ruling_lines: list[RulingLine] = []
     for _ in range(_TIMES):
         chosen = [_lengths_of(cells) > least for cells, least in zip(seen, sure, strict=True)]
-        mask, found = _image_without_lines(mask, shrink, seen, chosen)
+        binary, found = _image_without_lines(binary, shrink, seen, chosen)
         if not found:
             break
         ruling_lines += found
-        seen = _cells_both_ways(mask, shrink)
+        seen = _cells_both_ways(binary, shrink)
     for _ in range(_TIMES):
-        mask, found = _image_without_lines(
-            mask, shrink, seen, _are_ruling_lines(*seen, ruling_lines, shrink)
+        binary, found = _image_without_lines(
+            binary, shrink, seen, _are_ruling_lines(*seen, ruling_lines, shrink)
         )
         if not found:
             break
         ruling_lines += found
-        again = _cells_both_ways(mask, shrink)
+        again = _cells_both_ways(binary, shrink)
         if again[0].height < seen[0].height / 2:  # what is left is no component's height
             break
         seen = again
-    return PageInk(mask, tuple(ruling_lines))
+    return PageInk(binary, tuple(ruling_lines))
 
 
-def _cells_both_ways(mask: BinaryImage, shrink: int) -> tuple[_Cells, _Cells]:
+def _cells_both_ways(binary: BinaryImage, shrink: int) -> tuple[_Cells, _Cells]:
     """Return the lines on a page, the level ones and, transposed, the upright ones."""
-    small = shrunk_image(mask, shrink)
+    small = shrunk_image(binary, shrink)
     # A ruling line that is one page pixel thick fills this much of a cell.
     least = 255 // (shrink + 1)
     thin = np.asarray(cv2.threshold(small, least, 255, cv2.THRESH_BINARY)[1], np.uint8)
@@ -180,7 +180,7 @@ def _component_height(thin: BinaryImage, least: float) -> float:
 
 
 def _cells(ink: BinaryImage, thin: BinaryImage, height: float) -> _Cells:
-    """Return a shrunk mask with the level lines on it.
+    """Return a shrunk image with the level lines on it.
 
     A line that leans or bends is made of shorter runs, each a cell beside the one before.
     """
@@ -262,7 +262,7 @@ def _run_to_edge(cells: _Cells, along: NDArray[np.generic], near: float) -> NDAr
 
 
 def _image_without_lines(
-    mask: BinaryImage, shrink: int, seen: Sequence[_Cells], chosen: Sequence[NDArray[np.bool_]]
+    binary: BinaryImage, shrink: int, seen: Sequence[_Cells], chosen: Sequence[NDArray[np.bool_]]
 ) -> tuple[BinaryImage, list[RulingLine]]:
     """Return the page's ink without those lines, level and upright, that are ruled, and these."""
     ruling_lines = []
@@ -270,12 +270,12 @@ def _image_without_lines(
         lines = [_traced_line(cells, cells.boxes[i]) for i in np.flatnonzero(which)]
         if not any(lines):
             continue
-        turned = mask if horizontal else np.asarray(cv2.transpose(mask), np.uint8)
+        turned = binary if horizontal else np.asarray(cv2.transpose(binary), np.uint8)
         for box in [_erase(turned, line, shrink) for line in lines if line]:
             upright = Box(box.y, box.x, box.height, box.width)
             ruling_lines.append(RulingLine(box if horizontal else upright, horizontal))
-        mask = turned if horizontal else np.asarray(cv2.transpose(turned), np.uint8)
-    return mask, ruling_lines
+        binary = turned if horizontal else np.asarray(cv2.transpose(turned), np.uint8)
+    return binary, ruling_lines
 
 
 def _traced_line(cells: _Cells, box: Box) -> _Line | None:
@@ -335,15 +335,15 @@ def _extended_to_ends(
     return np.array([ends[0], *x, ends[1]]), np.array([at_ends[0], *y, at_ends[1]])
 
 
-def _erase(mask: BinaryImage, line: _Line, shrink: int) -> Box:
-    """Erase a level ruling line from the page's mask, in place, and return where it was.
+def _erase(binary: BinaryImage, line: _Line, shrink: int) -> Box:
+    """Erase a level ruling line from the page's ink, in place, and return where it was.
 
     What is much thicker than the ruling line is a stroke that crosses it and stays.
     """
     box, thickness = line.box, line.thickness * shrink
     thickest = int(max(thickness * _CROSSING, thickness + 2)) + 1
     top, left = max(0, box.y * shrink - thickest), box.x * shrink
-    part = mask[top : box.bottom * shrink + thickest, left : box.right * shrink]
+    part = binary[top : box.bottom * shrink + thickest, left : box.right * shrink]
     x = (line.x + 0.5) * shrink - 0.5
     y = (line.y + box.y + 0.5) * shrink - 0.5 - top
     ruling_line = np.zeros(part.shape, np.uint8)

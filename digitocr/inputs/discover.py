@@ -22,7 +22,7 @@ from digitocr.core.source import (
     Source,
     Unread,
 )
-from digitocr.storage import object_store as stores
+from digitocr.storage import object_store
 
 Identity: TypeAlias = tuple[int, int]  # device, inode
 RealPath: TypeAlias = Callable[[str], str]  # a folder → its path without links
@@ -61,7 +61,7 @@ class _Walk:
 
 def find_sources(
     inputs: Sequence[str],
-    *apart: stores.Place | None,
+    *apart: object_store.Place | None,
     follow: bool = False,
     key: Callable[[str], str] | None = None,
 ) -> list[Source | Unread]:
@@ -71,7 +71,7 @@ def find_sources(
         inputs: files, folders (walked), globs, "-" for one image or PDF on stdin, or URLs of these.
         apart: folders, of results and the like, passed over where they lie inside an input.
         follow: links that lead out of an input are followed, each folder once.
-        key: what is the same for names that clash; None for `folded`.
+        key: what is the same for names that clash; None for `folded_name`.
 
     Returns:
         Sources with distinct names, each file once, and an `Unread` for each input that can't
@@ -84,12 +84,12 @@ def find_sources(
     way = _Walk({place for place in places if place}, follow)
     found: list[Source | Unread] = []
     for text in inputs:
-        found += _from_url(text, apart) if stores.is_url(text) else _from_input(text, way)
+        found += _from_url(text, apart) if object_store.is_url(text) else _from_input(text, way)
     real: RealPath = cache(os.path.realpath)  # folders are far fewer than files
-    return _distinct(_each_once(found, real, way.plain), real, key or folded)
+    return _with_distinct_names(_each_once(found, real, way.plain), real, key or folded_name)
 
 
-def folded(name: str) -> str:
+def folded_name(name: str) -> str:
     """Return what is the same for names that macOS or Windows take for one.
 
     Those differ by case alone, or by how a letter with an accent is put together (canonical
@@ -120,17 +120,17 @@ def _from_input(text: str, way: _Walk) -> Iterator[Source | Unread]:
         yield _from_file(text)
 
 
-def _from_url(url: str, apart: Sequence[stores.Place | None]) -> Iterator[Source | Unread]:
+def _from_url(url: str, apart: Sequence[object_store.Place | None]) -> Iterator[Source | Unread]:
     """Yield what a URL stands for; below a folder's, in the order and with the gaps of `_walk`."""
     try:
-        found = stores.find(url)
+        found = object_store.find(url)
     except OSError as error:
-        yield Unread(stores.without_secrets(url), f"can't be reached: {error.strerror}")
+        yield Unread(object_store.without_secrets(url), f"can't be reached: {error.strerror}")
         return
     for name, remote in sorted(found, key=lambda one: [*map(natural_key, one[0].split("/"))]):
         known = PurePath(name).suffix.lower() in EXTENSIONS
         if remote.url == url:  # named by itself
-            yield Source(name, remote=remote) if known else _of_no_type(url)
+            yield Source(name, remote=remote) if known else _unknown_type(url)
         elif known and not any(remote.url.startswith(f"{one}/") for one in apart):
             yield from _below_url(name, remote)
 
@@ -140,7 +140,7 @@ def _below_url(name: str, remote: Remote) -> Iterator[Source | Unread]:
     parts = name.split("/")
     if ".." in parts or list(PurePath(name).parts) != parts or "\0" in name:
         yield Unread(name, "its name is no path below a folder")
-    elif not (_hidden(name) or name.endswith(_DRAWN)):
+    elif not (_is_hidden(name) or name.endswith(_DRAWN)):
         yield Source(name, remote=remote)
 
 
@@ -150,19 +150,19 @@ def _from_file(text: str) -> Source | Unread:
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        return Unread(shown, _unreachable(path, error))
+        return Unread(shown, _why_unreachable(path, error))
     if not stat.S_ISREG(mode):
         return Unread(shown, *_NO_FILE)
     if path.suffix.lower() not in EXTENSIONS:
-        return _of_no_type(text)
+        return _unknown_type(text)
     return Source(path.name, path)
 
 
-def _of_no_type(text: str) -> Unread:
+def _unknown_type(text: str) -> Unread:
     types = ", ".join(sorted(extension[1:] for extension in EXTENSIONS))
     sentence = f"is of no type that digitocr reads ({types})"
     advice = "Save other types of files as PNG or PDF."
-    return Unread(stores.without_secrets(text), sentence, advice)
+    return Unread(object_store.without_secrets(text), sentence, advice)
 
 
 def _from_glob(pattern: str, way: _Walk) -> Iterator[Source | Unread]:
@@ -182,14 +182,14 @@ def _from_glob(pattern: str, way: _Walk) -> Iterator[Source | Unread]:
     except (OSError, ValueError) as error:
         yield Unread(pattern, f"is no pattern to look for: {error}")
         return
-    matches = [fixed / name for name in sorted(found, key=natural_key) if not _hidden(name)]
+    matches = [fixed / name for name in sorted(found, key=natural_key) if not _is_hidden(name)]
     if not matches:
         yield Unread(pattern, "matches no file")
     for match in matches:
         yield from _walk(match, fixed, way)
 
 
-def _hidden(name: str) -> bool:
+def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePath(name).parts)
 
 
@@ -220,10 +220,10 @@ def _walk(top: Path, root: Path, way: _Walk) -> Iterator[Source | Unread]:
             yield from _from_entry(path, root, way.follow)
             continue
         if path == root or _identity(path) not in way.skip:
-            yield from _listed(path, root, waiting, way.plain)
+            yield from _add_entries(path, root, waiting, way.plain)
 
 
-def _listed(
+def _add_entries(
     folder: Path, root: Path, waiting: list[Path | Source], plain: set[str]
 ) -> Iterator[Unread]:
     """Add what is in a folder to what waits, the first last; yield why it can't be listed.
@@ -279,7 +279,7 @@ def _from_entry(path: Path, root: Path, follow: bool) -> Iterator[Source | Unrea
     try:
         mode = path.stat().st_mode
     except OSError as error:
-        yield Unread(name, _unreachable(path, error))
+        yield Unread(name, _why_unreachable(path, error))
         return
     if not image and not stat.S_ISDIR(mode):
         return
@@ -291,7 +291,7 @@ def _from_entry(path: Path, root: Path, follow: bool) -> Iterator[Source | Unrea
         yield Unread(name, *_NO_FILE)
 
 
-def _unreachable(path: Path, error: OSError) -> str:
+def _why_unreachable(path: Path, error: OSError) -> str:
     """Return why there is nothing to be found at a path."""
     if os.path.islink(path):
         if isinstance(error, FileNotFoundError):
@@ -333,7 +333,7 @@ def _place(source: Source, real: RealPath, plain: Set[str]) -> str:
 
 @dataclass(slots=True)
 class _Names:
-    """The names that sources have, by what is the same for names that clash (`folded`)."""
+    """The names that sources have, by what is the same for names that clash (`folded_name`)."""
 
     key: Callable[[str], str]
     count: Counter[str]  # of those that they would have
@@ -348,8 +348,8 @@ class _Names:
         return self.count[self.key(name)] > 1
 
 
-def _distinct(
-    found: Sequence[Source | Unread], real: RealPath, key: Callable[[str], str] = folded
+def _with_distinct_names(
+    found: Sequence[Source | Unread], real: RealPath, key: Callable[[str], str] = folded_name
 ) -> list[Source | Unread]:
     """Return the list with equal names told apart by as many parent folders as it takes.
 
@@ -369,7 +369,7 @@ def _distinct(
 def _parents(source: Source, real: RealPath) -> list[str]:
     """Return the names of the folders above what a source's name says, the topmost first."""
     if source.remote:
-        above = stores.without_secrets(source.remote.url).split("/")[2:]
+        above = object_store.without_secrets(source.remote.url).split("/")[2:]
         parts = [part for part in above if part not in ("", ".", "..")]
     elif source.path:
         parts = list(PurePath(real(str(source.path.parent)), source.path.name).parts[1:])

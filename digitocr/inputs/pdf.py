@@ -53,7 +53,7 @@ def count_pages(file: BufferedIOBase) -> int:
         ExtraMissing: pypdfium2 is not installed.
         InputUnreadable: the PDF is damaged or encrypted.
     """
-    with _opened(file) as document:
+    with _opened_pdf(file) as document:
         return len(document)
 
 
@@ -76,21 +76,21 @@ def draw_page(file: BufferedIOBase, index: int, dpi: float, limits: Limits) -> t
         ExtraMissing: pypdfium2 is not installed.
         InputUnreadable: the PDF is damaged or encrypted, or the page is too large.
     """
-    with _opened(file) as document, _loaded(document, index) as page:
+    with _opened_pdf(file) as document, _loaded_page(document, index) as page:
         images = _images(page, index, limits)
         dpi = _resolution(page, images, dpi)
         width, height = (max(1, round(side * dpi / _POINTS)) for side in page.get_size())
         excess = limits.excess(width * height, _HELD * width * height)
         if excess:
             raise InputTooLarge(f"has on page {index + 1}, at {dpi:.0f} dpi, {excess}")
-        drawn = _drawn(page, width, height)
+        drawn = _drawn_page(page, width, height)
         if drawn.min() == drawn.max() and not (all(map(_decodes, images)) and _is_textless(page)):
             raise InputUnreadable(f"is damaged: what is on page {index + 1} can't be drawn")
         return drawn, dpi
 
 
 @contextmanager
-def _opened(file: BufferedIOBase) -> Iterator[PdfDocument]:
+def _opened_pdf(file: BufferedIOBase) -> Iterator[PdfDocument]:
     """Open a PDF, with its forms filled in, and close it."""
     try:
         import pypdfium2
@@ -122,7 +122,7 @@ def _check_end(file: BufferedIOBase) -> None:
 
 
 @contextmanager
-def _loaded(document: PdfDocument, index: int) -> Iterator[PdfPage]:
+def _loaded_page(document: PdfDocument, index: int) -> Iterator[PdfPage]:
     """Load a page and close it."""
     from pypdfium2 import PdfiumError
 
@@ -191,7 +191,7 @@ def _is_text(one: PdfObject) -> bool:
     return raw.FPDFTextObj_GetTextRenderMode(one) not in _INVISIBLE
 
 
-def _drawn(page: PdfPage, width: int, height: int) -> Drawn:
+def _drawn_page(page: PdfPage, width: int, height: int) -> Drawn:
     """Return a page drawn into a rectangle of pixels, on white.
 
     `PdfPage.render` takes a scale alone and rounds it up: all pixels of a scan would be moved.

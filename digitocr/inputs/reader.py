@@ -37,7 +37,7 @@ from digitocr.inputs.pdf import (
     draw_page,
     is_pdf,
 )
-from digitocr.storage.object_store import fetched
+from digitocr.storage.object_store import fetched_file
 
 _MOST_BYTES = 2_000_000_000  # of a file; a picture's are held in memory
 # File descriptor 2 is the whole process's: one thread at a time may turn it away.
@@ -82,13 +82,13 @@ def read_pages(
         yield _page_of_picture(source.gray, wanted, limits)
         return
     try:
-        with _opened(source) as file:
+        with _opened_file(source) as file:
             if is_pdf(file):
-                for index in _wanted(count_pages(file), wanted, limits):
+                for index in _wanted_indices(count_pages(file), wanted, limits):
                     drawn, own_dpi = draw_page(file, index, dpi, limits)
                     yield Page(index + 1, _to_gray(drawn), round(own_dpi, 1))
             else:
-                yield from _read_image(_whole(file), wanted, limits)
+                yield from _read_image(_whole_file(file), wanted, limits)
     except OSError as error:
         raise InputUnreadable(f"can't be opened: {error.strerror}") from error
 
@@ -97,14 +97,14 @@ def _page_of_picture(gray: Gray, wanted: PageRanges | None, limits: Limits) -> P
     """Return a decoded picture as a page."""
     if excess := limits.excess(gray.size, gray.size):
         raise InputTooLarge(f"has {excess}")
-    (index,) = _wanted(1, wanted, limits)
+    (index,) = _wanted_indices(1, wanted, limits)
     return Page(index + 1, gray, None)
 
 
-def _opened(source: Source) -> BufferedIOBase:
+def _opened_file(source: Source) -> BufferedIOBase:
     """Return a source as a file."""
     if source.remote:
-        return _within_limit(fetched(source.remote, _MOST_BYTES + 1))
+        return _within_limit(fetched_file(source.remote, _MOST_BYTES + 1))
     found = source.path.stat() if source.path else None
     if found and not stat.S_ISREG(found.st_mode):
         raise InputUnreadable("is not a file")  # a pipe or a device may never end
@@ -119,7 +119,7 @@ def _within_limit(file: BufferedIOBase) -> BufferedIOBase:
     return file
 
 
-def _wanted(n_pages: int, ranges: PageRanges | None, limits: Limits) -> list[int]:
+def _wanted_indices(n_pages: int, ranges: PageRanges | None, limits: Limits) -> list[int]:
     """Return the indices, from 0, of the wanted pages that a document has."""
     found: Sequence[int] = range(n_pages)
     if ranges is not None:
@@ -135,7 +135,7 @@ def _wanted(n_pages: int, ranges: PageRanges | None, limits: Limits) -> list[int
     return list(found)
 
 
-def _whole(file: BufferedIOBase) -> bytearray:
+def _whole_file(file: BufferedIOBase) -> bytearray:
     """Return the bytes of a file, once: a TIFF may have hundreds of pages."""
     data = bytearray(file.seek(0, os.SEEK_END))
     file.seek(0)
@@ -149,7 +149,7 @@ def _read_image(data: bytearray, ranges: PageRanges | None, limits: Limits) -> I
     if header.format == "PNG":
         data = png_picture(data)
     buffer = np.frombuffer(data, np.uint8)
-    for index in _wanted(header.n_pages, ranges, limits):
+    for index in _wanted_indices(header.n_pages, ranges, limits):
         image = _decode(buffer, header, index)
         if image is None:
             where = f" on page {index + 1} of {header.n_pages}" if header.n_pages > 1 else ""
@@ -180,7 +180,7 @@ def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> Pixels | N
     """Return one page as stored but upright, or None where it can't be decoded."""
     if header.format == "HEIF":
         return _decode_heif(buffer)
-    with _quiet():
+    with _stderr_off():
         try:
             if header.format == "JPEG":  # libjpeg gives grey at a third of the cost of colour
                 return cv2.imdecode(buffer, cv2.IMREAD_GRAYSCALE)
@@ -192,7 +192,7 @@ def _decode(buffer: NDArray[np.uint8], header: Header, index: int) -> Pixels | N
             image = cv2.imdecode(buffer, cv2.IMREAD_UNCHANGED)
         except cv2.error:
             return None
-    return None if image is None else _turned(image, header.orientation)
+    return None if image is None else _upright_image(image, header.orientation)
 
 
 def _decode_heif(buffer: NDArray[np.uint8]) -> Pixels | None:
@@ -209,7 +209,7 @@ def _decode_heif(buffer: NDArray[np.uint8]) -> Pixels | None:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def _stderr_off() -> Iterator[None]:
     """Keep libpng and libtiff, which write to the process's stderr, from doing so."""
     with _STDERR:
         try:
@@ -227,7 +227,7 @@ def _quiet() -> Iterator[None]:
             os.close(nowhere)
 
 
-def _turned(image: Pixels, orientation: int) -> Pixels:
+def _upright_image(image: Pixels, orientation: int) -> Pixels:
     """Return the image turned as its EXIF orientation asks."""
     mirror, turn = _TURNS[orientation]
     if mirror:

@@ -60,8 +60,8 @@ def find_faint_lines(gray: Gray, ink: PageInk) -> tuple[PageInk, list[RulingLine
         ink: what is written on it.
     """
     small, shrink = halved_image(gray, _LOOK)
-    mask = shrunk_image(ink.mask, shrink)
-    text, height = _text_components(mask)
+    binary = shrunk_image(ink.binary, shrink)
+    text, height = _text_components(binary)
     if height == 0 or max(small.shape) < _LONG * height:  # as on a picture of a few digits
         return ink, []
     turned = np.asarray(cv2.transpose(small), np.uint8), np.asarray(cv2.transpose(text), np.uint8)
@@ -86,7 +86,7 @@ def find_faint_lines(gray: Gray, ink: PageInk) -> tuple[PageInk, list[RulingLine
         points = np.round(np.array(ends) * shrink).astype(np.int32)
         points = points if horizontal else points[:, ::-1]
         cv2.polylines(beside, [points], False, 255, (2 * _REST + 1) * shrink)
-    return PageInk(_ink_without_rests(ink.mask, beside), (*ink.ruling_lines, *pieces)), bridged
+    return PageInk(_ink_without_rests(ink.binary, beside), (*ink.ruling_lines, *pieces)), bridged
 
 
 def _ruling_line(
@@ -99,28 +99,28 @@ def _ruling_line(
     )
 
 
-def _ink_without_rests(mask: BinaryImage, beside: BinaryImage) -> BinaryImage:
+def _ink_without_rests(binary: BinaryImage, beside: BinaryImage) -> BinaryImage:
     """Return the ink without components that are all beside lines."""
     x, y, width, height = cv2.boundingRect(beside)
     within = slice(y, y + height), slice(x, x + width)
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask[within])
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(binary[within])
     near = np.bincount(labels[beside[within] > 0], minlength=len(stats))
     rest = near == stats[:, cv2.CC_STAT_AREA]
     rest[0] = False  # paper
-    cleaned = mask.copy()
+    cleaned = binary.copy()
     cleaned[within][rest[labels]] = 0
     return cleaned
 
 
-def _text_components(mask: BinaryImage) -> tuple[BinaryImage, float]:
+def _text_components(binary: BinaryImage) -> tuple[BinaryImage, float]:
     """Return the components that are no pieces of lines, and their usual height, 0 without any."""
-    _, labels, stats, _ = cv2.connectedComponentsWithStats((mask > 127).astype(np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats((binary > 127).astype(np.uint8))
     sizes = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].astype(np.float64)
     sizes[0] = 0  # paper
     thick, long = sizes.min(axis=1), sizes.max(axis=1)
     tall = sizes[(sizes[:, 1] >= _LEAST_COMPONENT_PX) & (thick > 1) & (long < 8 * thick), 1]
     if len(tall) == 0:
-        return mask, 0.0
+        return binary, 0.0
     height = usual_size(tall)
     as_tall = (sizes[:, 1] >= _SHORT * height) & (sizes[:, 1] <= _LONGER * height)
     piece = (thick <= _THIN * height) & ~as_tall

@@ -95,7 +95,7 @@ def ink_with_strokes(ink: PageInk, dark: BinaryImage, grid: Grid) -> PageInk:
         dark: the same before ruling lines were taken out of it.
         grid: pixels of the deskewed page.
     """
-    mask, ruling_lines = ink.mask.copy(), []
+    binary, ruling_lines = ink.binary.copy(), []
     for ruling_line in ink.ruling_lines:
         cell = _cell_around(ruling_line, grid)
         if cell is None:
@@ -104,8 +104,8 @@ def ink_with_strokes(ink: PageInk, dark: BinaryImage, grid: Grid) -> PageInk:
         box = ruling_line.box
         top, bottom = max(box.y - _ERASED_PX, cell.y), min(box.bottom + _ERASED_PX, cell.bottom)
         left, right = max(box.x - _ERASED_PX, cell.x), min(box.right + _ERASED_PX, cell.right)
-        mask[top:bottom, left:right] = dark[top:bottom, left:right]
-    return PageInk(mask, tuple(ruling_lines))
+        binary[top:bottom, left:right] = dark[top:bottom, left:right]
+    return PageInk(binary, tuple(ruling_lines))
 
 
 def _cell_around(ruling_line: RulingLine, grid: Grid) -> Box | None:
@@ -125,19 +125,19 @@ def _cell_around(ruling_line: RulingLine, grid: Grid) -> Box | None:
     return Box(round(left), round(top), round(width), round(height))
 
 
-def ink_without_grid_lines(mask: BinaryImage, grid: Grid) -> BinaryImage:
+def ink_without_grid_lines(binary: BinaryImage, grid: Grid) -> BinaryImage:
     """Return the ink without what is left of a grid's lines.
 
     Args:
-        mask: of the page, ruling lines taken out of it as far as they were seen.
+        binary: of the page, ruling lines taken out of it as far as they were seen.
         grid: pixels of the deskewed page.
     """
     box = grid.box
     within = slice(max(0, box.y), box.bottom), slice(max(0, box.x), box.right)
-    n, labels, stats, _ = cv2.connectedComponentsWithStats(mask[within])
+    n, labels, stats, _ = cv2.connectedComponentsWithStats(binary[within])
     heights = stats[1:, cv2.CC_STAT_HEIGHT]
     most = _NEAR_LINE * usual_size(heights[heights >= _LEAST_COMPONENT_PX])
-    lines = np.zeros_like(mask[within])
+    lines = np.zeros_like(binary[within])
     for across, places, start in (
         (lines.T, grid.columns, within[1].start),
         (lines, grid.rows, within[0].start),
@@ -148,6 +148,6 @@ def ink_without_grid_lines(mask: BinaryImage, grid: Grid) -> BinaryImage:
             across[max(0, middle - near) : max(0, middle + near)] = 255
     on_lines = np.bincount(labels[lines > 0], minlength=n) / stats[:, cv2.CC_STAT_AREA]
     on_lines[0] = 0.0  # paper
-    cleaned = mask.copy()
+    cleaned = binary.copy()
     cleaned[within][on_lines[labels] >= _RESIDUE] = 0
     return cleaned

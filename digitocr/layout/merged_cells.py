@@ -66,11 +66,11 @@ def _ruled_sides(
         for place, first, last in ruling_lines:
             if abs(place - line) <= off:
                 inked[max(0, round(first - start)) : max(0, round(last - start))] = True
-        found[i] = [_ruled(inked, a - start, b - start) for a, b in pairwise(across)]
+        found[i] = [_inked_part(inked, a - start, b - start) for a, b in pairwise(across)]
     return found
 
 
-def _ruled(inked: _Flags, start: float, end: float) -> float:
+def _inked_part(inked: _Flags, start: float, end: float) -> float:
     """Return the part of a side that is inked, its ends left off."""
     corner = _CORNER * (end - start)
     inner = inked[round(start + corner) : round(end - corner)]

@@ -128,8 +128,8 @@ def _grid(ruling_lines: Sequence[RulingLine], reach: float) -> Grid | None:
     )
     n_before = -1
     while n_before != (n_before := len(level) + len(upright)):
-        level = [line for line in level if _crosses(line, upright, meets)]
-        upright = [line for line in upright if _crosses(line, level, meets)]
+        level = [line for line in level if _crosses_enough(line, upright, meets)]
+        upright = [line for line in upright if _crosses_enough(line, level, meets)]
     rows, columns = _lines_without_odd(_places(ruling_lines, level), _places(ruling_lines, upright))
     if len(rows) < 2 or len(columns) < 2 or (len(rows) == len(columns) == 2):
         return None
@@ -164,7 +164,7 @@ def _lines(
     return lines
 
 
-def _crosses(line: Sequence[int], others: Sequence[Sequence[int]], meets: Meets) -> bool:
+def _crosses_enough(line: Sequence[int], others: Sequence[Sequence[int]], meets: Meets) -> bool:
     """Tell whether a line meets as many lines across as those between cells do, or the outer two.
 
     Cells that are one have no lines in them to be met.

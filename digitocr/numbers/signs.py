@@ -128,7 +128,7 @@ def _gaps_in_lines(lines: Sequence[Sequence[int]], boxes: Corners, low: Corners)
         for left, right in pairwise([None, *line]) if len(near) else ():
             if right is None:
                 continue
-            between = _between(left, right, boxes, near)
+            between = _components_between(left, right, boxes, near)
             if len(between):
                 yield _gap_between(left, right, boxes, between)
 
@@ -143,7 +143,7 @@ def _low_in_line(digits: Corners, low: Corners) -> Corners:
     return near
 
 
-def _between(left: int | None, right: int, boxes: Corners, low: Corners) -> Corners:
+def _components_between(left: int | None, right: int, boxes: Corners, low: Corners) -> Corners:
     """Return the low components with their middle between two digits', or before the first."""
     middles = (low[:, 0] + low[:, 2]) / 2
     first = -np.inf if left is None else (boxes[left, 0] + boxes[left, 2]) / 2
@@ -198,7 +198,7 @@ def _digits_before_slashes(
     for line in lines:
         near = _low_in_line(boxes[list(line)], slashes)
         for left, right in pairwise(line) if len(near) else ():
-            for slash in _between(left, right, boxes, near):
+            for slash in _components_between(left, right, boxes, near):
                 first, last = boxes[left], boxes[right]
                 off = _SLASH_OFF * (first[3] - first[1] + last[3] - last[1]) / 2
                 beside = max(slash[0] - first[2], last[0] - slash[2]) <= off

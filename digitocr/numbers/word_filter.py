@@ -59,10 +59,10 @@ def number_membership(
     sure = np.clip(confidence, 0, 0.999)
     odds = np.clip(_LIFT * sure / (1 - sure), _LEAST_ODDS, np.array(_ODDS)[read])
     odds = np.where(read < 0, _REFUSED_ODDS, odds)
-    uneven = _uneven(lines, boxes)
+    uneven = _are_uneven(lines, boxes)
     clear = (confidence >= _CLEAR) & (np.array(_ODDS)[read] == max(_ODDS))
     odds = np.where(uneven, _uneven_odds(uneven[clear]), 1.0) * odds
-    touching = _touching(lines, boxes)
+    touching = _are_touching(lines, boxes)
     company = [_company(boxes[list(line)]) for line in lines]
     share, chances = _IN_NUMBERS, np.zeros(len(boxes))
     for _ in range(_ROUNDS):
@@ -84,7 +84,7 @@ def _uneven_odds(clear: NDArray[np.bool_]) -> float:
     return float(np.clip(found / _UNEVEN, _LEAST_UNEVEN_ODDS, 1.0))
 
 
-def _uneven(lines: Sequence[Sequence[int]], boxes: Corners) -> NDArray[np.bool_]:
+def _are_uneven(lines: Sequence[Sequence[int]], boxes: Corners) -> NDArray[np.bool_]:
     """Tell for each component whether it is lower than those close to it, or hangs below them."""
     found = np.zeros(len(boxes), bool)
     for line in map(list, lines):
@@ -96,7 +96,7 @@ def _uneven(lines: Sequence[Sequence[int]], boxes: Corners) -> NDArray[np.bool_]
     return found
 
 
-def _touching(lines: Sequence[Sequence[int]], boxes: Corners) -> NDArray[np.bool_]:
+def _are_touching(lines: Sequence[Sequence[int]], boxes: Corners) -> NDArray[np.bool_]:
     """Tell for each component whether no paper parts it from the one before or after it."""
     found = np.zeros(len(boxes), bool)
     for line in map(list, lines):

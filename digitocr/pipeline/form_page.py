@@ -85,7 +85,7 @@ class FormReader:
         if to_page is None:
             return replace(result, error=f"page {page.number} doesn't show the form {self.name}")
         upright, scale = registered_page(page.gray, to_page, self.form.size)
-        ink, boxes = _written(upright.gray, self.form, scale)
+        ink, boxes = _written_on_form(upright.gray, self.form, scale)
         inside, crossed = ink_in_fields(ink, boxes)
         components = find_components(inside)
         reading = read_components(
@@ -95,7 +95,7 @@ class FormReader:
         groups = groups_in(boxes, {group.number: group.box for group in components.groups})
         for i, (field, box, own) in enumerate(zip(self.form.fields, boxes, groups, strict=True), 1):
             whole = is_visible(box, upright, page.gray) and not crossed[i - 1]
-            number, found = _in_field(field, box, own, reading, whole)
+            number, found = _field_number(field, box, own, reading, whole)
             if number is not None:
                 number = replace(number, line=i, item=1, field=field.name)
                 number = number_with_chances(number, self.model)
@@ -126,17 +126,17 @@ def _map_of_form(gray: Gray, form: Form, model: Model) -> Transform | None:
     )
 
 
-def _written(gray: Gray, form: Form, scale: float) -> tuple[BinaryImage, list[Box]]:
+def _written_on_form(gray: Gray, form: Form, scale: float) -> tuple[BinaryImage, list[Box]]:
     """Return what is written on a page brought onto a form, without print, and where fields are."""
     boxes = [scaled_box(field.box, scale) for field in form.fields]
     if form.printed is None:
-        return page_ink(gray).mask, boxes
+        return page_ink(gray).binary, boxes
     ink = binarize(gray)
     printed, boxes = print_and_field_boxes(ink, enlarged_print(form.printed, ink), boxes)
     return ink_without_print(ink, printed, scale), boxes
 
 
-def _in_field(
+def _field_number(
     field: Field, box: Box, groups: Sequence[int], reading: PageReading, whole: bool
 ) -> tuple[Number | None, FieldResult]:
     """Return the number in a field, None in a blank one, and that it is blank.

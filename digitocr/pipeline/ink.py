@@ -40,7 +40,7 @@ def upright_ink(rectified: RectifiedPage, model: Model) -> tuple[UprightPage, Pa
     """Return a page upright and level, what is written on it, and what may be its tables."""
     upright = deskew(rectified)
     ink, grids = _ink_and_grids(upright)
-    turn = quarter_turn(_in_tables(ink.mask, grids), model)
+    turn = quarter_turn(_table_ink(ink.binary, grids), model)
     if turn:
         upright = deskew(rectified, turn)
         ink, grids = _ink_and_grids(upright)
@@ -54,10 +54,10 @@ def _ink_and_grids(upright: UprightPage) -> tuple[PageInk, list[Grid]]:
     dark = binarize(upright.gray, upright.blurred)
     framed = grid_in_frame(upright.gray, upright.frame)
     ink = ink_with_strokes(separate_ruling_lines(dark.copy()), dark, framed)
-    grids = find_grids(ink.ruling_lines, max(ink.mask.shape))
+    grids = find_grids(ink.ruling_lines, max(ink.binary.shape))
     framed = grid_with_spans(framed, ink.ruling_lines)
     grids = [framed, *(grid for grid in grids if not overlap(grid.box, framed.box))]
-    return replace(ink, mask=ink_without_grid_lines(ink.mask, framed)), grids
+    return replace(ink, binary=ink_without_grid_lines(ink.binary, framed)), grids
 
 
 def _with_broken_lines(upright: UprightPage, ink: PageInk) -> tuple[PageInk, list[Grid]]:
@@ -65,7 +65,7 @@ def _with_broken_lines(upright: UprightPage, ink: PageInk) -> tuple[PageInk, lis
 
     Of these only ones with lines between their rows: in others rows and columns align.
     """
-    longer = max(ink.mask.shape)
+    longer = max(ink.binary.shape)
     grids = find_grids(ink.ruling_lines, longer)
     whole, bridged = find_faint_lines(upright.gray, ink)
     found = find_grids(whole.ruling_lines, longer, bridged)
@@ -76,15 +76,15 @@ def _with_broken_lines(upright: UprightPage, ink: PageInk) -> tuple[PageInk, lis
     return whole, sorted([*broken, *apart], key=lambda grid: (grid.rows[0], grid.columns[0]))
 
 
-def _in_tables(mask: BinaryImage, grids: Sequence[Grid]) -> BinaryImage:
+def _table_ink(binary: BinaryImage, grids: Sequence[Grid]) -> BinaryImage:
     """Return the ink in what may be tables, all of it where there are none.
 
     Around a puzzle in a newspaper there is text, which says less of which way up it is.
     """
     if not grids:
-        return mask
-    inside = np.zeros_like(mask)
+        return binary
+    inside = np.zeros_like(binary)
     for box in (grid.box for grid in grids):
         where = slice(box.y, box.bottom), slice(box.x, box.right)
-        inside[where] = mask[where]
+        inside[where] = binary[where]
     return inside

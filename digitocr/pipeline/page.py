@@ -122,7 +122,7 @@ def _components_on(page: Page, model: Model) -> tuple[UprightPage, Components, l
     # The right way up; dark on light; ruling lines taken out, and what grids they make.
     upright, ink, grids = upright_ink(rectified, model)
     # What touches is one component; components near each other are a group.
-    components = find_components(ink.mask, [grid.box for grid in grids])
+    components = find_components(ink.binary, [grid.box for grid in grids])
     return upright, unclipped_components(components, upright.to_page, page.gray.shape), grids
 
 

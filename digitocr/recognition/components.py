@@ -43,13 +43,13 @@ _AT_EDGE = 2.0  # pixels; components this near to the edge of a page are cut off
 _SPECK = 0.25  # smaller both ways: dust and points,
 # and what is smaller than these times the usual stroke is wide, dust alone: points and dashes are
 # made by the same pen. It is measured on about so many components.
-_POINT_PENS, _DASH_PENS, _PENS = 0.8, 0.5, 60
+_POINT_STROKES, _DASH_STROKES, _MEASURED = 0.8, 0.5, 60
 _MOST_WIDTH = 8.0  # wider: strokes drawn under or through numbers
 _LOW, _LOW_WIDTH = 0.3, 0.9  # as low and wider: dashes, and what is left of ruling lines
 # Low components thinner than this, or than this part of the page's strokes where these are finer,
 # are what is left of ruling lines and of the paper's pattern; others may be pieces of finely drawn
 # digits.
-_HAIR, _HAIR_PENS = 0.05, 0.5
+_HAIR, _HAIR_STROKES = 0.05, 0.5
 # What is no wider than this part of its height is a side of a box, finer and straighter than a 1.
 _UPRIGHT = 0.045
 # Components may be pieces of one digit when they are no farther apart than this, across and down,
@@ -127,8 +127,9 @@ def find_components(binary: BinaryImage, tables: Sequence[Box] = ()) -> Componen
     percents = find_percents(contours, boxes, binary, height)
     signs = {i for percent in percents for i in percent}
     tall = [i for i, box in enumerate(boxes) if _is_tall(box, height)]
-    pen = _usual_stroke_width(binary, [(contours[i], boxes[i]) for i in tall])
-    fine = _HAIR_PENS * pen if len(tall) >= _MANY else np.inf  # else these may be dust themselves
+    stroke_width = _usual_stroke_width(binary, [(contours[i], boxes[i]) for i in tall])
+    # Few tall ones may be dust themselves.
+    fine = _HAIR_STROKES * stroke_width if len(tall) >= _MANY else np.inf
     hair = min(_HAIR * height, fine)
     kept = [
         i
@@ -145,7 +146,9 @@ def find_components(binary: BinaryImage, tables: Sequence[Box] = ()) -> Componen
             components = tuple(ink_inside(binary, contours[kept[i]], box) for i in group)
             groups.append(InkGroup(len(groups), box, components, height))
             taken.update(kept[i] for i in group)
-    low = [box for i, box in enumerate(boxes) if i not in taken and _is_low(box, height, pen)]
+    low = [
+        box for i, box in enumerate(boxes) if i not in taken and _is_low(box, height, stroke_width)
+    ]
     return Components(groups, low, [around([boxes[i] for i in percent]) for percent in percents])
 
 
@@ -216,15 +219,15 @@ def _is_tall(box: Box, height: float) -> bool:
 
 def _usual_stroke_width(binary: BinaryImage, components: Sequence[tuple[np.ndarray, Box]]) -> float:
     """Return the usual width of components' strokes in pixels, 0 where there are none."""
-    some = components[:: max(1, len(components) // _PENS)]
-    pens = [stroke_width(ink_inside(binary, contour, box)) for contour, box in some]
-    return median(pens)
+    some = components[:: max(1, len(components) // _MEASURED)]
+    widths = [stroke_width(ink_inside(binary, contour, box)) for contour, box in some]
+    return median(widths)
 
 
-def _is_low(box: Box, height: float, pen: float) -> bool:
+def _is_low(box: Box, height: float, stroke_width: float) -> bool:
     """Tell whether a component is as large as points and dashes are that a pen has made."""
     smaller, larger = sorted((box.width, box.height))
-    made = larger >= _POINT_PENS * pen and smaller >= _DASH_PENS * pen
+    made = larger >= _POINT_STROKES * stroke_width and smaller >= _DASH_STROKES * stroke_width
     return made and larger <= _LOW_WIDTH * height and box.height < LEAST_SIZE * height
 
 

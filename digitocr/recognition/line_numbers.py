@@ -79,12 +79,12 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
     for word in re.finditer(r"[^ ¤]+", text):
         for found in _NUMBER.finditer(word[0]):
             first, after = word.start() + found.start(), word.start() + found.end()
-            kept = _balanced(text[first:after])
+            kept = _without_lone_bracket(text[first:after])
             first += text[first:after].index(kept)
             yield first, first + len(kept)
 
 
-def _balanced(text: str) -> str:
+def _without_lone_bracket(text: str) -> str:
     """Return a number without a bracket that has no other."""
     return text.strip("()") if text.count("(") != text.count(")") else text
 

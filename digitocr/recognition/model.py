@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import reprlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -73,11 +73,11 @@ class Model:
 
     def digit_chance(self, confidence: float) -> float:
         """Return how often digits of a confidence are right, 0..1, as found on held-out numbers."""
-        return _interpolated(self.card, "digit_chance", confidence)
+        return _curve_value(self.card, "digit_chance", confidence)
 
     def number_chance(self, confidence: float) -> float:
         """Return how often numbers whose digits' confidences have a product are right, 0..1."""
-        return _interpolated(self.card, "number_chance", confidence)
+        return _curve_value(self.card, "number_chance", confidence)
 
     def review_line(self, max_error: float) -> float:
         """Return the confidence below which a number is to be reviewed, 0..1.
@@ -97,8 +97,16 @@ def models_folder() -> Path:
     return inside if inside.is_dir() else package.parent / "models"
 
 
-def supplied_models() -> list[Path]:
-    """Return the weights files that come with digitocr, by name."""
+def supplied_models() -> Iterator[Model]:
+    """Yield the models that come with digitocr, by name.
+
+    Raises:
+        ModelUnreadable: one is damaged.
+    """
+    yield from map(_read_model, _supplied_files())
+
+
+def _supplied_files() -> list[Path]:
     return sorted(models_folder().glob(f"*{_SUFFIX}"))
 
 
@@ -112,20 +120,19 @@ def load_model(name: str | Path) -> Model:
     if path.suffix != _SUFFIX and len(path.parts) == 1 and not path.is_file():
         path = models_folder() / f"{name}{_SUFFIX}"
     try:
-        changed = path.stat().st_mtime_ns
+        path.stat()
     except OSError as error:
         raise ModelUnreadable(_not_found(name)) from error
-    return _load(path, changed)
+    return _read_model(path)
 
 
 def _not_found(name: str | Path) -> str:
-    listed = ", ".join(path.stem for path in supplied_models()) or "none"
+    listed = ", ".join(path.stem for path in _supplied_files()) or "none"
     return f"{name}: there is no such model or file (supplied models: {listed})"
 
 
-@lru_cache(maxsize=2)
-def _load(path: Path, _changed: int) -> Model:
-    """Return the model in a file; kept, so that each file of a batch does not load it again."""
+def _read_model(path: Path) -> Model:
+    """Return the model in a file."""
     try:
         if not path.is_file():
             raise ModelUnreadable(f"{path}: is no file")  # a pipe may never end
@@ -203,7 +210,7 @@ def _curve(card: dict[str, Any], key: str) -> tuple[list[Any], list[Any]]:
     return (value[0], value[1]) if pair else ([0], [])
 
 
-def _interpolated(card: dict[str, Any], key: str, at: float) -> float:
+def _curve_value(card: dict[str, Any], key: str, at: float) -> float:
     """Return a curve's y at an x; the x itself where the card has no such curve."""
     x, y = _curve(card, key)
     return float(np.interp(at, x, y)) if x else at

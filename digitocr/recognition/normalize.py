@@ -43,15 +43,15 @@ def normalized_crops(patches: Sequence[Gray], shifts: NDArray[np.float64] | None
     """
     canvases = np.zeros((len(patches), CANVAS, CANVAS), np.uint8)
     for canvas, patch in zip(canvases, patches, strict=True):
-        small = _shrunk(patch)
+        small = _small_patch(patch)
         canvas[: small.shape[0], : small.shape[1]] = small
     if len(patches) == 0:
         return np.zeros((0, SIDE, SIDE), np.float32)
     # Drawn twice as large and halved by area, so that no thin stroke falls between two samples.
     large = np.zeros((len(patches), 2 * SIDE, 2 * SIDE), np.uint8)
-    maps = _to_crops(canvases, 2)
+    maps = _crop_maps(canvases, 2)
     if shifts is not None:
-        maps = _shifted(maps, shifts, 2)
+        maps = _shifted_maps(maps, shifts, 2)
     for crop, canvas, to_crop in zip(large, canvases, maps, strict=True):
         cv2.warpAffine(canvas, to_crop, (2 * SIDE, 2 * SIDE), dst=crop, flags=cv2.INTER_LINEAR)
     column = large.reshape(-1, 2 * SIDE).astype(np.float32)  # all crops one above the other
@@ -59,7 +59,7 @@ def normalized_crops(patches: Sequence[Gray], shifts: NDArray[np.float64] | None
     return np.asarray(halved, np.float32).reshape(-1, SIDE, SIDE) / np.float32(255)
 
 
-def _shrunk(patch: Gray) -> Gray:
+def _small_patch(patch: Gray) -> Gray:
     """Return the patch made smaller, by area, until its longer side is at most `CANVAS`.
 
     Strokes that would become too thin to be seen are thickened first.
@@ -84,14 +84,14 @@ def thickened_ink(patch: Gray, size: float) -> Gray:
     lacking = round(_THINNEST * size - stroke_width(patch))
     if lacking <= 0:
         return patch
-    pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
-    return np.asarray(cv2.dilate(patch, pen), np.uint8)
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (lacking + 1, lacking + 1))
+    return np.asarray(cv2.dilate(patch, kernel), np.uint8)
 
 
 _AXIS = np.arange(CANVAS, dtype=np.float64)  # x from left to right, y from top to bottom
 
 
-def _to_crops(canvases: Gray, times: int) -> NDArray[np.float64]:
+def _crop_maps(canvases: Gray, times: int) -> NDArray[np.float64]:
     """Return the (N, 2, 3) affine maps from canvas pixels to those of crops `times` as large."""
     x, y, slant = _middles(canvases)
     inked = canvases > _FAINT * canvases.max(axis=(1, 2), keepdims=True)
@@ -105,7 +105,7 @@ def _to_crops(canvases: Gray, times: int) -> NDArray[np.float64]:
     return maps
 
 
-def _shifted(
+def _shifted_maps(
     maps: NDArray[np.float64], shifts: NDArray[np.float64], times: int
 ) -> NDArray[np.float64]:
     """Return (N, 2, 3) maps to crops `times` as large, followed by shifts about their centre."""

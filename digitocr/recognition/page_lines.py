@@ -130,7 +130,7 @@ def _read_line(
     spelled = best_path(log_probs)
     certainty = spelled.log_probability / len(log_probs)
     numbers = tuple(
-        _on_page(one, found, line, _boxes_of(one, line, step, page))
+        _page_number(one, found, line, _boxes_of(one, line, step, page))
         for one in numbers_on_line(spelled, log_probs, is_allowed)
     )
     return ReadLine(line, spelled.text, certainty, log_probs, step, numbers)
@@ -143,7 +143,7 @@ def _boxes_of(number: LineNumber, line: TextLine, step: float, shape: tuple[int,
     )
 
 
-def _on_page(number: LineNumber, found: Found, line: TextLine, boxes: list[Box]) -> ReadNumber:
+def _page_number(number: LineNumber, found: Found, line: TextLine, boxes: list[Box]) -> ReadNumber:
     """Return a number with the boxes that it and its characters have on the page."""
     whole, *characters = boxes
     return ReadNumber(

@@ -29,7 +29,7 @@ _PART, _OFF = (0.2, 0.72), 0.3
 _LEANS = np.arange(0.1, 1.3, 0.05)
 _COVERED = 0.9
 _EQUAL = 0.97  # lines that are covered by this part of the best are in the stroke too
-_PENS = (1.0, 1.4)
+_STROKES = (1.0, 1.4)
 # A stroke that touches no ring may bend: in heights of the sign, how far its ink is off a line
 # (deviation), and how long it is.
 _BENT, _LONG = 0.1, 0.6
@@ -168,11 +168,11 @@ def _is_percent(ink: _Ink, stroke: _Ink | None) -> bool:
     holes = _holes(ink)
     if height < _LEAST_TOUCHING_PX or not _is_pair(holes):
         return False
-    pen = stroke_width(np.asarray(ink, np.uint8))
+    breadth = stroke_width(np.asarray(ink, np.uint8))
     return any(
-        _are_rings(own, _off_stroke(own, max(1.0, wide * pen)), within)
+        _are_rings(own, _off_stroke(own, max(1.0, wide * breadth)), within)
         for own, within in ((ink, holes), (ink.T, holes.T))
-        for wide in _PENS
+        for wide in _STROKES
     )
 
 
@@ -182,11 +182,11 @@ def _off_line(stroke: _Ink) -> _Off | None:
     slope, start = np.polyfit(rows, columns, 1) if np.ptp(rows) else (0.0, 0.0)
     height, width = stroke.shape
     off = np.arange(width) - (slope * np.arange(height)[:, None] + start)
-    straight = off[stroke].std() <= _BENT * height
+    is_straight = off[stroke].std() <= _BENT * height
     long = np.ptp(rows) >= _LONG * height
     off[stroke] = 0
     leans = _LEANS[0] <= -slope <= _LEANS[-1]
-    return np.asarray(off) if straight and long and leans else None
+    return np.asarray(off) if is_straight and long and leans else None
 
 
 def _holes(ink: _Ink) -> _Ink:
@@ -206,7 +206,7 @@ def _is_pair(holes: _Ink) -> bool:
     return bool(min((other - one) * np.sign(other[0] - one[0])) >= least)
 
 
-def _off_stroke(ink: _Ink, pen: float) -> _Off | None:
+def _off_stroke(ink: _Ink, breadth: float) -> _Off | None:
     """Return how far each place is to the right of a leaning stroke, 0 in it; None without one.
 
     The stroke is where most rows have ink along a line, and so many pixels wide.
@@ -225,7 +225,7 @@ def _off_stroke(ink: _Ink, pen: float) -> _Off | None:
             off = places - (least + float(np.flatnonzero(covered >= _EQUAL * best).mean()))
     if off is None:
         return None
-    off[abs(off) <= pen / 2] = 0
+    off[abs(off) <= breadth / 2] = 0
     return off
 
 

@@ -248,9 +248,9 @@ def _grown_hole(hole: BinaryImage, reach: int, shape: int) -> NDArray[np.bool_]:
     x, y, width, height = cv2.boundingRect(hole)
     rows = slice(max(0, y - reach), y + height + reach)
     columns = slice(max(0, x - reach), x + width + reach)
-    pen = cv2.getStructuringElement(shape, (2 * reach + 1, 2 * reach + 1))
+    kernel = cv2.getStructuringElement(shape, (2 * reach + 1, 2 * reach + 1))
     grown = np.zeros(hole.shape, np.bool_)
-    grown[rows, columns] = cv2.dilate(hole[rows, columns], pen) > 0
+    grown[rows, columns] = cv2.dilate(hole[rows, columns], kernel) > 0
     return grown
 
 

@@ -74,8 +74,8 @@ def strip_scores(reader: StripReader, images: StripImages) -> ColumnScores:
     maps = images[..., None]
     for i, (kernel, bias) in enumerate(zip(reader.kernels, reader.biases, strict=True), 1):
         if i == _LAYERS:
-            maps = _in_context(maps, reader.contexts)
-        maps = _convolved(maps, kernel, bias, step=2 if i == 1 else 1)
+            maps = _context_maps(maps, reader.contexts)
+        maps = _convolution(maps, kernel, bias, step=2 if i == 1 else 1)
         if i < _LAYERS:
             maps = np.maximum(maps, 0)
         if i in (2, 3):
@@ -84,7 +84,7 @@ def strip_scores(reader: StripReader, images: StripImages) -> ColumnScores:
     return np.asarray(powers / powers.sum(axis=2, keepdims=True), np.float32)
 
 
-def _convolved(maps: Weights, kernel: Weights, bias: Weights, step: int = 1) -> Weights:
+def _convolution(maps: Weights, kernel: Weights, bias: Weights, step: int = 1) -> Weights:
     """Return (N, H, W, C) maps under an (h, w, C, K) kernel: (N, H', W / step, K).
 
     They are padded so that their width stays; their height too, but for a kernel of even height,
@@ -101,7 +101,7 @@ def _convolved(maps: Weights, kernel: Weights, bias: Weights, step: int = 1) -> 
     return np.asarray((flat @ kernel.reshape(-1, out) + bias).reshape(*near.shape[:3], out))
 
 
-def _in_context(maps: Weights, contexts: Sequence[StripContext]) -> Weights:
+def _context_maps(maps: Weights, contexts: Sequence[StripContext]) -> Weights:
     """Return (N, 1, T, C) maps with what contexts add to them."""
     width, reach = maps.shape[2], NEIGHBOURS // 2 * NEIGHBOUR_STEP
     for one in contexts:

@@ -57,14 +57,14 @@ class _Prefix:
         """The chance of all of them."""
         return self.after_none + self.after_digit
 
-    def stay(self, row: Sequence[float]) -> None:
+    def go_on(self, row: Sequence[float]) -> None:
         """Add a column in which no digit begins; the last may go on."""
         none, again = row[_NONE], row[self.last]
         self.after_none = (self.after_none + self.after_digit) * none
         self.after_digit *= again
         self.best *= max(none, again)
 
-    def extended(self, row: Sequence[float], digit: int, column: int) -> _Prefix:
+    def with_digit(self, row: Sequence[float], digit: int, column: int) -> _Prefix:
         """Return them with a column more, in which a digit begins."""
         before = self.after_none if digit == self.last else self.chance
         best, chance = self.best * row[digit], before * row[digit]
@@ -81,28 +81,32 @@ def _likeliest_texts(scores: NDArray[np.float64]) -> list[tuple[float, str, tupl
     for column, row in enumerate(scores.tolist()):
         likely = [digit for digit in range(_NONE) if row[digit] > _LEAST_CHANCE]
         if likely:
-            prefixes = _extended(_by_chance(prefixes), row, likely, column)
+            prefixes = _extended_prefixes(_likeliest_first(prefixes), row, likely, column)
         else:  # in three of four columns
             for prefix in prefixes.values():
-                prefix.stay(row)
-    return [(prefix.chance, text, prefix.columns) for text, prefix in _by_chance(prefixes).items()]
+                prefix.go_on(row)
+    return [
+        (prefix.chance, text, prefix.columns) for text, prefix in _likeliest_first(prefixes).items()
+    ]
 
 
-def _extended(
+def _extended_prefixes(
     prefixes: dict[str, _Prefix], row: Sequence[float], likely: Sequence[int], column: int
 ) -> dict[str, _Prefix]:
     """Return prefixes with a column more, in which one of the likely digits may begin."""
     found: dict[str, _Prefix] = {}
     for text, prefix in prefixes.items():
-        extended = [(text + str(digit), prefix.extended(row, digit, column)) for digit in likely]
-        prefix.stay(row)
+        with_digit = [
+            (text + str(digit), prefix.with_digit(row, digit, column)) for digit in likely
+        ]
+        prefix.go_on(row)
         _merge(found, text, prefix)
-        for more, one in extended:
+        for more, one in with_digit:
             _merge(found, more, one)
-    return dict(list(_by_chance(found).items())[:_BEAM])
+    return dict(list(_likeliest_first(found).items())[:_BEAM])
 
 
-def _by_chance(prefixes: dict[str, _Prefix]) -> dict[str, _Prefix]:
+def _likeliest_first(prefixes: dict[str, _Prefix]) -> dict[str, _Prefix]:
     """Return prefixes likeliest first."""
     return dict(sorted(prefixes.items(), key=lambda one: -one[1].chance))
 

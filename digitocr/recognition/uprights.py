@@ -32,7 +32,7 @@ class Stroke:
     bow: float  # how far its middle is off the line between its ends (the sagitta)
     off: float  # deviation of its ink from the bowed line
     broad: float  # the same, of that of a stroke as wide as the pen
-    pen: float  # pixels
+    width: float  # pixels
 
     @property
     def is_bracket(self) -> bool:
@@ -53,9 +53,9 @@ def stroke_of(ink: BinaryImage) -> Stroke | None:
         return None
     bow, slope, start = np.polyfit((y - y.mean()) / height, x / height, 2)
     off = float((x / height - np.polyval((bow, slope, start), (y - y.mean()) / height)).std())
-    pen = median(np.count_nonzero(ink, axis=1).tolist())
-    even = pen / height / 12**0.5  # the deviation of an even spread
-    return Stroke(float(-slope), float(abs(bow)) / 4, off, off / max(even, 1e-6), pen)
+    stroke_width = median(np.count_nonzero(ink, axis=1).tolist())
+    even = stroke_width / height / 12**0.5  # the deviation of an even spread
+    return Stroke(float(-slope), float(abs(bow)) / 4, off, off / max(even, 1e-6), stroke_width)
 
 
 def slashes_among(strokes: Mapping[int, Stroke]) -> frozenset[int]:
@@ -69,13 +69,13 @@ def slashes_among(strokes: Mapping[int, Stroke]) -> frozenset[int]:
 
 def ruling_line_rests(strokes: Mapping[int, Stroke]) -> list[int]:
     """Return which of the whole ink groups that look like ones are rests of ruling lines."""
-    flagged = [stroke.pen for stroke in strokes.values() if stroke.broad >= _BROAD]
+    flagged = [stroke.width for stroke in strokes.values() if stroke.broad >= _BROAD]
     plain = {
-        i: stroke.pen
+        i: stroke.width
         for i, stroke in strokes.items()
         if stroke.is_straight and abs(stroke.lean) < _LEANS
     }
     if len(flagged) < max(_MOST_FLAGGED, _TIMES_FLAGGED * len(plain)):
         return []
     widest = _OTHER_PEN * median(flagged)
-    return [i for i, pen in plain.items() if pen < widest]
+    return [i for i, stroke_width in plain.items() if stroke_width < widest]

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
-from contextlib import suppress
-from pathlib import Path
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from digitocr.results.run_info import RunInfo
-
-NAME = "audit.json"  # in a results folder
-KEYS = {"summary", "run", "seed", "asked", "population", "sample", "earlier"}  # that it has
 LEVEL = 0.95  # how often the interval is to hold the share
 _Z = 1.959964  # of the normal distribution: 95 % of it lie within so many deviations
 _SIZES = 1_000_000  # samples beyond are no use: whoever looks at so many can look at all
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSummary:
+    """What an audit comes to, as audit.json and run.json have it."""
+
+    seed: int
+    population: int  # numbers that the sample was drawn from
+    size: int  # of the sample
+    looked_at: int  # of the sample
+    wrong: int  # of those looked at
+    low: float  # the share of wrong ones, 0..1, lies from here
+    high: float  # to here
+    shown: bool  # whoever looked at a number saw how it was read before they said it
+    sentence: str  # all that in words, without a full stop
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as JSON takes it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> AuditSummary:
+        """Return what `to_dict` was of.
+
+        Raises:
+            KeyError: something is missing.
+            TypeError: it is no mapping.
+        """
+        return cls(**{name: found[name] for name in cls.__slots__})
 
 
 def random_sample(population: int, size: int, seed: int) -> list[int]:
@@ -68,7 +92,7 @@ def sample_size(share: float, bound: float) -> int | None:
     return size if size <= _SIZES else None
 
 
-def sentence(wrong: int, size: int) -> str:
+def audit_sentence(wrong: int, size: int) -> str:
     """Return what an audit says: how many were wrong, and what that says of all."""
     if size == 0:
         return "no number has been looked at"
@@ -77,27 +101,6 @@ def sentence(wrong: int, size: int) -> str:
         f"{wrong} of {size} wrong: between {_percent(low)} and {_percent(high)} of the ok numbers "
         f"are ({100 * LEVEL:.0f} %, Wilson)"
     )
-
-
-def kept(folder: Path) -> dict[str, Any] | None:
-    """Return what a results folder's audit.json holds, None where there is none, or a damaged one.
-
-    It has `run`, what was audited (`audited`), and `summary`, what that came to.
-    """
-    with suppress(OSError, ValueError):
-        found = json.loads((folder / NAME).read_bytes())
-        if isinstance(found, dict) and found.keys() >= KEYS and isinstance(found["summary"], dict):
-            return found
-    return None
-
-
-def audited(run: RunInfo) -> dict[str, Any]:
-    """Return what an audit says something of: other runs have other errors."""
-    return {
-        "inputs": list(run.inputs),
-        "model": run.model and run.model.sha256,
-        "min_confidence": run.settings.min_confidence,
-    }
 
 
 def _percent(share: float) -> str:

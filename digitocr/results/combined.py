@@ -13,7 +13,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from digitocr.core.errors import (
     ExitCode,
@@ -25,7 +24,8 @@ from digitocr.core.source import Unread
 from digitocr.export.csv import error_rows, form_header, header_row
 from digitocr.export.json import from_json
 from digitocr.export.xlsx import IllustratedResult, write_workbook
-from digitocr.results import audit
+from digitocr.results.audit import AuditSummary
+from digitocr.results.audit_record import audited_run, read_audit
 from digitocr.results.corrections import (
     Correction,
     valid_corrections,
@@ -94,9 +94,11 @@ class Report:
         if advice and advice not in self.advice:
             self.advice.append(advice)
         if done.n_numbers:
-            self.least_certain = _first([*self.least_certain, done], lambda one: one.least or 0.0)
+            self.least_certain = _smallest(
+                [*self.least_certain, done], lambda one: one.least or 0.0
+            )
         if done.error is None:
-            self.slowest = _first([*self.slowest, done], lambda one: -one.seconds)
+            self.slowest = _smallest([*self.slowest, done], lambda one: -one.seconds)
 
     @property
     def counts(self) -> RunCounts:
@@ -114,7 +116,7 @@ class Report:
         return ExitCode.SOME_FAILED if self.failed or self.misfits else ExitCode.OK
 
 
-def _first(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
+def _smallest(files: Iterable[Done], key: Callable[[Done], float]) -> list[Done]:
     return heapq.nsmallest(N_LISTED, files, key=key)
 
 
@@ -140,7 +142,7 @@ def write_combined(report: Report, run: RunInfo, folder: Place | None) -> list[s
     if isinstance(folder, Path):
         lines = (json.dumps(one).encode() + b"\n" for one in report.inputs)
         write_file(folder / INPUTS, lines)
-    report.audit = run.audit["sentence"] if run.audit else ""
+    report.audit = run.audit.sentence if run.audit else ""
     return left_out
 
 
@@ -193,12 +195,12 @@ def _write(folder: Place, report: Report, run: RunInfo) -> tuple[RunInfo, list[s
     settings, left_out = run.settings, list[str]()
     if "csv" in settings.formats:
         header = header_row(settings.excel).encode()
-        write_file(folder / "numbers.csv", _joined(folder, report.files, "csv", header))
+        write_file(folder / "numbers.csv", _joined_csv(folder, report.files, "csv", header))
     else:
         _forget(folder / "numbers.csv")
     if settings.fields:
         header = form_header(settings.fields, settings.excel).encode()
-        write_file(folder / "forms.csv", _joined(folder, report.files, "form.csv", header))
+        write_file(folder / "forms.csv", _joined_csv(folder, report.files, "form.csv", header))
     else:
         _forget(folder / "forms.csv")
     if isinstance(folder, Path):  # a store gets no workbook
@@ -218,13 +220,12 @@ def _write(folder: Place, report: Report, run: RunInfo) -> tuple[RunInfo, list[s
     return run, left_out
 
 
-def _audit_summary(folder: Place, run: RunInfo) -> dict[str, Any] | None:
+def _audit_summary(folder: Place, run: RunInfo) -> AuditSummary | None:
     """Return what an audit of this run has come to, None where there is none."""
-    kept = audit.kept(folder) if isinstance(folder, Path) else None
-    if kept and kept["run"] == audit.audited(run) and kept["summary"].get("looked_at"):
-        summary: dict[str, Any] = kept["summary"]
-        return summary
-    return None
+    kept = read_audit(folder) if isinstance(folder, Path) else None
+    return (
+        kept.summary if kept and kept.run == audited_run(run) and kept.summary.looked_at else None
+    )
 
 
 def run_decisions_digest(read: Iterable[Done]) -> str:
@@ -242,7 +243,7 @@ def _forget(path: Place) -> None:
         path.unlink()
 
 
-def _joined(folder: Place, files: Sequence[str], ending: str, header: bytes) -> Iterator[bytes]:
+def _joined_csv(folder: Place, files: Sequence[str], ending: str, header: bytes) -> Iterator[bytes]:
     """Yield the lines of every file's CSV of a kind, with one header."""
     yield header
     for content in contents(folder, (f"{file}.{ending}" for file in files)):

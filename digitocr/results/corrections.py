@@ -138,15 +138,15 @@ class Corrections:
             now = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
             correction = replace(correction, time=now.replace("+00:00", "Z"))
         try:
-            file = self._opened()
+            file = self._own_file()
             check_there(self._path, file)  # what is added to a file that is removed is lost
-            append(file, _as_line(correction))
+            append(file, _line_of(correction))
         except OSError as error:
             raise OutputUnwritable.because(self._path, error) from error
         self._take(correction)
         return correction
 
-    def _opened(self) -> BinaryIO:
+    def _own_file(self) -> BinaryIO:
         """Return the file, this process's alone from now on."""
         if self._file is None:
             if self._journal is None:
@@ -177,7 +177,7 @@ class Corrections:
             self._journal, self._opened_here = None, False
 
 
-def _as_line(correction: Correction) -> bytes:
+def _line_of(correction: Correction) -> bytes:
     entry = asdict(correction) | {"box": correction.box.sides}
     return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
 
@@ -207,12 +207,14 @@ def valid_corrections(corrections: Iterable[Correction], stamp: Stamp | None) ->
     held = [one for one in corrections if stamp and one.stamp and one.stamp.same_input(stamp)]
     held.sort(key=attrgetter("page"))
     last = [
-        one for _, of_page in groupby(held, attrgetter("page")) for one in _latest(list(of_page))
+        one
+        for _, of_page in groupby(held, attrgetter("page"))
+        for one in _latest_corrections(list(of_page))
     ]
     return sorted(last, key=lambda one: (one.page, one.box.y, *one.box.sides))
 
 
-def _latest(decisions: Sequence[Correction]) -> Iterator[Correction]:
+def _latest_corrections(decisions: Sequence[Correction]) -> Iterator[Correction]:
     """Yield the decisions about a page that no later one takes the place of."""
     near = same_place([one.box for one in decisions])
     for i, one in enumerate(decisions):

@@ -129,7 +129,7 @@ def _changes(
     same = pairs([one.box for one in old], [one.box for one in new])
     for i, before in enumerate(old):
         after = new[same[i]] if i in same else None
-        _count(before, after, tally)
+        _count_place(before, after, tally)
         if before.text != (after.text if after else ""):
             yield Change(page, before, after)
     for i, after in enumerate(new):
@@ -138,7 +138,7 @@ def _changes(
             yield Change(page, None, after)
 
 
-def _count(before: Number, after: Number | None, tally: Tally) -> None:
+def _count_place(before: Number, after: Number | None, tally: Tally) -> None:
     """Count an old number, and the new one at its place."""
     text = after.text if after else ""
     if before.text and text:
@@ -149,11 +149,11 @@ def _count(before: Number, after: Number | None, tally: Tally) -> None:
         tally.only_new += bool(text)
     if before.status == "checked":
         tally.checked += 1
-        tally.read_right_old += _read(before) == before.text
-        tally.read_right_new += _read(after) == before.text
+        tally.read_right_old += _text_as_read(before) == before.text
+        tally.read_right_new += _text_as_read(after) == before.text
 
 
-def _read(number: Number | None) -> str:
+def _text_as_read(number: Number | None) -> str:
     """Return what was read at a place, whatever a person has decided since; "" for no number."""
     if number is None:
         return ""

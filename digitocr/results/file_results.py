@@ -238,7 +238,7 @@ def read_result(folder: Path, file: str, with_digits: bool = True) -> FileResult
         sentence = f"{path}: can't be read: {error.strerror}"
     except ValueError as error:
         sentence = f"{path}: is damaged: {error}"
-    raise InputUnreadable(sentence, "Scan it again, with JSON among what --format names.")
+    raise InputUnreadable(sentence, "Scan it again, with JSON among what Run.formats names.")
 
 
 def rewrite(folder: Path, result: FileResult, names: Iterable[str]) -> dict[str, int]:

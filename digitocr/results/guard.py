@@ -23,7 +23,7 @@ from digitocr.storage.atomic import path_inside
 from digitocr.storage.object_store import StorePath
 
 _NAMED = 3  # of what is found
-_ADVICE = "Move it elsewhere, or choose another folder with -o."
+_ADVICE = "Move it elsewhere, or choose another folder with Run.output."
 
 
 def refuse_foreign_files(output: Output, names: Iterable[str]) -> None:
@@ -44,7 +44,7 @@ def refuse_foreign_files(output: Output, names: Iterable[str]) -> None:
     pictures = folder / PICTURES
     if "xlsx" in output.formats and pictures.is_symlink():
         sentence = f"{pictures}: is a link, and nothing is written through links"
-        raise OutputUnwritable(sentence, "Remove it, or choose another folder with -o.")
+        raise OutputUnwritable(sentence, "Remove it, or choose another folder with Run.output.")
     if not is_ours(folder):
         refuse(folder, chain(_combined_in(folder), _results_in(folder, names)))
 

@@ -108,7 +108,7 @@ class Journal:
                 self._file: BinaryIO = self._path.open("a+b", buffering=0)
                 opened.callback(self._file.close)
                 _lock(self._file, folder)
-                self._file.truncate(0 if restart else _whole(self._file))
+                self._file.truncate(0 if restart else _whole_lines_size(self._file))
                 self._lines = opened.enter_context(self._path.open("rb"))
                 self._find_places(every=names is None)
                 opened.pop_all()  # nothing went wrong: they stay open
@@ -178,7 +178,7 @@ class Journal:
             if not self._waiting:
                 return
             self._sync(self._waiting)
-            lines = [_as_line(done) for done in self._waiting]
+            lines = [_line_of(done) for done in self._waiting]
             place = append(self._file, b"".join(lines))
         except OSError as error:
             raise OutputUnwritable.because(self._path, error) from error
@@ -224,7 +224,7 @@ def ended(folder: Path) -> list[Done]:
     return [found[name] for name in sorted(found)]
 
 
-def _as_line(done: Done) -> bytes:
+def _line_of(done: Done) -> bytes:
     entry = _fields(done)
     del entry["trace"]
     entry["stamp"] = done.stamp and _fields(done.stamp)
@@ -304,14 +304,14 @@ def append(file: BinaryIO, lines: bytes) -> int:
     Raises:
         OSError: they can't be written, or only in part.
     """
-    place = _whole(file)
+    place = _whole_lines_size(file)
     file.truncate(place)
     _write_whole(file, lines)
     os.fsync(file.fileno())
     return place
 
 
-def _whole(file: BinaryIO) -> int:
+def _whole_lines_size(file: BinaryIO) -> int:
     """Return how many bytes of a file are whole lines."""
     size = file.seek(0, os.SEEK_END)
     for end in range(size, 0, -_BLOCK):
@@ -363,7 +363,7 @@ def _lock(file: BinaryIO, folder: Path) -> None:
     except (BlockingIOError, PermissionError):
         raise OutputUnwritable(
             f"{folder}: another run is writing there",
-            "Wait for its end, close a review of it, or choose another folder with -o.",
+            "Wait for its end, close a review of it, or choose another folder with Run.output.",
         ) from None
     except OSError as error:
         if error.errno not in _NO_LOCKS:
@@ -373,7 +373,7 @@ def _lock(file: BinaryIO, folder: Path) -> None:
 def with_counts(done: Done, result: FileResult) -> Done:
     """Return how the work on a file ended, with the counts of what is known of it."""
     numbers = result.numbers
-    statuses = [one.status for page in result.pages for one in _judged(page)]
+    statuses = [one.status for page in result.pages for one in _judged_numbers(page)]
     return replace(
         done,
         misfits=tuple(page.error for page in result.pages if page.error),
@@ -385,6 +385,6 @@ def with_counts(done: Done, result: FileResult) -> Done:
     )
 
 
-def _judged(page: PageResult) -> Sequence[Number | FieldResult]:
+def _judged_numbers(page: PageResult) -> Sequence[Number | FieldResult]:
     """Return what of a page may be for review or checked: numbers, of a form its fields."""
     return page.fields or [number for number in page.numbers if number.text]

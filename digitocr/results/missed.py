@@ -44,17 +44,17 @@ def page_with_missed(page: PageResult, box: Box, text: str) -> PageResult:
     """
     number = Number(text, 1.0, "checked", 1, 1, box, ())
     if page.fields:
-        return _in_order(page, [*page.numbers, _in_field(number, page)])
+        return _in_reading_order(page, [*page.numbers, _with_field(number, page)])
     spots = [_spot(one.box, page) for one in page.numbers]
     line, item, new = _place(_spot(box, page), spots, page.numbers)
     table, row, column = _cell(box, page)
     number = replace(number, line=line, item=item, table=table, row=row, column=column)
     taken = any(one.line == line and (new or one.item == item) for one in page.numbers)
-    moved = [_moved(one, line, item, new) if taken else one for one in page.numbers]
-    return _in_order(page, [*moved, number])
+    moved = [_moved_on(one, line, item, new) if taken else one for one in page.numbers]
+    return _in_reading_order(page, [*moved, number])
 
 
-def _in_field(number: Number, page: PageResult) -> Number:
+def _with_field(number: Number, page: PageResult) -> Number:
     """Return a number with its field; beside all fields it is on a line after theirs."""
     at = holding_box(number.box, [field.box for field in page.fields])
     line = len(page.fields) + 1 if at is None else at + 1
@@ -63,7 +63,7 @@ def _in_field(number: Number, page: PageResult) -> Number:
     return replace(number, line=line, item=item, field=name)
 
 
-def _in_order(page: PageResult, numbers: Sequence[Number]) -> PageResult:
+def _in_reading_order(page: PageResult, numbers: Sequence[Number]) -> PageResult:
     ordered = sorted(numbers, key=lambda one: (one.line, one.item))
     return replace(page, numbers=tuple(ordered))
 
@@ -81,7 +81,7 @@ def _place(own: _Spot, spots: Sequence[_Spot], numbers: Sequence[Number]) -> tup
     if not spots:
         return 1, 1, True
 
-    def away(i: int) -> float:
+    def distance(i: int) -> float:
         return hypot(spots[i].across - own.across, _DOWN * (spots[i].down - own.down))
 
     beside = [
@@ -90,18 +90,18 @@ def _place(own: _Spot, spots: Sequence[_Spot], numbers: Sequence[Number]) -> tup
         if abs(one.down - own.down) <= _SAME_LINE * max(one.height, own.height)
     ]
     if beside:
-        line = numbers[min(beside, key=away)].line
+        line = numbers[min(beside, key=distance)].line
         before = [
             one.item
             for one, spot in zip(numbers, spots, strict=True)
             if one.line == line and spot.across < own.across
         ]
         return line, 1 + max(before, default=0), False
-    nearest = min(range(len(spots)), key=away)
+    nearest = min(range(len(spots)), key=distance)
     return numbers[nearest].line + (own.down > spots[nearest].down), 1, True
 
 
-def _moved(number: Number, line: int, item: int, new: bool) -> Number:
+def _moved_on(number: Number, line: int, item: int, new: bool) -> Number:
     """Return a number's line and item when another has come in at these."""
     if new:
         return replace(number, line=number.line + (number.line >= line))

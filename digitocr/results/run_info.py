@@ -16,6 +16,7 @@ from digitocr.core.document import ModelId
 from digitocr.core.settings import Decimal, Limits, Settings
 from digitocr.core.source import utf8_name
 from digitocr.core.version import __version__
+from digitocr.results.audit import AuditSummary
 from digitocr.results.file_results import Output
 from digitocr.storage.object_store import Place, without_secrets
 from digitocr.storage.places import write_file
@@ -95,7 +96,7 @@ class RunInfo:
     versions: Mapping[str, str] = field(default_factory=dict)  # of what reads
     # What tells the decisions that are in the combined files from others; "" without any.
     decided: str = ""
-    audit: Mapping[str, Any] | None = None  # what an audit of it has come to (`audit.json`)
+    audit: AuditSummary | None = None  # what an audit of it has come to
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as run.json has it."""
@@ -109,7 +110,7 @@ class RunInfo:
             "seconds": self.seconds,
             "versions": dict(self.versions),
             "decided": self.decided,
-            "audit": self.audit,
+            "audit": self.audit and self.audit.to_dict(),
         }
 
     @classmethod
@@ -121,11 +122,12 @@ class RunInfo:
         """
         try:
             given = {name: found[name] for name in cls.__slots__ if name in found}
-            model, counts = found.get("model"), RunCounts.__slots__
+            model, audit, counts = found.get("model"), found.get("audit"), RunCounts.__slots__
             given |= {
                 "settings": RunSettings.from_dict(found["settings"]),
                 "model": None if model is None else ModelId.from_dict(model),
                 "inputs": tuple(found.get("inputs", ())),
+                "audit": None if audit is None else AuditSummary.from_dict(audit),
                 "counts": RunCounts(**{name: found[name] for name in counts if name in found}),
             }
             return cls(**given)

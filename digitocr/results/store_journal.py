@@ -115,7 +115,7 @@ class StoreJournal(Journal):
         if not self._mine:
             raise OutputUnwritable(
                 f"{self._store}: another run is writing there",
-                "Wait for its end, or choose another folder with -o.",
+                "Wait for its end, or choose another folder with Run.output.",
             )
         self._last += 1
         self._parts.append(part)

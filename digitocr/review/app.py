@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from threading import Semaphore
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from digitocr.core.errors import (
     ExtraMissing,
     InputUnreadable,
     WrongUsage,
+    with_names,
 )
 from digitocr.core.geometry import Box
 from digitocr.recognition.model import Model
@@ -57,7 +59,12 @@ _KEPT = {"cache-control": "private, max-age=86400"}  # an address with a token s
 
 
 def web_app(
-    session: Session, pictures: Pictures, model: Model | None, token: str, hosts: Iterable[str]
+    session: Session,
+    pictures: Pictures,
+    model: Model | None,
+    option_names: Mapping[str, str],
+    token: str,
+    hosts: Iterable[str],
 ) -> ASGIApp:
     """Return the application that a review's page talks to.
 
@@ -65,6 +72,7 @@ def web_app(
         session: the numbers, and where decisions go.
         pictures: of the run's pages.
         model: that makes second guesses; None for none.
+        option_names: how sentences call settings (`with_names`).
         token: that every address begins with.
         hosts: names with port that it is called by.
     """
@@ -73,10 +81,10 @@ def web_app(
     from starlette.routing import Mount
 
     handlers: dict[Any, Any] = {
-        Conflict: _conflict,
-        DigitocrError: _refused,
-        HTTPException: _not_found,
-        Exception: _unexpected,
+        Conflict: _conflict_answer,
+        DigitocrError: partial(_refusal_answer, option_names),
+        HTTPException: _not_found_answer,
+        Exception: _bug_answer,
     }
     routes = [
         *_page_routes(),
@@ -122,7 +130,7 @@ def _number_routes(session: Session) -> list[Any]:
     def audit(_request: Request) -> Response:
         if session.audit is None:
             raise WrongUsage("this is no audit")
-        return _json({**session.audit.summary(), "sizes": session.audit.sizes()})
+        return _json({**session.audit.summary().to_dict(), "sizes": session.audit.sizes()})
 
     def queue(request: Request) -> Response:
         ids = session.wanted(_filter(request))
@@ -150,26 +158,27 @@ def _decision_routes(session: Session) -> list[Any]:
     """Return the routes that decide about numbers."""
     from starlette.routing import Route
 
-    def decided(item: ReviewItem) -> Response:
+    def decided_item(item: ReviewItem) -> Response:
         number = _item_json(item, session.queue)
         return _json({"number": number, "progress": asdict(session.progress())})
 
-    def seen(posted: dict[str, Any]) -> tuple[int, int]:
+    def seen_version(posted: dict[str, Any]) -> tuple[int, int]:
         return _whole_number(posted.get("id")), _whole_number(posted.get("version"))
 
     def decide(posted: dict[str, Any]) -> Response:
-        return decided(session.decide(*seen(posted), posted.get("number")))
+        return decided_item(session.decide(*seen_version(posted), posted.get("number")))
 
     def undo(posted: dict[str, Any]) -> Response:
-        return decided(session.undo(*seen(posted)))
+        return decided_item(session.undo(*seen_version(posted)))
 
     def add(posted: dict[str, Any]) -> Response:
         item = session.queue[_whole_number(posted.get("id"))]  # of the same page
         box = _box(posted.get("box"), session.queue.shapes[item.file, item.page])
-        return decided(session.add(item.file, item.page, box, posted.get("number")))
+        return decided_item(session.add(item.file, item.page, box, posted.get("number")))
 
     return [
-        Route(f"/{act.__name__}", _posted(act), methods=["POST"]) for act in (decide, undo, add)
+        Route(f"/{act.__name__}", _post_handler(act), methods=["POST"])
+        for act in (decide, undo, add)
     ]
 
 
@@ -262,7 +271,7 @@ def _second_guesses(
     return second_guesses(gray, [digit.digit for digit in digits], boxes, model)
 
 
-def _posted(act: Callable[[dict[str, Any]], Response]) -> Callable[[Request], Any]:
+def _post_handler(act: Callable[[dict[str, Any]], Response]) -> Callable[[Request], Any]:
     """Return the handler that does what was posted, in a thread: it waits for the disk."""
 
     async def handler(request: Request) -> Response:
@@ -298,27 +307,27 @@ def _json(content: object) -> Response:
     return Response(text, media_type="application/json", headers={"cache-control": "no-store"})
 
 
-def _conflict(_request: Request, _error: Exception) -> Response:
-    return _failed(409, "another tab has decided about this number meanwhile")
+def _conflict_answer(_request: Request, _error: Exception) -> Response:
+    return _failure_answer(409, "another tab has decided about this number meanwhile")
 
 
-def _refused(_request: Request, error: Exception) -> Response:
+def _refusal_answer(names: Mapping[str, str], _request: Request, error: Exception) -> Response:
     """Answer with the sentence of an error that was foreseen."""
     lacking = isinstance(error, InputUnreadable | ExtraMissing)
     status = 404 if lacking else 400 if isinstance(error, WrongUsage) else 500
-    return _failed(status, str(error))
+    return _failure_answer(status, with_names(str(error), names))
 
 
-def _not_found(_request: Request, error: Exception) -> Response:
-    return _failed(getattr(error, "status_code", 404), "there is nothing here")
+def _not_found_answer(_request: Request, error: Exception) -> Response:
+    return _failure_answer(getattr(error, "status_code", 404), "there is nothing here")
 
 
-def _unexpected(_request: Request, error: Exception) -> Response:
+def _bug_answer(_request: Request, error: Exception) -> Response:
     """Answer that a bug was met."""
-    return _failed(500, f"unexpected {type(error).__name__}: {error}")
+    return _failure_answer(500, f"unexpected {type(error).__name__}: {error}")
 
 
-def _failed(status: int, sentence: str) -> Response:
+def _failure_answer(status: int, sentence: str) -> Response:
     answer = _json({"error": sentence})
     answer.status_code = status
     return answer

@@ -66,17 +66,17 @@ def crop_around(shape: Shape, box: Box) -> Box:
     """Return what is shown of a number: its box on the upright page, with a little around it."""
     upright = shape.turned(box)
     room = max(4, round(_AROUND * upright.height))
-    return _within(shape, upright, room, room)
+    return _box_with_room(shape, upright, room, room)
 
 
 def line_around(shape: Shape, box: Box) -> Box:
     """Return what is shown of a number's line, on the upright page."""
     upright = shape.turned(box)
     high = max(8, upright.height)
-    return _within(shape, upright, round(_LINE_ASIDE * high), round(_LINE_ABOVE * high))
+    return _box_with_room(shape, upright, round(_LINE_ASIDE * high), round(_LINE_ABOVE * high))
 
 
-def _within(shape: Shape, box: Box, aside: int, above: int) -> Box:
+def _box_with_room(shape: Shape, box: Box, aside: int, above: int) -> Box:
     """Return a box of the upright page with room around it, as far as the page goes."""
     page = shape.upright
     x, y = max(0, box.x - aside), max(0, box.y - above)
@@ -107,12 +107,12 @@ class Pictures:
             ExtraMissing: a package that reads this kind of file is not installed.
             InputUnreadable: the input is gone, has changed or can't be read any more.
         """
-        gray = self._decoded(file, number)
+        gray = self._decoded_page(file, number)
         if gray.shape != size:
             raise InputUnreadable("has pages of another size than when it was read")
         return gray
 
-    def _decoded(self, file: str, number: int) -> Gray:
+    def _decoded_page(self, file: str, number: int) -> Gray:
         key = file, number
         with self._lock:
             own = self._decoding.setdefault(key, Lock())
@@ -143,16 +143,16 @@ class Pictures:
     def crop(self, file: str, number: int, shape: Shape, box: Box) -> bytes:
         """Return a number's picture, a PNG; raises as `page`."""
         cut = _cut(self.upright(file, number, shape), crop_around(shape, box))
-        return _png(_at_most(cut, _CROP_SIDE))
+        return _png(_shrunk_picture(cut, _CROP_SIDE))
 
     def line(self, file: str, number: int, shape: Shape, box: Box) -> bytes:
         """Return a picture of the line that a number stands in, a PNG; raises as `page`."""
         cut = _cut(self.upright(file, number, shape), line_around(shape, box))
-        return _png(_at_most(cut, _LINE_SIDE))
+        return _png(_shrunk_picture(cut, _LINE_SIDE))
 
     def whole(self, file: str, number: int, shape: Shape, side: int) -> bytes:
         """Return a page, its longer side at most `side` pixels, a JPEG; raises as `page`."""
-        small = _at_most(self.upright(file, number, shape), side)
+        small = _shrunk_picture(self.upright(file, number, shape), side)
         quality = [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
         return cv2.imencode(".jpg", small, quality)[1].tobytes()
 
@@ -161,7 +161,7 @@ def _cut(gray: Gray, box: Box) -> Gray:
     return gray[box.y : box.bottom, box.x : box.right]
 
 
-def _at_most(gray: NDArray[np.uint8], side: int) -> Gray:
+def _shrunk_picture(gray: NDArray[np.uint8], side: int) -> Gray:
     """Return a picture made smaller, by area, until its longer side has so many pixels."""
     scale = side / max(gray.shape)
     gray = np.ascontiguousarray(gray)

@@ -31,7 +31,7 @@ def second_guesses(
     Returns:
         For each a digit other than the one read, and its chance, 0..1.
     """
-    ink = page_ink(gray).mask
+    ink = page_ink(gray).binary
     patches = [ink[max(0, box.y) : box.bottom, max(0, box.x) : box.right] for box in boxes]
     patches = [patch if patch.size else np.zeros((1, 1), np.uint8) for patch in patches]
     chances = scores(model, normalized_crops(patches))

@@ -6,11 +6,11 @@ import gc
 import secrets
 import signal
 import socket
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from digitocr.core.document import FileResult
 from digitocr.core.errors import (
@@ -18,12 +18,11 @@ from digitocr.core.errors import (
     NothingToRead,
     OutputUnwritable,
 )
-from digitocr.recognition.model import (
-    Model,
-    load_model,
-)
+from digitocr.core.settings import Settings
+from digitocr.pipeline.scan import Scanner
+from digitocr.recognition.model import Model
 from digitocr.results.apply_corrections import corrected_result
-from digitocr.results.audit import audited
+from digitocr.results.audit_record import audited_run, write_audit
 from digitocr.results.combined import run_decisions_digest
 from digitocr.results.file_results import read_result
 from digitocr.results.journal import Done
@@ -33,9 +32,7 @@ from digitocr.review.audit_sample import (
     Audit,
     audit_sentences,
     begin_audit,
-    write_audit,
 )
-from digitocr.review.page_images import Pictures
 from digitocr.review.queue import ReviewQueue
 from digitocr.review.session import Session
 from digitocr.review.sync import ResultsSync
@@ -47,7 +44,7 @@ _GRACE = 2  # seconds that answers begun may take once the review is to end
 # Seconds that a connection may be idle: one closed while a decision is sent looks like the end.
 _IDLE = 86_400
 _LATER = "No decision is lost: make room there, and review it again."
-_ADVICE = "Name a folder that digitocr scan wrote, with JSON among its --format."
+_ADVICE = "Name a folder that digitocr scan wrote, with JSON among its Run.formats."
 
 
 class AuditOptions(NamedTuple):
@@ -62,6 +59,7 @@ def review(
     folder: Path,
     inputs: Path | None,
     say: Callable[[str], None],
+    option_names: Mapping[str, str],
     audit_options: AuditOptions | None = None,
 ) -> None:
     """Let a person review a run's numbers in a browser, until Ctrl-C or SIGTERM.
@@ -71,6 +69,7 @@ def review(
         inputs: the folder that the inputs are in now; None: they are where they were read.
         say: is given sentences: the page's address, in the end how many numbers are checked, or
             what an audit came to.
+        option_names: how settings are called where the browser shows sentences (`with_names`).
         audit_options: look at a random sample of the `ok` numbers instead, to tell how many are
             wrong.
 
@@ -86,12 +85,14 @@ def review(
     with Workspace(folder, inputs) as workspace:
         read = list(workspace.files())
         queue = _review_queue(folder, read, workspace)
-        audit = begin_audit(folder, audited(run), queue, *audit_options) if audit_options else None
+        about = audited_run(run)
+        audit = begin_audit(folder, about, queue, *audit_options) if audit_options else None
         behind = run.decided != run_decisions_digest(read)
         results_sync = ResultsSync(workspace, partial(_write_audit_of, folder, audit), behind, say)
         session = _session(folder, read, workspace, queue, results_sync, audit)
         with results_sync:
-            _serve(session, workspace.pictures, _model_of(run), say)
+            app = partial(web_app, session, workspace.pictures, _model_of(run), option_names)
+            _serve(app, say)
         if results_sync.trouble:
             raise OutputUnwritable(results_sync.trouble, _LATER)
         for sentence in audit_sentences(audit) if audit else _review_sentences(session, folder):
@@ -124,23 +125,25 @@ def _session(
 def _write_audit_of(folder: Path, audit: Audit | None) -> None:
     """Write audit.json, where there is an audit."""
     if audit:
-        write_audit(folder, audit)
+        write_audit(folder, audit.record())
 
 
-def _serve(
-    session: Session, pictures: Pictures, model: Model | None, say: Callable[[str], None]
-) -> None:
-    """Answer the browser until the process is asked to end."""
+def _serve(make_app: Callable[[str, list[str]], Any], say: Callable[[str], None]) -> None:
+    """Answer the browser until the process is asked to end.
+
+    Args:
+        make_app: returns the application for a token and the names with port that it is called by.
+        say: is given the page's address.
+    """
     import uvicorn
 
     token = secrets.token_urlsafe(_TOKEN)
     with socket.create_server((_HOST, 0)) as listening:
         port = listening.getsockname()[1]
         hosts = [f"{name}:{port}" for name in (_HOST, "localhost")]
-        app = web_app(session, pictures, model, token, hosts)
         config = uvicorn.Config(
-            app, log_config=None, access_log=False, lifespan="off", ws="none", http="h11",
-            loop="asyncio", server_header=False, timeout_graceful_shutdown=_GRACE,
+            make_app(token, hosts), log_config=None, access_log=False, lifespan="off", ws="none",
+            http="h11", loop="asyncio", server_header=False, timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=_IDLE,
         )  # fmt: skip
         with suppress(KeyboardInterrupt), _ended_by_sigterm():
@@ -174,7 +177,7 @@ def _model_of(run: RunInfo) -> Model | None:
     if run.model is None:
         return None
     with suppress(ModelUnreadable):
-        model = load_model(run.model.name)
+        model = Scanner(Settings(model=run.model.name, second_opinion=False)).model
         return model if model.id.sha256 == run.model.sha256 else None
     return None
 

@@ -110,13 +110,13 @@ class Session:
             WrongUsage: the text is no number.
         """
         with self._lock:
-            item = self._unchanged(number, version)
+            item = self._unchanged_item(number, version)
             return self._write(item, _checked_number(text))
 
     def undo(self, number: int, version: int) -> ReviewItem:
         """Take the decision about a number back; raises as `decide`."""
         with self._lock:
-            item = self._unchanged(number, version)
+            item = self._unchanged_item(number, version)
             if item.decision is None:
                 raise WrongUsage("nothing is decided about this number")
             return self._write(item, item.decision.number, undone=True)
@@ -147,7 +147,7 @@ class Session:
                 item.take_place_of(_number_at(box, page, self._result(file)))
             return replace(item)
 
-    def _unchanged(self, number: int, version: int) -> ReviewItem:
+    def _unchanged_item(self, number: int, version: int) -> ReviewItem:
         item = self.queue[number]
         if item.version != version:
             raise Conflict

@@ -116,9 +116,11 @@ class Workspace:
         Raises:
             InputUnreadable: it has no JSON, or that is damaged.
         """
-        return corrected_result(read_result(self._folder, file), self.decisions(self._done(file)))
+        return corrected_result(
+            read_result(self._folder, file), self.decisions(self._done_of(file))
+        )
 
-    def _done(self, file: str) -> Done:
+    def _done_of(self, file: str) -> Done:
         done = self._journal[file]
         if done is None or done.error is not None:
             raise InputUnreadable(f"{file}: was not read", "Name a file of the run.")
@@ -134,7 +136,7 @@ class Workspace:
             InputUnreadable: it has no JSON, or that is damaged.
             OutputUnwritable: they can't be written.
         """
-        done = self._done(file)
+        done = self._done_of(file)
         decisions = self.decisions(done)  # once: another thread may add one meanwhile
         before = read_result(self._folder, file)
         result = corrected_result(before, decisions)
@@ -199,14 +201,14 @@ def input_finder(read: Iterable[Done], inputs: Path | None) -> Callable[[str], S
         if not (inputs or read_at):
             raise InputUnreadable(
                 f"the results don't say where {name} is: end the review, and name the folder that"
-                " the inputs are in with --inputs"
+                " the inputs are in with Review.inputs"
             )
         try:
             now = path.stat()
         except OSError as error:
             raise InputUnreadable(
                 f"{path} is not there any more: end the review, and name the folder that the inputs"
-                " are in now with --inputs"
+                " are in now with Review.inputs"
             ) from error
         if stamp and (now.st_size, now.st_mtime_ns) != (stamp.size, stamp.mtime_ns):
             raise InputUnreadable(f"{path} has changed since it was read: scan it again")

@@ -41,7 +41,7 @@ from digitocr.runs.job import (
     Job,
     job_of,
     keep_scanner,
-    lost,
+    lost_file,
     not_read,
     prepare,
     read_file,
@@ -122,9 +122,9 @@ class Batch:
     @property
     def left(self) -> int:
         """How many inputs are yet to be read, or named because they can't be."""
-        return len(self._todo) + len(self._unread())
+        return len(self._todo) + len(self._unread_done())
 
-    def _unread(self) -> list[Done]:
+    def _unread_done(self) -> list[Done]:
         return [not_read(one, self._job) for one in self._found if isinstance(one, Unread)]
 
     def executor(
@@ -171,7 +171,7 @@ class Batch:
         if self._journal and not isinstance(executor, InPlace):
             new = (one for one in self._todo if one.name not in self._journal)
             for source in islice(new, executor.workers * executor.ahead):
-                self._reading[self._begun(executor, source)] = source
+                self._reading[self._begun_call(executor, source)] = source
 
     def plan(self) -> None:
         """Leave out what an earlier run has done, where it still holds; note what doesn't."""
@@ -202,13 +202,13 @@ class Batch:
             ModelUnreadable: the model has changed.
             OutputUnwritable: results can't be written, whatever the file.
         """
-        yield from map(self._counted, self._unread())
+        yield from map(self._counted_done, self._unread_done())
         for done, text in self._outcomes(executor, stop):
             if self._journal:
                 self._journal.add(done)
             else:
                 print_text(text)
-            yield self._counted(done)
+            yield self._counted_done(done)
 
     def finish(self) -> None:
         """Count what this run and those before it have done, once all is read.
@@ -219,10 +219,10 @@ class Batch:
         if self._journal and self._output.folder:
             self._journal.flush()
             remove_unfinished(self._output.folder, self._found_names())
-            for done in self._ended():
+            for done in self._ended_inputs():
                 self.report.add(done, self._decisions(done.file))
 
-    def _counted(self, done: Done) -> Done:
+    def _counted_done(self, done: Done) -> Done:
         if self._journal is None:
             self.report.add(done)
         return done
@@ -230,7 +230,7 @@ class Batch:
     def _found_names(self) -> Iterator[str]:
         return (one.name for one in self._found if isinstance(one, Source))
 
-    def _ended(self) -> Iterator[Done]:
+    def _ended_inputs(self) -> Iterator[Done]:
         """Yield how each input in the journal ended, in order; not those that have not."""
         for one in self._found:
             if isinstance(one, Unread):
@@ -238,7 +238,7 @@ class Batch:
             elif self._journal and (done := self._journal[one.name]):
                 yield done
 
-    def _begun(self, executor: FileExecutor, source: Source) -> Future[Outcome]:
+    def _begun_call(self, executor: FileExecutor, source: Source) -> Future[Outcome]:
         return executor.submit(read_file, source, self._job, self._decisions(source.name))
 
     def _outcomes(self, executor: FileExecutor, stop: Event) -> Iterator[Outcome]:
@@ -253,7 +253,7 @@ class Batch:
         while True:
             room = max(0, executor.workers * ahead - len(waiting))
             for source in islice(left, 0 if stop.is_set() else room):
-                future = self._begun(executor, source)
+                future = self._begun_call(executor, source)
                 waiting[future] = source
                 if not in_order:
                     future.add_done_callback(ended.put)
@@ -262,7 +262,7 @@ class Batch:
                     future.cancel()
             if not waiting:
                 return
-            for future in _first(waiting) if in_order else _arrived(ended):
+            for future in _first_ended(waiting) if in_order else _ended_calls(ended):
                 source = waiting.pop(future)
                 if not future.cancelled():
                     yield outcome(future, source, self._job)
@@ -279,17 +279,17 @@ def outcome(future: Future[Outcome], source: Source, job: Job) -> Outcome:
     try:
         return future.result()
     except Lost as error:
-        return lost(source, job, str(error)), ""
+        return lost_file(source, job, str(error)), ""
     except MemoryError:  # where even `read_file` had none left to say so
-        return lost(source, job, too_much(job)), ""
+        return lost_file(source, job, too_much(job)), ""
 
 
-def _first(waiting: Iterable[Future[Outcome]]) -> list[Future[Outcome]]:
+def _first_ended(waiting: Iterable[Future[Outcome]]) -> list[Future[Outcome]]:
     """Return the first call once it has ended; after a while nothing."""
     return list(wait(islice(waiting, 1), journal.PAUSE).done)
 
 
-def _arrived(ended: SimpleQueue[Future[Outcome]]) -> Iterator[Future[Outcome]]:
+def _ended_calls(ended: SimpleQueue[Future[Outcome]]) -> Iterator[Future[Outcome]]:
     """Yield the calls that have ended, once there is one; after a while nothing."""
     with suppress(Empty):
         yield ended.get(timeout=journal.PAUSE)

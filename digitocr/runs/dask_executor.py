@@ -90,10 +90,10 @@ class DaskExecutor(FileExecutor):
         call = partial(fn, *args, **kwargs)
         try:
             remote = self._client.submit(
-                _do, call, self._prepare, str(Path.cwd()), *self._of_each, pure=False
+                _do_there, call, self._prepare, str(Path.cwd()), *self._of_each, pure=False
             )
         except Exception as error:
-            raise self._gone() from error
+            raise self._gone_error() from error
         remote.add_done_callback(partial(self._settle, future))
         return future
 
@@ -106,9 +106,9 @@ class DaskExecutor(FileExecutor):
         except KilledWorker:
             future.set_exception(Lost("every worker of the cluster that was to read it died"))
         except Exception as error:
-            future.set_exception(error if remote.status == "error" else self._gone())
+            future.set_exception(error if remote.status == "error" else self._gone_error())
 
-    def _gone(self) -> ExecutorBroken:
+    def _gone_error(self) -> ExecutorBroken:
         return ExecutorBroken(
             f"{self._address}: the Dask scheduler went away",
             "What was finished is kept; the same command goes on with the rest.",
@@ -132,21 +132,21 @@ class _Set:
 _sets: dict[tuple[float, int], _Set] = {}  # of this Dask worker, by time and memory of a call
 
 
-def _do(
+def _do_there(
     call: Callable[[], R], prepare: Callable[[], object], folder: str, timeout: float, memory: int
 ) -> R:
     """Do a call in a process of this Dask worker, in the folder that the command was given in."""
     with _MAKING:
-        one = _set_for(timeout, memory, partial(_in_folder, folder, prepare))
+        one = _set_for(timeout, memory, partial(_do_in_folder, folder, prepare))
         one.calls += 1
     try:
-        return one.processes.submit(_in_folder, folder, call).result()
+        return one.processes.submit(_do_in_folder, folder, call).result()
     finally:
         with _MAKING:
             one.calls -= 1
 
 
-def _in_folder(folder: str, call: Callable[[], R]) -> R:
+def _do_in_folder(folder: str, call: Callable[[], R]) -> R:
     with suppress(OSError):  # where all are URLs, there need be no such folder
         os.chdir(folder)
     return call()
@@ -158,11 +158,11 @@ def _set_for(timeout: float, memory: int, prepare: Callable[[], object]) -> _Set
     if key not in _sets:
         for idle in [other for other, one in _sets.items() if one.calls == 0]:
             _sets.pop(idle).processes.shutdown()
-        _sets[key] = _Set(_started(timeout, memory, prepare))
+        _sets[key] = _Set(_started_pool(timeout, memory, prepare))
     return _sets[key]
 
 
-def _started(timeout: float, memory: int, prepare: Callable[[], object]) -> ProcessPool:
+def _started_pool(timeout: float, memory: int, prepare: Callable[[], object]) -> ProcessPool:
     from distributed import get_worker
 
     # Dask's nanny starts workers as daemons, which multiprocessing lets have no children, as they

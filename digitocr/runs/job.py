@@ -219,7 +219,7 @@ def read_file(source: Source, job: Job, decisions: Sequence[Correction] = ()) ->
     results = _results(source, job, scanner.field_names)
     try:
         held = valid_corrections(decisions, done.stamp)
-        result = _read(source, scanner, results, held)
+        result = _read_result(source, scanner, results, held)
         if results:
             results.write(result)
             done = replace(done, written=results.written)
@@ -243,7 +243,7 @@ def read_file(source: Source, job: Job, decisions: Sequence[Correction] = ()) ->
     return replace(done, seconds=round(time.perf_counter() - start, 4)), text
 
 
-def lost(source: Source, job: Job, why: str) -> Done:
+def lost_file(source: Source, job: Job, why: str) -> Done:
     """Return that a file was not read, because the process that was to do it died or hung."""
     if results := _results(source, job):
         results.forget()
@@ -278,7 +278,7 @@ def _results(source: Source, job: Job, field_names: Sequence[str] = ()) -> FileR
     )
 
 
-def _read(
+def _read_result(
     source: Source,
     scanner: Scanner,
     results: FileResultsWriter | None,

@@ -53,7 +53,7 @@ def scan_files(
             try:
                 source = source_of(given)
             except DigitocrError as error:
-                waiting.append(("", _ended(error)))
+                waiting.append(("", _ended_future(error)))
             else:
                 future = pool.submit(_scan_in_worker, settings, source)
                 waiting.append((source.name, future))
@@ -92,7 +92,7 @@ def _scan_in_worker(settings: Settings, source: Source) -> FileResult | Digitocr
     return _result_or_error(_scanner_of(settings), source)
 
 
-def _ended(error: DigitocrError) -> Future[FileResult | DigitocrError]:
+def _ended_future(error: DigitocrError) -> Future[FileResult | DigitocrError]:
     future: Future[FileResult | DigitocrError] = Future()
     future.set_result(error)
     return future

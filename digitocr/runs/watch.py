@@ -44,16 +44,16 @@ from digitocr.runs.resume import PresentResults, why_again
 from digitocr.storage.places import check_folder
 
 _TICK = 0.2  # seconds that finished files, and the wish to end, wait at the most
-# The views of all files are written anew no sooner than after so many seconds, and after so many
+# The combined files are written anew no sooner than after so many seconds, and after so many
 # times what writing them took: with 100,000 files that is minutes.
-_VIEWS, _VIEWS_SHARE = 5.0, 10
+_COMBINED_PAUSE, _COMBINED_SHARE = 5.0, 10
 
 
 class Watch:
     """A folder that fills; the results folder is this process's own until the watch is closed.
 
-    All that the journal knows stays in the views: what was read stays read, wherever its file
-    has gone. What could not be read leaves them when its file is taken away.
+    All that the journal knows stays in the combined files: what was read stays read, wherever its
+    file has gone. What could not be read leaves them when its file is taken away.
     """
 
     def __init__(
@@ -99,8 +99,8 @@ class Watch:
         self._waiting: dict[Path, Source] = {}  # complete and not begun
         self._reading: dict[Future[Outcome], Source] = {}
         self._failed: dict[str, Path] = {}  # what the journal names as such, and is there
-        self._start, self._views_at = time.perf_counter(), time.monotonic() + _VIEWS
-        self._stale = True  # the views don't show all that is read
+        self._start, self._combined_at = time.perf_counter(), time.monotonic() + _COMBINED_PAUSE
+        self._stale = True  # the combined files don't show all that is read
         self._begin_anew()
 
     def _begin_anew(self) -> None:
@@ -149,8 +149,8 @@ class Watch:
                 yield from self._take(changed)
                 self._begin(executor, workers * executor.ahead)
                 yield from self._end()
-                if self._stale and time.monotonic() >= self._views_at:
-                    self._write_views()
+                if self._stale and time.monotonic() >= self._combined_at:
+                    self._write_combined()
             for future in self._reading:
                 future.cancel()
             wait(self._reading)
@@ -222,34 +222,35 @@ class Watch:
                 self._archive.put_away(source)
 
     def finish(self, interrupted: bool) -> Report:
-        """Write the views for the last time; return what they come to."""
-        report, left_out = self._write_views(interrupted)
+        """Write the combined files for the last time; return what they come to."""
+        report, left_out = self._write_combined(interrupted)
         for sentence in left_out:
             self._warn(sentence)
         return report
 
-    def _write_views(self, interrupted: bool = False) -> tuple[Report, list[str]]:
+    def _write_combined(self, interrupted: bool = False) -> tuple[Report, list[str]]:
         start = time.monotonic()
         self._journal.flush()
         report = Report(interrupted=interrupted, seconds=time.perf_counter() - self._start)
-        names = self._shown()
-        for done in self._ended(names):
+        names = self._combined_names()
+        for done in self._ended_files(names):
             report.add(done, self._corrections.of(done.file))
         inputs = [str(self._inbox.folder)]
         left_out = write_combined(
             report, run_info(inputs, self._scanner, self._output), self._folder
         )
         end = time.monotonic()
-        self._stale, self._views_at = False, end + max(_VIEWS, _VIEWS_SHARE * (end - start))
+        self._stale = False
+        self._combined_at = end + max(_COMBINED_PAUSE, _COMBINED_SHARE * (end - start))
         return report, left_out
 
-    def _shown(self) -> list[str]:
-        """Return the names, in natural order, of the files that the views are made of."""
+    def _combined_names(self) -> list[str]:
+        """Return the names, in natural order, of the files that the combined files are made of."""
         found = ((name, self._journal[name]) for name in self._journal.names())
         shown = (name for name, done in found if done and (done.error or self._fits(done)))
         return sorted(shown, key=natural_key)
 
-    def _ended(self, names: Iterable[str]) -> Iterator[Done]:
+    def _ended_files(self, names: Iterable[str]) -> Iterator[Done]:
         """Yield how files ended, and what is there and is no file to read."""
         for unread in self._inbox.unread:
             yield not_read(unread, self._job)
@@ -258,7 +259,7 @@ class Watch:
                 yield done
 
     def _fits(self, done: Done) -> bool:
-        """Tell whether what the views are made of is there, and in the formats wanted now."""
+        """Tell whether what is combined is there, and in the formats wanted now."""
         paths = ((self._folder / f"{done.file}.{ending}", head) for ending, head in self._heads)
         return all(_begins(path, head) for path, head in paths)
 
@@ -281,7 +282,7 @@ def _check_folders(inbox: Path, folder: Path, archive: Path | None) -> None:
 
 
 def _heads(field_names: Sequence[str], output: Output) -> list[tuple[str, bytes]]:
-    """Return the endings of what the views are made of, and what each such file begins with."""
+    """Return the endings of what is combined, and what each such file begins with."""
     heads = []
     if "csv" in output.formats:
         heads.append(("csv", header_row(output.excel)))

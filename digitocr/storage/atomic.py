@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from digitocr.core.errors import InputUnreadable
 
-OTHER_NAME = "Rename what can't have results, or choose another folder with -o."
+OTHER_NAME = "Rename what can't have results, or choose another folder with Run.output."
 _TOKEN = 8  # random bytes in the name of a file that is being written
 _UNFINISHED = re.compile(rf"\.[0-9a-f]{{{2 * _TOKEN}}}\.tmp")
 _TO_SYNC = os.O_RDWR if sys.platform == "win32" else os.O_RDONLY  # as fsync takes files there

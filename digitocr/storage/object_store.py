@@ -138,7 +138,9 @@ def output_place(text: str) -> Place:
     if not is_url(text):
         return Path(text)
     if _scheme(text) in _WEB:
-        raise WrongUsage(f"-o {without_secrets(text)}: results can't be put on a web server")
+        raise WrongUsage(
+            f"Run.output {without_secrets(text)}: results can't be put on a web server"
+        )
     _store(text)
     return StorePath(text.rstrip("/"))
 
@@ -181,7 +183,7 @@ def find(url: str) -> list[tuple[str, Remote]]:
                 return _matches(store, url, path)
             if about["type"] == "file":
                 return [(_last(path), _remote(url, about))]
-        return _below(store, url, path, path)
+        return _files_below(store, url, path, path)
 
 
 def _last(path: str) -> str:
@@ -196,16 +198,16 @@ def _matches(store: Any, url: str, pattern: str) -> list[tuple[str, Remote]]:
         raise FileNotFoundError(errno.ENOENT, "there is nothing of that name")
     files: list[tuple[str, Remote]] = []
     for path, about in found.items():
-        files += _below(store, url, path, fixed) if about["type"] == "directory" else []
-        files += _named(url, {path: about}, fixed) if about["type"] == "file" else []
+        files += _files_below(store, url, path, fixed) if about["type"] == "directory" else []
+        files += _with_names_below(url, {path: about}, fixed) if about["type"] == "file" else []
     return files
 
 
-def _below(store: Any, url: str, path: str, root: str) -> list[tuple[str, Remote]]:
-    return _named(url, store.find(path, detail=True), root)
+def _files_below(store: Any, url: str, path: str, root: str) -> list[tuple[str, Remote]]:
+    return _with_names_below(url, store.find(path, detail=True), root)
 
 
-def _named(url: str, found: dict[str, Any], root: str) -> list[tuple[str, Remote]]:
+def _with_names_below(url: str, found: dict[str, Any], root: str) -> list[tuple[str, Remote]]:
     """Return files of a listing with their names below `root`."""
     top, scheme = f"{root}/", _scheme(url)
     return [
@@ -220,17 +222,17 @@ def _remote(url: str, about: dict[str, Any]) -> Remote:
     return Remote(url, about.get("size"), str(version).strip('"'))
 
 
-def fetched(remote: Remote, most: int) -> BufferedIOBase:
+def fetched_file(remote: Remote, most: int) -> BufferedIOBase:
     """Return a file's bytes, at most so many, as a temporary file without a name.
 
     Raises:
         OSError: it can't be had, after some attempts.
     """
     with _os_errors():
-        return _patiently(lambda: _copied(remote, most))
+        return _patiently(lambda: _temporary_copy(remote, most))
 
 
-def _copied(remote: Remote, most: int) -> BufferedIOBase:
+def _temporary_copy(remote: Remote, most: int) -> BufferedIOBase:
     # In a stream where ranges may not be known, as on web servers.
     block = 0 if _scheme(remote.url) in _WEB else _BLOCK
     here = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
@@ -310,7 +312,7 @@ def _os_errors() -> Iterator[None]:
         raise
     except Exception as error:
         cause = _cause(error)
-        raise OSError(_number(cause), _reason(cause)) from error
+        raise OSError(_errno_of(cause), _reason(cause)) from error
 
 
 def _cause(error: Exception) -> Exception:
@@ -322,14 +324,19 @@ def _cause(error: Exception) -> Exception:
     return hidden if isinstance(hidden, Exception) and not hasattr(hidden, "response") else error
 
 
-def _number(error: Exception) -> int:
+def _errno_of(error: Exception) -> int:
     """Return the errno of a library's error; of one that only a store has, EIO."""
     number = getattr(error, "errno", None)
     if number in _KEPT:
         return int(number)
-    if getattr(error, "code", None) == _CONDITION_FAILED:  # gcsfs
+    if _status(error) == _CONDITION_FAILED:
         return errno.EEXIST
     return next((number for kind, number in _KINDS.items() if isinstance(error, kind)), errno.EIO)
+
+
+def _status(error: Exception) -> object:
+    """Return the HTTP status in a library's error: gcsfs calls it `code`, others `status`."""
+    return getattr(error, "status" if hasattr(error, "status") else "code", None)
 
 
 def _reason(error: Exception) -> str:
@@ -337,6 +344,6 @@ def _reason(error: Exception) -> str:
     said = getattr(error, "strerror", None) or getattr(error, "message", None) or str(error)
     if isinstance(error, FileNotFoundError) and "://" not in said and "/" in said:
         said = ""  # nothing but the path
-    text = " ".join(without_secrets(str(said)).split()) or os.strerror(_number(error))
+    text = " ".join(without_secrets(str(said)).split()) or os.strerror(_errno_of(error))
     status = getattr(error, "status", None)
     return f"the server says {status} {text}" if status else text

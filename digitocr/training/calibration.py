@@ -48,7 +48,7 @@ def chance_curve(confidence: Chances, right: Right) -> Curve:
     # One answer more, right as often as it is sure, so that no small group is beyond doubt.
     y = [(float(right[g].sum()) + mean) / (len(g) + 1) for g, mean in zip(groups, x, strict=True)]
     rising = _isotonic_fit(np.array(y), np.array([len(group) for group in groups]))
-    return _rounded(x), _rounded(rising)
+    return _rounded_curve(x), _rounded_curve(rising)
 
 
 def _isotonic_fit(values: Chances, weights: NDArray[np.integer]) -> Chances:
@@ -75,10 +75,10 @@ def share_wrong(confidence: Chances, right: Right) -> Curve:
         sure = confidence >= line
         share.append((np.count_nonzero(~right[sure]) + 1) / (np.count_nonzero(sure) + 1))
     # From below: beyond the surest answers are so few that the one counted more is all there is.
-    return _rounded(lines), _rounded(np.minimum.accumulate(share))
+    return _rounded_curve(lines), _rounded_curve(np.minimum.accumulate(share))
 
 
-def _rounded(values: Sequence[float] | Chances) -> list[float]:
+def _rounded_curve(values: Sequence[float] | Chances) -> list[float]:
     return [round(float(value), 5) for value in values]
 
 

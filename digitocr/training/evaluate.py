@@ -119,17 +119,17 @@ def _pictured_digits(folder: Path, truth: Sequence[Truth]) -> tuple[Crops, Label
         except InputUnreadable as error:
             unreadable.append(f"{row.file}: {error}")
             continue
-        inks.append(page_ink(upright_page(page.gray).gray).mask)
+        inks.append(page_ink(upright_page(page.gray).gray).binary)
         labels.append(int(row.numbers[0]))
     if not inks:
         raise DataMissing(f"{folder}: none of its {len(truth)} pictures can be read")
     return normalized_crops([_ink_of(ink) for ink in inks]), np.array(labels), unreadable
 
 
-def _ink_of(mask: BinaryImage) -> BinaryImage:
+def _ink_of(binary: BinaryImage) -> BinaryImage:
     """Return the part of a mask that holds ink."""
-    x, y, width, height = cv2.boundingRect(mask)
-    return mask[y : y + max(1, height), x : x + max(1, width)]
+    x, y, width, height = cv2.boundingRect(binary)
+    return binary[y : y + max(1, height), x : x + max(1, width)]
 
 
 def _digit_report(answered: Answered, unreadable: list[str]) -> DigitReport:

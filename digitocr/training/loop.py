@@ -41,9 +41,9 @@ class Teacher:
     @torch.no_grad()
     def chances(self, crops: torch.Tensor) -> torch.Tensor:
         """Return what it says of (N, 784) crops, (N, 10), rows summing to 1."""
-        return torch.cat([self._softened(some) for some in crops.split(CHUNK)])
+        return torch.cat([self._soft_targets(some) for some in crops.split(CHUNK)])
 
-    def _softened(self, crops: torch.Tensor) -> torch.Tensor:
+    def _soft_targets(self, crops: torch.Tensor) -> torch.Tensor:
         return F.softmax(self.network(crops) / self.temperature, 1)
 
 

@@ -102,7 +102,7 @@ def recipe(
     """
     found = {recipe.name: recipe for recipe in (SCAN, SEED)}.get(name)
     if found is None:
-        raise WrongUsage(f"--recipe {name}: is neither scan nor seed")
+        raise WrongUsage(f"Training.recipe {name}: is neither scan nor seed")
     return replace(
         found,
         epochs=epochs or found.epochs,

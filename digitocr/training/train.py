@@ -357,7 +357,7 @@ def pick_device(wanted: str) -> str:
     if wanted == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if there[name])
     if not there.get(wanted):
-        raise WrongUsage(f"--device {wanted}: is not there (auto, cpu, cuda or mps)")
+        raise WrongUsage(f"Training.device {wanted}: is not there (auto, cpu, cuda or mps)")
     return wanted
 
 

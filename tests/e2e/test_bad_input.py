@@ -198,8 +198,8 @@ def test_nothing_half_written_and_nothing_outside_is_left(wreck: Wreck) -> None:
     read = ["good.png", "folder.png/good.png", *(f"blank/{name}" for name in blank_files())]
     results = {f"{name}.{kind}" for name in read for kind in ("csv", "json")}
     found = {str(path.relative_to(wreck.out)) for path in wreck.out.rglob("*") if path.is_file()}
-    views = {"numbers.csv", "errors.csv", "run.json", "journal.jsonl", ".inputs.jsonl"}
-    assert found - views == results
+    combined = {"numbers.csv", "errors.csv", "run.json", "journal.jsonl", ".inputs.jsonl"}
+    assert found - combined == results
     assert {path.name for path in wreck.out.parent.iterdir()} == {"scans", "secret", "out"}
 
 
@@ -303,8 +303,8 @@ def test_folder_named_like_a_result_costs_only_its_files(
     done = run("scan", "scans", "-o", "out")
     assert done.returncode == 7 and "unexpected" not in done.stderr
     read, failed = (
-        {row["file"] for row in read_rows(tmp_path / "out" / view)}
-        for view in ("numbers.csv", "errors.csv")
+        {row["file"] for row in read_rows(tmp_path / "out" / name)}
+        for name in ("numbers.csv", "errors.csv")
     )
     assert read | failed == {"a.png", "a.png.csv/b.png", "a.png.csv/deeper/c.png", "z.png"}
     assert "z.png" in read and not read & failed

@@ -1,4 +1,4 @@
-"""Many files in one run: views, interruptions, and bugs that cost one file only."""
+"""Many files in one run: combined files, interruptions, and bugs that cost one file only."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from digitocr.results.file_results import (
     Output,
 )
 from digitocr.results.journal import Done
-from digitocr.runs import job as work
 from digitocr.runs.batch import outcome
+from digitocr.runs.job import job_of, read_file
 from digitocr.storage.places import check_folder, unwritable
 
 
@@ -131,19 +131,19 @@ def test_ctrl_c_keeps_what_is_finished(clear: Clear, tmp_path: Path) -> None:
     assert [path.name for path in out.glob(".*")] == [".inputs.jsonl"]
 
 
-@pytest.mark.parametrize("view", ["numbers.csv", "errors.csv", "run.json"])
+@pytest.mark.parametrize("name", ["numbers.csv", "errors.csv", "run.json"])
 def test_a_view_that_can_not_be_written_is_named(
-    view: str, run: RunCommand, folder: Path, tmp_path: Path
+    name: str, run: RunCommand, folder: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "out" / view / "full").mkdir(parents=True)
+    (tmp_path / "out" / name / "full").mkdir(parents=True)
     done = run("scan", folder, "-o", "out")
     assert done.returncode == ExitCode.OUTPUT
-    assert f"error: out/{view}: can't be written" in done.stderr
+    assert f"error: out/{name}: can't be written" in done.stderr
     assert (tmp_path / "out" / "page1.png.csv").exists()
 
 
 def test_memory_that_runs_out_where_nobody_can_say_so_costs_its_file(tmp_path: Path) -> None:
-    job = work.job_of(Scanner(), Output(tmp_path, ("csv",)))
+    job = job_of(Scanner(), Output(tmp_path, ("csv",)))
     future: Future[tuple[Done, str]] = Future()
     future.set_exception(MemoryError())
     done, text = outcome(future, Source("a.png", tmp_path / "a.png"), job)
@@ -156,9 +156,9 @@ def test_only_on_other_machines_are_results_made_safe_one_by_one(
 ) -> None:
     safe: list[int] = []
     monkeypatch.setattr(os, "fsync", safe.append)
-    job = work.job_of(Scanner(), Output(tmp_path, ("csv", "json")))
+    job = job_of(Scanner(), Output(tmp_path, ("csv", "json")))
     for elsewhere, n_synced in ((False, 0), (True, 2 * 2)):  # two files, each with its name
-        done, _ = work.read_file(
+        done, _ = read_file(
             Source("digit.png", samples / "digit.png"), replace(job, elsewhere=elsewhere)
         )
         assert (len(safe), len(done.written)) == (n_synced, 2)

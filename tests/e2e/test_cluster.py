@@ -28,9 +28,9 @@ from digitocr.results.corrections import NAME as CORRECTIONS
 from digitocr.results.corrections import Correction
 from digitocr.results.file_results import Output
 from digitocr.review.workspace import Workspace
-from digitocr.runs import dask_executor as cluster
-from digitocr.runs import job as work
+from digitocr.runs import dask_executor
 from digitocr.runs.executors import ExecutorBroken
+from digitocr.runs.job import job_of, same_scanner
 
 TROUBLE = with_modules_of(MISCHIEF)
 WITH_TIMES = {"journal.jsonl", "run.json"}  # the files that differ from run to run
@@ -191,8 +191,8 @@ def test_a_scheduler_that_goes_away_ends_the_run_and_loses_nothing(
 
 def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
     output = Output(tmp_path, ("csv",))
-    job = work.job_of(Scanner(), output)
-    work.same_scanner(job)
+    job = job_of(Scanner(), output)
+    same_scanner(job)
     for other, error in (
         (replace(job, versions="digitocr 0.0.1"), ExecutorBroken),
         (replace(job, model="0" * 64), ModelUnreadable),
@@ -200,7 +200,7 @@ def test_a_machine_that_would_read_otherwise_is_named(tmp_path: Path) -> None:
         (replace(job, output=Output(tmp_path / "gone", ("csv",))), OutputUnwritable),
     ):
         with pytest.raises(error):
-            work.same_scanner(other)
+            same_scanner(other)
 
 
 class Set:
@@ -216,13 +216,13 @@ class Set:
 def test_processes_of_earlier_runs_end_where_they_have_no_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(cluster, "_started", lambda *_: Set())
-    monkeypatch.setattr(cluster, "_sets", {})
-    idle, busy = (cluster._set_for(seconds, 1, time.time) for seconds in (1.0, 2.0))
+    monkeypatch.setattr(dask_executor, "_started_pool", lambda *_: Set())
+    monkeypatch.setattr(dask_executor, "_sets", {})
+    idle, busy = (dask_executor._set_for(seconds, 1, time.time) for seconds in (1.0, 2.0))
     assert idle.processes.ended and not busy.processes.ended  # type: ignore[attr-defined]
     busy.calls = 1
-    new = cluster._set_for(3.0, 1, time.time)
-    assert new is cluster._set_for(3.0, 1, time.time)
+    new = dask_executor._set_for(3.0, 1, time.time)
+    assert new is dask_executor._set_for(3.0, 1, time.time)
     assert not busy.processes.ended and not new.processes.ended  # type: ignore[attr-defined]
 
 

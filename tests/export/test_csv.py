@@ -25,9 +25,9 @@ from digitocr.core.document import (
 )
 from digitocr.core.geometry import Box
 from digitocr.core.source import Unread
-from digitocr.export import csv as writers
-from digitocr.export import json as jsonresult
-from digitocr.storage import atomic as disk
+from digitocr.export import csv as csv_export
+from digitocr.export import json as json_export
+from digitocr.storage import atomic
 
 HEADER = "file,page,line,item,table,row,column,number,confidence,status,x,y,width,height"
 
@@ -44,19 +44,19 @@ def a_result(name: str = "a/b.png") -> FileResult:
 
 
 def test_csv_has_a_row_for_each_number_under_the_promised_columns() -> None:
-    assert writers.header_row() == HEADER + "\n"
-    assert writers.number_rows(a_result()) == (
+    assert csv_export.header_row() == HEADER + "\n"
+    assert csv_export.number_rows(a_result()) == (
         "a/b.png,1,1,1,1,2,3,007,0.9982,ok,10,20,27,12\n"
         "a/b.png,2,2,1,,,,-5,1.0000,review,0,50,9,12\n"
     )
 
 
 def test_blank_file_has_no_rows() -> None:
-    assert writers.number_rows(FileResult("a.png", ModelId("digits", ""), ())) == ""
+    assert csv_export.number_rows(FileResult("a.png", ModelId("digits", ""), ())) == ""
 
 
 def test_json_has_exactly_the_promised_keys_in_order() -> None:
-    text = jsonresult.json_text(a_result())
+    text = json_export.json_text(a_result())
     assert text.count("\n") == 1 and text.endswith("}\n")
     assert json.loads(text) == {
         "schema": 1,
@@ -122,10 +122,10 @@ def test_json_has_exactly_the_promised_keys_in_order() -> None:
 
 def test_errors_have_a_row_each() -> None:
     unread = [Unread("a.png", "is empty (0 bytes)"), Unread("=b,c.png", 'says "no", twice')]
-    assert writers.error_rows(unread) == (
+    assert csv_export.error_rows(unread) == (
         'file,error\na.png,is empty (0 bytes)\n"\'=b,c.png","says ""no"", twice"\n'
     )
-    assert writers.error_rows([]) == "file,error\n"
+    assert csv_export.error_rows([]) == "file,error\n"
 
 
 ANY_NAME = st.binary(min_size=1, max_size=12).map(os.fsdecode) | st.text(
@@ -136,30 +136,29 @@ ANY_NAME = st.binary(min_size=1, max_size=12).map(os.fsdecode) | st.text(
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"])
 def test_what_begins_like_a_formula_gets_an_apostrophe_in_every_csv(start: str) -> None:
     name = f"{start}1+1"
-    assert f"'{name}" in [
-        row["file"] for row in rows(writers.header_row() + writers.number_rows(a_result(name)))
-    ]
-    assert rows(writers.error_rows([Unread(name, name)])) == [
+    text = csv_export.header_row() + csv_export.number_rows(a_result(name))
+    assert f"'{name}" in [row["file"] for row in rows(text)]
+    assert rows(csv_export.error_rows([Unread(name, name)])) == [
         {"file": f"'{name}", "error": f"'{name}"}
     ]
-    assert f"'{name}" in next(csv.reader(io.StringIO(writers.form_header([name]), newline="")))
+    assert f"'{name}" in next(csv.reader(io.StringIO(csv_export.form_header([name]), newline="")))
 
 
 @given(ANY_NAME)
 def test_csv_gives_back_any_name_and_no_formula(name: str) -> None:
-    text = writers.header_row() + writers.number_rows(a_result(name))
+    text = csv_export.header_row() + csv_export.number_rows(a_result(name))
     cells = [row["file"] for row in rows(text)]
     shown = name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     dangerous = name[0] in "=+-@\t\r\n"
     assert cells == ["'" + shown if dangerous else shown] * 2
     assert [row["number"] for row in rows(text)] == ["007", "-5"]
-    assert json.loads(jsonresult.json_text(a_result(name)))["file"] == shown
-    assert jsonresult.json_text(a_result(name)).encode().count(b"\n") == 1
+    assert json.loads(json_export.json_text(a_result(name)))["file"] == shown
+    assert json_export.json_text(a_result(name)).encode().count(b"\n") == 1
 
 
 @given(ANY_NAME)
 def test_no_cell_is_a_formula_where_semicolons_separate_either(name: str) -> None:
-    text = writers.error_rows([Unread(name, "is empty (0 bytes)")])
+    text = csv_export.error_rows([Unread(name, "is empty (0 bytes)")])
     for delimiter in ",;":
         table = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         cells = [cell for row in table for cell in row]
@@ -168,8 +167,8 @@ def test_no_cell_is_a_formula_where_semicolons_separate_either(name: str) -> Non
 
 def test_file_is_written_with_its_folders_and_replaced_whole(tmp_path: Path) -> None:
     path = tmp_path / "new" / "deeper" / "a.csv"
-    disk.write(path, b"first")
-    disk.write(path, iter([b"sec", b"ond"]))
+    atomic.write(path, b"first")
+    atomic.write(path, iter([b"sec", b"ond"]))
     assert path.read_bytes() == b"second"
     assert [one.name for one in path.parent.iterdir()] == ["a.csv"]
 
@@ -181,11 +180,11 @@ def failing() -> Iterator[bytes]:
 
 def test_what_stood_there_stays_when_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    disk.write(path, b"whole")
+    atomic.write(path, b"whole")
     with pytest.raises(KeyboardInterrupt):
-        disk.write(path, failing())
+        atomic.write(path, failing())
     with pytest.raises(KeyboardInterrupt):
-        disk.write(tmp_path / "never.csv", failing())
+        atomic.write(tmp_path / "never.csv", failing())
     assert path.read_bytes() == b"whole"
     assert [one.name for one in tmp_path.iterdir()] == ["a.csv"]
 
@@ -195,13 +194,13 @@ def test_target_that_can_not_be_replaced_leaves_nothing_beside_it(tmp_path: Path
     for name in ("a.csv", "x" * 256, "a.csv/../b.csv/c"):
         (tmp_path / "b.csv").write_bytes(b"mine")
         with pytest.raises(OSError, match="Errno"):
-            disk.write(tmp_path / name, b"new")
+            atomic.write(tmp_path / name, b"new")
     assert (tmp_path / "b.csv").read_bytes() == b"mine"
     assert {one.name for one in tmp_path.iterdir()} == {"a.csv", "b.csv"}
 
 
 def test_name_as_long_as_names_can_be_is_written(tmp_path: Path) -> None:
-    disk.write(tmp_path / ("x" * 255), b"new")
+    atomic.write(tmp_path / ("x" * 255), b"new")
     assert [len(one.name) for one in tmp_path.iterdir()] == [255]
 
 
@@ -210,16 +209,16 @@ def test_two_writers_of_one_file_do_not_mix(tmp_path: Path) -> None:
 
     def interrupted() -> Iterator[bytes]:
         yield b"one "
-        disk.write(path, b"other")  # as from another machine, where process ids are the same
+        atomic.write(path, b"other")  # as from another machine, where process ids are the same
         assert path.read_bytes() == b"other"
         yield b"and one"
 
-    disk.write(path, interrupted())
+    atomic.write(path, interrupted())
     assert path.read_bytes() == b"one and one"
 
 
 def test_written_files_have_the_permissions_of_new_files(tmp_path: Path) -> None:
     (tmp_path / "usual").touch()
-    disk.write(tmp_path / "a.csv", b"")
+    atomic.write(tmp_path / "a.csv", b"")
     modes = {path.stat().st_mode for path in tmp_path.iterdir()}
     assert len(modes) == 1

@@ -25,8 +25,8 @@ from digitocr.core.errors import ExitCode
 from digitocr.core.geometry import Box
 from digitocr.core.settings import Decimal
 from digitocr.core.source import Unread
-from digitocr.export import csv as writers
-from digitocr.export import xlsx as sheets
+from digitocr.export import csv as csv_export
+from digitocr.export import xlsx
 from digitocr.imaging.drawing import box_png
 
 openpyxl = pytest.importorskip("openpyxl", reason="the workbooks are read by openpyxl")
@@ -119,7 +119,7 @@ def test_a_table_is_shaped_as_on_paper(scanned: Path) -> None:
     assert book.sheetnames == ["numbers", "errors", "=receipt.jpg 1"]
     rows = [[shown(cell) for cell in row] for row in book["=receipt.jpg 1"].iter_rows()]
     on_paper = (scanned / "=receipt.jpg.table1.csv").read_text("utf-8")
-    assert writers.csv_text(rows) == on_paper
+    assert csv_export.csv_text(rows) == on_paper
     doubtful = {
         (int(row["row"]), int(row["column"]))
         for row in as_dicts(book["numbers"])
@@ -225,18 +225,16 @@ def a_number(text: str = "5", status: str = "ok") -> Number:
 
 def a_file(
     name: str, numbers: list[Number], *tables: list[list[str]], page: int = 1
-) -> sheets.IllustratedResult:
+) -> xlsx.IllustratedResult:
     """Return what was read in a file of one page."""
     drawn = tuple(Table(Box(0, 0, 9, 9), tuple(map(tuple, rows))) for rows in tables)
     pages = (PageResult(page, 9, 9, None, 0, 0.0, tuple(numbers), drawn),)
-    return sheets.IllustratedResult(
-        FileResult(name, ModelId("digits", ""), pages), Path("/nowhere")
-    )
+    return xlsx.IllustratedResult(FileResult(name, ModelId("digits", ""), pages), Path("/nowhere"))
 
 
-def written(path: Path, *files: sheets.IllustratedResult) -> Any:
+def written(path: Path, *files: xlsx.IllustratedResult) -> Any:
     """Return a workbook of files."""
-    assert sheets.write_workbook(path / "a.xlsx", files, []) == []
+    assert xlsx.write_workbook(path / "a.xlsx", files, []) == []
     return opened(path / "a.xlsx")
 
 
@@ -254,7 +252,7 @@ def written(path: Path, *files: sheets.IllustratedResult) -> Any:
 )
 def test_a_value_is_a_number_where_that_loses_nothing(texts: str, as_number: str | None) -> None:
     for text in [*texts.split(), *([] if as_number else ["", "5 6"])]:
-        assert sheets.number_format(text) == as_number, text
+        assert xlsx.number_format(text) == as_number, text
 
 
 @pytest.mark.parametrize(
@@ -273,7 +271,7 @@ def test_with_a_decimal_mark_known_more_values_are_numbers(
     decimal: Decimal, as_number: str | None, texts: str
 ) -> None:
     for text in texts.split():
-        assert sheets.number_format(text, decimal) == as_number, text
+        assert xlsx.number_format(text, decimal) == as_number, text
 
 
 @pytest.mark.parametrize(
@@ -322,7 +320,7 @@ SIGNED = st.from_regex(r"-?[0-9]{1,25}([.,:-][0-9]{1,25}){0,3}", fullmatch=True)
 
 @given(SIGNED)
 def test_what_is_a_number_shows_as_on_paper(text: str) -> None:
-    shape = sheets.number_format(text)
+    shape = xlsx.number_format(text)
     if shape is not None:
         kept = float(f"{float(text):.15g}")  # all that a spreadsheet keeps
         assert f"{kept:.{len(shape.partition('.')[2])}f}" == text
@@ -362,7 +360,7 @@ def test_of_a_long_path_the_end_and_the_table_are_in_the_name(tmp_path: Path) ->
 def test_more_rows_than_a_sheet_has_go_on_in_the_next(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sheets, "ROWS", 4)
+    monkeypatch.setattr(xlsx, "ROWS", 4)
     book = written(tmp_path, a_file("a.png", [a_number(str(i)) for i in range(7)]))
     assert book.sheetnames == ["numbers", "errors", "numbers~2", "numbers~3"]
     listed = [book[name] for name in ("numbers", "numbers~2", "numbers~3")]
@@ -373,14 +371,14 @@ def test_more_rows_than_a_sheet_has_go_on_in_the_next(
 
 
 def test_what_there_is_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheets, "PICTURES", 1)
-    monkeypatch.setattr(sheets, "TABLES", 2)
+    monkeypatch.setattr(xlsx, "PICTURES", 1)
+    monkeypatch.setattr(xlsx, "TABLES", 2)
     picture = box_png(np.full((30, 30), 255, np.uint8), Box(5, 5, 9, 9), 0)
     for i in (1, 2):
         (tmp_path / f"1-{i}.png").write_bytes(picture)
     result, _ = a_file("a.png", [a_number(), a_number()], [["1"]], [["2"]], [["3"]])
     path = tmp_path / "a.xlsx"
-    assert sheets.write_workbook(path, [sheets.IllustratedResult(result, tmp_path)], []) == [
+    assert xlsx.write_workbook(path, [xlsx.IllustratedResult(result, tmp_path)], []) == [
         *("holds the first 1 of 2 pictures", "holds the first 2 of 3 tables")
     ]
     book = opened(path)
@@ -403,7 +401,7 @@ def test_a_full_disk_is_an_output_error(run: RunCommand, tmp_path: Path) -> None
 
 
 def test_errors_are_plain_text(tmp_path: Path) -> None:
-    sheets.write_workbook(tmp_path / "a.xlsx", [], [Unread("=b\udcff.png", "http://is.bad")])
+    xlsx.write_workbook(tmp_path / "a.xlsx", [], [Unread("=b\udcff.png", "http://is.bad")])
     cells = opened(tmp_path / "a.xlsx")["errors"][2]
     assert [(cell.data_type, cell.value, cell.hyperlink) for cell in cells] == [
         *(("s", "=b\\xff.png", None), ("s", "http://is.bad", None))
@@ -444,13 +442,13 @@ EXCEL = [
 
 @pytest.mark.parametrize(("text", "cell"), EXCEL)
 def test_what_excel_would_spoil_is_written_as_a_text(text: str, cell: str) -> None:
-    assert writers.excel_cell(text) == cell
+    assert csv_export.excel_cell(text) == cell
 
 
 def test_a_table_for_excel_keeps_blank_cells_blank() -> None:
     table = Table(Box(0, 0, 9, 9), (("007", "", "5"), ("", "1.5", "")))
-    assert writers.table_rows(table, excel=True) == '"=""007""",,5\n,"=""1.5""",\n'
-    assert writers.table_rows(table) == "007,,5\n,1.5,\n"
+    assert csv_export.table_rows(table, excel=True) == '"=""007""",,5\n,"=""1.5""",\n'
+    assert csv_export.table_rows(table) == "007,,5\n,1.5,\n"
 
 
 def test_every_csv_of_a_run_is_written_for_excel(run: RunCommand, tmp_path: Path) -> None:
@@ -463,7 +461,7 @@ def test_every_csv_of_a_run_is_written_for_excel(run: RunCommand, tmp_path: Path
     out = tmp_path / "out"
     for name in ("numbers.csv", "é.png.csv"):
         lines = (out / name).read_text("utf-8").splitlines()
-        assert lines[0] == "\ufeff" + ",".join(writers.COLUMNS)
+        assert lines[0] == "\ufeff" + ",".join(csv_export.COLUMNS)
         assert 'é.png,1,1,1,,,,"=""007""",' in lines[1]
         assert "é.png,1,2,1,,,,42," in lines[2]
         assert len(lines) == 3

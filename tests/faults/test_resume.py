@@ -115,13 +115,13 @@ def test_the_time_is_for_a_page(run: RunCommand, tmp_path: Path) -> None:
 
 def test_what_is_done_is_not_read_again(run: RunCommand, scans: Path, tmp_path: Path) -> None:
     run("scan", scans, "-o", "out")
-    before, views = contents(tmp_path / "out"), len(lines(tmp_path / "out"))
+    before, n_lines = contents(tmp_path / "out"), len(lines(tmp_path / "out"))
     done = run("scan", scans, "-o", "out")
     assert done.returncode == 0
     assert "files: 6 read, 0 failed" in done.stderr
     assert "Of these 6 were read before" in done.stderr
     assert contents(tmp_path / "out") == before
-    assert len(lines(tmp_path / "out")) == views == 6
+    assert len(lines(tmp_path / "out")) == n_lines == 6
     done = run("scan", scans, "-o", "out", "--restart")
     assert "were read before" not in done.stderr
     assert len(lines(tmp_path / "out")) == 6

@@ -27,9 +27,9 @@ def noisy(page: NDArray[np.generic], sigma: float = 2.0) -> NDArray[np.uint8]:
 TRUE = digits_page(255, 0) < 128
 
 
-def agreement(mask: NDArray[np.uint8]) -> float:
+def agreement(binary: NDArray[np.uint8]) -> float:
     """Return how well a mask and the true ink overlap, 0..1."""
-    return float(((mask > 0) & TRUE).sum() / ((mask > 0) | TRUE).sum())
+    return float(((binary > 0) & TRUE).sum() / ((binary > 0) | TRUE).sum())
 
 
 @pytest.mark.parametrize(
@@ -46,24 +46,24 @@ def agreement(mask: NDArray[np.uint8]) -> float:
     ],
 )
 def test_ink_is_found(page: NDArray[np.uint8]) -> None:
-    assert agreement(page_ink(page).mask) > 0.75
+    assert agreement(page_ink(page).binary) > 0.75
 
 
 def test_pencil_that_fades_along_the_line_is_kept() -> None:
     fading = PAPER - (PAPER - digits_page()) * np.linspace(1.0, 0.35, 1200)
-    assert agreement(page_ink(noisy(fading, 1.5)).mask) > 0.75
+    assert agreement(page_ink(noisy(fading, 1.5)).binary) > 0.75
 
 
 @pytest.mark.parametrize("level", [0, 20, 128, 255])
 @pytest.mark.parametrize("sigma", [0, 2, 6])
 def test_bare_paper_has_no_ink(level: int, sigma: float) -> None:
-    mask = page_ink(noisy(np.full((600, 800), level), sigma)).mask
-    assert (mask > 0).mean() < 1e-4
+    binary = page_ink(noisy(np.full((600, 800), level), sigma)).binary
+    assert (binary > 0).mean() < 1e-4
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (3, 2), (28, 28)])
 def test_pictures_of_any_size_have_a_mask_of_their_size(size: tuple[int, int]) -> None:
-    assert page_ink(np.full(size, 200, np.uint8)).mask.shape == size
+    assert page_ink(np.full(size, 200, np.uint8)).binary.shape == size
 
 
 @pytest.mark.parametrize("slope", [0, 0.002])
@@ -72,17 +72,17 @@ def test_rules_are_taken_out_and_kept_aside_and_digits_on_them_stay_whole(slope:
     for y in (300, 460, 620):
         cv2.line(page, (0, y), (1199, round(y + 1200 * slope)), 120, 3)
     ink = page_ink(noisy(page))
-    assert agreement(ink.mask) > 0.7
+    assert agreement(ink.binary) > 0.7
     assert len([rule for rule in ink.ruling_lines if rule.horizontal]) == 3
-    n_marks = sum(cv2.contourArea(c) > 200 for c in cv2.findContours(ink.mask, 0, 2)[0])
-    assert n_marks == 4
+    n_components = sum(cv2.contourArea(c) > 200 for c in cv2.findContours(ink.binary, 0, 2)[0])
+    assert n_components == 4
 
 
 def test_double_rules_are_taken_out() -> None:
     page = digits_page()
     for y in (600, 607):
         cv2.line(page, (0, y), (1199, y), 90, 2)
-    assert (page_ink(page).mask[590:620] > 0).mean() < 0.01
+    assert (page_ink(page).binary[590:620] > 0).mean() < 0.01
 
 
 def test_a_grid_is_taken_out() -> None:
@@ -92,7 +92,7 @@ def test_a_grid_is_taken_out() -> None:
     for y in range(50, 900, 160):
         cv2.line(page, (40, y), (1160, y), 90, 2)
     ink = page_ink(noisy(page))
-    assert agreement(ink.mask) > 0.65
+    assert agreement(ink.binary) > 0.65
     assert {rule.horizontal for rule in ink.ruling_lines} == {True, False}
 
 

@@ -154,15 +154,15 @@ def test_faint_lines_between_thick_ones_are_found() -> None:
 
 
 def test_rests_of_lines_go_and_digits_stay() -> None:
-    mask = np.zeros((400, 400), np.uint8)
-    cv2.putText(mask, "8", (230, 170), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 255, 6)
-    digit = mask.copy()
-    mask[199:202, 120:190] = 255  # on the line between the rows
-    mask[90:99, 195:205] = 255  # where lines cross
+    binary = np.zeros((400, 400), np.uint8)
+    cv2.putText(binary, "8", (230, 170), cv2.FONT_HERSHEY_SIMPLEX, 2.0, 255, 6)
+    digit = binary.copy()
+    binary[199:202, 120:190] = 255  # on the line between the rows
+    binary[90:99, 195:205] = 255  # where lines cross
     grid = Grid((0.0, 200.0, 399.0), (0.0, 200.0, 399.0))
-    cleaned = ink_without_grid_lines(mask, Grid(grid.columns, (0.0, 95.0, 200.0, 399.0)))
+    cleaned = ink_without_grid_lines(binary, Grid(grid.columns, (0.0, 95.0, 200.0, 399.0)))
     assert np.array_equal(cleaned, digit)
-    assert mask[200, 150] == 255  # what was given stays as it was
+    assert binary[200, 150] == 255  # what was given stays as it was
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def test_strokes_in_cells_are_no_rules(box: Box, is_stroke: bool) -> None:
     grid = Grid((0.0, 200.0, 400.0), (0.0, 200.0, 400.0))
     ink = ink_with_strokes(PageInk(np.zeros_like(dark), (rule,)), dark, grid)
     assert ink.ruling_lines == (() if is_stroke else (rule,))
-    assert ink.mask[:400].any() == is_stroke
-    assert not ink.mask[400:].any()  # beyond the cell
+    assert ink.binary[:400].any() == is_stroke
+    assert not ink.binary[400:].any()  # beyond the cell
 
 
 @pytest.mark.parametrize("blur", [1.0, 1.2])

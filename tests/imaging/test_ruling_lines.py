@@ -17,15 +17,15 @@ THICK = 9  # of strokes
 
 def digits(height: int = 600, width: int = 1200, at: tuple[int, int] = (200, 400)) -> BinaryImage:
     """Return a mask with a line of digits 85 pixels high."""
-    mask = np.zeros((height, width), np.uint8)
-    cv2.putText(mask, TEXT, at, cv2.FONT_HERSHEY_SIMPLEX, 4, 255, THICK)
-    return mask
+    binary = np.zeros((height, width), np.uint8)
+    cv2.putText(binary, TEXT, at, cv2.FONT_HERSHEY_SIMPLEX, 4, 255, THICK)
+    return binary
 
 
 def line(
-    mask: BinaryImage, start: tuple[int, int], end: tuple[int, int], thickness: int = 3
+    binary: BinaryImage, start: tuple[int, int], end: tuple[int, int], thickness: int = 3
 ) -> None:
-    cv2.line(mask, start, end, 255, thickness)
+    cv2.line(binary, start, end, 255, thickness)
 
 
 def left_beside(found: BinaryImage, true: BinaryImage) -> float:
@@ -39,8 +39,8 @@ def kept(found: BinaryImage, true: BinaryImage) -> float:
     return float(np.count_nonzero(found & true) / np.count_nonzero(true))
 
 
-def n_marks(mask: BinaryImage) -> int:
-    contours = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
+def n_components(binary: BinaryImage) -> int:
+    contours = cv2.findContours(binary, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)[0]
     return sum(cv2.contourArea(contour) > 200 for contour in contours)
 
 
@@ -48,9 +48,9 @@ def check(ruled: BinaryImage, true: BinaryImage, n_rules: int) -> None:
     """Check that so many rules are gone and that the digits are whole."""
     ink = separate_ruling_lines(ruled.copy())
     assert len(ink.ruling_lines) == n_rules
-    assert left_beside(ink.mask, true) < 0.03
-    assert kept(ink.mask, true) > 0.95
-    assert n_marks(ink.mask) == n_marks(true)
+    assert left_beside(ink.binary, true) < 0.03
+    assert kept(ink.binary, true) > 0.95
+    assert n_components(ink.binary) == n_components(true)
 
 
 @pytest.mark.parametrize("y", [280, 360, 403, 2, 597])
@@ -85,8 +85,8 @@ def test_squares_lower_than_digits_go_and_digits_are_not_drawn_aside() -> None:
         line(ruled, (0, at), (1199, at))
         line(ruled, (at, 0), (at, 1199))
     ink = separate_ruling_lines(ruled)
-    assert left_beside(ink.mask, true) < 0.03
-    assert kept(ink.mask, true) > 0.95
+    assert left_beside(ink.binary, true) < 0.03
+    assert kept(ink.binary, true) > 0.95
 
 
 def test_boxes_around_single_digits_go() -> None:
@@ -97,8 +97,8 @@ def test_boxes_around_single_digits_go() -> None:
     line(ruled, (190, 290), (522, 290), 2)
     line(ruled, (190, 420), (522, 420), 2)
     ink = separate_ruling_lines(ruled)
-    assert left_beside(ink.mask, true) < 0.03
-    assert kept(ink.mask, true) > 0.95
+    assert left_beside(ink.binary, true) < 0.03
+    assert kept(ink.binary, true) > 0.95
 
 
 def test_rules_that_digits_join_in_a_small_picture_go() -> None:
@@ -116,20 +116,20 @@ def test_rules_that_digits_join_in_a_small_picture_go() -> None:
 def test_strokes_are_no_rules(text: str, scale: float) -> None:
     thickness = max(1, round(2 * scale))
     (width, height), base = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
-    mask = np.zeros((height + 2 * base, width + 2 * base), np.uint8)
+    binary = np.zeros((height + 2 * base, width + 2 * base), np.uint8)
     at = (base, height + base)
-    cv2.putText(mask, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thickness)
-    ink = separate_ruling_lines(mask.copy())
+    cv2.putText(binary, text, at, cv2.FONT_HERSHEY_SIMPLEX, scale, 255, thickness)
+    ink = separate_ruling_lines(binary.copy())
     assert ink.ruling_lines == ()
-    np.testing.assert_array_equal(ink.mask, mask)
+    np.testing.assert_array_equal(ink.binary, binary)
 
 
 def test_the_feet_of_looped_zeros_are_no_rule() -> None:
-    mask = np.zeros((300, 900), np.uint8)
+    binary = np.zeros((300, 900), np.uint8)
     for x in range(150, 750, 125):
-        cv2.ellipse(mask, (x, 150), (60, 40), -25, 0, 360, 255, THICK)
-    cv2.line(mask, (140, 190), (660, 190), 255, 5)
-    assert separate_ruling_lines(mask.copy()).ruling_lines == ()
+        cv2.ellipse(binary, (x, 150), (60, 40), -25, 0, 360, 255, THICK)
+    cv2.line(binary, (140, 190), (660, 190), 255, 5)
+    assert separate_ruling_lines(binary.copy()).ruling_lines == ()
 
 
 def test_what_a_stroke_parts_of_a_rule_goes_with_it() -> None:
@@ -139,15 +139,15 @@ def test_what_a_stroke_parts_of_a_rule_goes_with_it() -> None:
     for y in range(90, 900, 90):
         line(ruled, (0, y), (1599, y))
     found = separate_ruling_lines(ruled.copy())
-    assert left_beside(found.mask, true) < 0.1
+    assert left_beside(found.binary, true) < 0.1
 
 
 def test_a_rule_is_where_it_was_drawn() -> None:
-    mask = digits()
-    line(mask, (100, 500), (1100, 500))
-    line(mask, (800, 50), (800, 450))
+    binary = digits()
+    line(binary, (100, 500), (1100, 500))
+    line(binary, (800, 50), (800, 450))
     level, upright = sorted(
-        separate_ruling_lines(mask).ruling_lines, key=lambda rule: not rule.horizontal
+        separate_ruling_lines(binary).ruling_lines, key=lambda rule: not rule.horizontal
     )
     assert level.horizontal and not upright.horizontal
     assert abs(level.box.x - 100) <= 6 and abs(level.box.width - 1001) <= 12
@@ -159,5 +159,5 @@ def test_a_rule_is_where_it_was_drawn() -> None:
 @pytest.mark.parametrize("size", [(1, 1), (1, 900), (900, 1), (28, 28), (1, 1400), (5000, 1)])
 def test_no_ink_has_no_rules(size: tuple[int, int]) -> None:
     ink = separate_ruling_lines(np.zeros(size, np.uint8))
-    assert ink.mask.shape == size
+    assert ink.binary.shape == size
     assert ink.ruling_lines == ()

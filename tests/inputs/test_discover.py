@@ -18,9 +18,9 @@ from digitocr.core.source import (
     Unread,
 )
 from digitocr.inputs.discover import (
-    _distinct,
+    _with_distinct_names,
     find_sources,
-    folded,
+    folded_name,
     natural_key,
 )
 
@@ -158,14 +158,18 @@ def test_names_that_some_disks_take_for_one_get_parents(one: str, other: str) ->
     for name in (one, other, "b.png"):
         make(f"scans/{name}")
     found = names("scans")
-    assert len({folded(name) for name in found}) == 3
+    assert len({folded_name(name) for name in found}) == 3
     assert {PurePosixPath(name).name for name in found} == {one, other, "b.png"}
     assert "b.png" in found and {one, other}.isdisjoint(found)
 
 
 @given(st.text(max_size=6))
 def test_how_a_letter_is_put_together_makes_no_other_name(name: str) -> None:
-    assert folded(normalize("NFC", name)) == folded(normalize("NFD", name)) == folded(name)
+    assert (
+        folded_name(normalize("NFC", name))
+        == folded_name(normalize("NFD", name))
+        == folded_name(name)
+    )
 
 
 @given(st.lists(st.sampled_from(["a/b/x.png", "b/x.png", "b/b/x.png", "x.png", "a/x.png"])))
@@ -182,7 +186,7 @@ def test_names_are_distinct_whatever_folders_and_files_are_given(files: list[str
 def test_names_are_distinct_where_no_parents_are_left() -> None:
     paths = {"/r/a/x.png": "a/x.png", "/a/x.png": "x.png", "/x.png": "x.png"}
     sources = [Source(name, Path(path)) for path, name in paths.items()]
-    found = _distinct(sources, os.path.realpath)
+    found = _with_distinct_names(sources, os.path.realpath)
     assert [one.name for one in found if isinstance(one, Source)] == [
         "a/x.png",
         "_/a/x.png",

@@ -28,11 +28,11 @@ from support.tiff import tiff
 from digitocr.core.errors import InputUnreadable
 from digitocr.core.settings import Limits
 from digitocr.core.source import Source
-from digitocr.inputs import reader as pages
 from digitocr.inputs.image_headers import (
     Header,
     read_header,
 )
+from digitocr.inputs.reader import read_pages
 
 GRAY = np.full((24, 37), 255, np.uint8)
 GRAY[5:19, 9:14] = 0
@@ -338,7 +338,7 @@ def test_any_damage_gives_a_sound_header_or_none_or_a_value_error(data: bytes) -
 @given(damaged())
 def test_any_damage_gives_pages_or_a_sentence(data: bytes) -> None:
     try:
-        read = list(pages.read_pages(Source("damaged", data=data), limits=Limits(1_000_000)))
+        read = list(read_pages(Source("damaged", data=data), limits=Limits(1_000_000)))
     except InputUnreadable as error:
         assert str(error).startswith(("is ", "has ", "may "))
         return

@@ -19,7 +19,7 @@ from support.pictures import Clear, Gray, encode
 from digitocr.core.errors import InputUnreadable
 from digitocr.core.page_ranges import parse_page_ranges
 from digitocr.core.source import Source
-from digitocr.inputs import reader as pages
+from digitocr.inputs.reader import read_pages
 
 pytest.importorskip("pypdfium2", reason="needs digitocr[pdf]")
 
@@ -29,7 +29,7 @@ TEXT = PdfPage("BT /F 60 Tf 40 60 Td (3407) Tj 250 0 Td (57) Tj ET")
 def read(data: bytes, wanted: str | None = None, dpi: int = 300) -> list[tuple[Gray, float | None]]:
     """Return the pages of a PDF in grey, and their resolutions."""
     ranges = None if wanted is None else parse_page_ranges(wanted)
-    return [(page.gray, page.dpi) for page in pages.read_pages(Source("x", data=data), ranges, dpi)]
+    return [(page.gray, page.dpi) for page in read_pages(Source("x", data=data), ranges, dpi)]
 
 
 def strips(gray: Gray) -> PdfPage:

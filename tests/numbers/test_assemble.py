@@ -15,7 +15,7 @@ from digitocr.core.document import (
     Number,
 )
 from digitocr.core.geometry import Box
-from digitocr.numbers import assemble as layout
+from digitocr.numbers import assemble
 from digitocr.recognition.hypotheses import PageReading
 
 H = 40  # digit height, pixels
@@ -26,9 +26,9 @@ def assembled_numbers(
     others: Sequence[Box],
     low: Sequence[Box] = (),
 ) -> tuple[Number, ...]:
-    """Return the numbers that digits and other marks make."""
+    """Return the numbers that digits and other components make."""
     reading = PageReading(tuple(digits), tuple(others), tuple(low))
-    return layout.assembled_numbers(layout.digit_lines(reading))
+    return assemble.assembled_numbers(assemble.digit_lines(reading))
 
 
 def written(
@@ -164,12 +164,12 @@ def test_no_digits_give_no_numbers() -> None:
 def with_letters(text: str) -> list[str]:
     """Return what is read of a line whose letters were refused; brackets are narrow."""
     digits, others = [], []
-    for letter, mark in zip(text.replace(" ", ""), written(text), strict=True):
-        box = mark.box
+    for letter, component in zip(text.replace(" ", ""), written(text), strict=True):
+        box = component.box
         if letter in "()":
             others.append(Box(box.x, box.y, H // 4, H))
         elif letter.isdigit():
-            digits.append(mark)
+            digits.append(component)
         else:
             others.append(box)
     return lines(digits, others)
@@ -288,9 +288,9 @@ def test_numbers_strewn_over_a_page_are_read_from_top_to_bottom() -> None:
 
 
 def low(top: float, confidence: float = 0.6, height: float = 0.45) -> list[Digit]:
-    """Return 34 and 567 with a low mark between them, its top so far down in digit heights."""
-    mark = Box(64, round(top * H), round(0.2 * H), round(height * H))
-    digit = Digit("1", confidence, mark)
+    """Return 34 and 567 with a low component between them, its top so far down in digit heights."""
+    box = Box(64, round(top * H), round(0.2 * H), round(height * H))
+    digit = Digit("1", confidence, box)
     return [*written("34"), digit, *written("567", x=76)]
 
 
@@ -310,7 +310,7 @@ def test_low_digits_read_with_confidence_stay() -> None:
     assert lines(low(0.9, confidence=0.99)) == ["341567"]
 
 
-marks = st.builds(
+components = st.builds(
     Box,
     x=st.integers(0, 600),
     y=st.integers(0, 600),
@@ -318,12 +318,13 @@ marks = st.builds(
     height=st.integers(2, 80),
 )
 pages = st.tuples(
-    st.lists(marks, max_size=40, unique=True), st.lists(st.booleans(), min_size=40, max_size=40)
+    st.lists(components, max_size=40, unique=True),
+    st.lists(st.booleans(), min_size=40, max_size=40),
 )
 
 
 def split(page: tuple[list[Box], list[bool]]) -> tuple[list[Digit], list[Box]]:
-    """Return a page's digits, each with another confidence, and its other marks."""
+    """Return a page's digits, each with another confidence, and its other components."""
     boxes, read = page
     digits = [Digit(str(i % 10), i / 40, box) for i, box in enumerate(boxes) if read[i]]
     return digits, [box for i, box in enumerate(boxes) if not read[i]]

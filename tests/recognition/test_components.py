@@ -23,36 +23,36 @@ def page(
     *boxes: tuple[int, int, int, int], size: tuple[int, int] = (400, 600)
 ) -> NDArray[np.uint8]:
     """Return a mask with filled boxes of ink (x, y, width, height)."""
-    mask = np.zeros(size, np.uint8)
+    binary = np.zeros(size, np.uint8)
     for x, y, width, height in boxes:
-        mask[y : y + height, x : x + width] = 255
-    return mask
+        binary[y : y + height, x : x + width] = 255
+    return binary
 
 
 DIGITS = [(50, 50, 30, 60), (100, 50, 32, 58), (150, 52, 28, 60)]
 
 
-def boxes_of(mask: NDArray[np.uint8]) -> list[Box]:
-    """Return the box of each run of ink: of a mark and all ways to cut it."""
-    boxes = [around([candidate.box for candidate in group]) for group in runs_of(mask)]
+def boxes_of(binary: NDArray[np.uint8]) -> list[Box]:
+    """Return the box of each ink group: of a component and all ways to split it."""
+    boxes = [around([candidate.box for candidate in group]) for group in runs_of(binary)]
     return sorted(boxes, key=lambda box: (box.x, box.y))
 
 
-def runs_of(mask: NDArray[np.uint8]) -> list[list[Candidate]]:
+def runs_of(binary: NDArray[np.uint8]) -> list[list[Candidate]]:
     """Return the candidates of each run of ink, runs from left to right."""
     groups: dict[int, list[Candidate]] = {}
-    for candidate in find_candidates(mask):
+    for candidate in find_candidates(binary):
         groups.setdefault(candidate.group, []).append(candidate)
     return sorted(groups.values(), key=lambda group: min(c.box.x for c in group))
 
 
 def drawn(text: str, step: int) -> NDArray[np.uint8]:
     """Return digits in thick strokes, their left edges `step` pixels apart."""
-    mask = np.zeros((200, 400), np.uint8)
+    binary = np.zeros((200, 400), np.uint8)
     for i, digit in enumerate(text):
         place = (60 + i * step, 140)
-        cv2.putText(mask, digit, place, cv2.FONT_HERSHEY_SIMPLEX, 3, 255, 9)
-    return mask
+        cv2.putText(binary, digit, place, cv2.FONT_HERSHEY_SIMPLEX, 3, 255, 9)
+    return binary
 
 
 def test_each_mark_is_a_candidate_with_its_box() -> None:
@@ -76,10 +76,10 @@ def test_marks_that_have_not_the_size_of_a_digit_are_left_out(
 
 
 def test_ten_thousand_specks_do_not_change_what_is_found() -> None:
-    mask = page(*DIGITS)
+    binary = page(*DIGITS)
     rng = np.random.default_rng(0)
-    mask[rng.integers(150, 400, 10_000), rng.integers(0, 600, 10_000)] = 255
-    assert boxes_of(mask)[:3] == [Box(*box) for box in DIGITS]
+    binary[rng.integers(150, 400, 10_000), rng.integers(0, 600, 10_000)] = 255
+    assert boxes_of(binary)[:3] == [Box(*box) for box in DIGITS]
 
 
 def test_the_bar_of_a_five_belongs_to_it() -> None:
@@ -91,12 +91,12 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
 
 @pytest.mark.parametrize(("pen", "pieces"), [(4, 2), (1, 1)], ids=["a foot", "a hair"])
 def test_a_piece_as_thin_as_the_pages_own_pen_belongs_to_its_digit(pen: int, pieces: int) -> None:
-    mask = np.zeros((300, 1000), np.uint8)
+    binary = np.zeros((300, 1000), np.uint8)
     for x in range(40, 840, 100):
-        cv2.rectangle(mask, (x, 60), (x + 50, 160), 255, 4)
-    cv2.line(mask, (880, 60), (850, 150), 255, 4)
-    cv2.line(mask, (850, 160), (885, 160), 255, pen)
-    assert max(one.end for one in runs_of(mask)[-1]) == pieces
+        cv2.rectangle(binary, (x, 60), (x + 50, 160), 255, 4)
+    cv2.line(binary, (880, 60), (850, 150), 255, 4)
+    cv2.line(binary, (850, 160), (885, 160), 255, pen)
+    assert max(one.end for one in runs_of(binary)[-1]) == pieces
 
 
 def test_a_large_point_that_stands_clear_of_a_digit_is_no_piece_of_it() -> None:
@@ -105,8 +105,8 @@ def test_a_large_point_that_stands_clear_of_a_digit_is_no_piece_of_it() -> None:
 
 
 def test_a_broken_digit_has_a_candidate_of_all_its_pieces_and_one_of_each() -> None:
-    mask = page(*DIGITS, (210, 50, 30, 28), (210, 84, 30, 26))
-    group = runs_of(mask)[-1]
+    binary = page(*DIGITS, (210, 50, 30, 28), (210, 84, 30, 26))
+    group = runs_of(binary)[-1]
     spans = {(c.start, c.end) for c in group}
     n = max(c.end for c in group)
     assert spans >= {(0, n), *((i, i + 1) for i in range(n))}
@@ -127,23 +127,23 @@ def test_touching_digits_have_candidates_that_are_each_alone(pair: str) -> None:
 
 
 def test_the_pieces_of_a_run_make_up_its_ink() -> None:
-    mask = drawn("2586", 54)
+    binary = drawn("2586", 54)
     total = 0
-    for group in runs_of(mask):
+    for group in runs_of(binary):
         spans = {(c.start, c.end): c for c in reversed(group)}  # the first of each span
         n = max(c.end for c in group)
         pieces = [int((spans[i, i + 1].ink > 0).sum()) for i in range(n)]
         for (start, end), c in spans.items():
             assert sum(pieces[start:end]) == int((c.ink > 0).sum())
         total += sum(pieces)
-    assert total == int((mask > 0).sum())
+    assert total == int((binary > 0).sum())
 
 
 def test_a_ring_gets_the_wall_that_a_cut_left_to_its_neighbour() -> None:
-    mask = np.zeros((120, 260), np.uint8)
+    binary = np.zeros((120, 260), np.uint8)
     for x in (80, 150):
-        cv2.ellipse(mask, (x, 60), (40, 45), 0, 0, 360, 255, 6)
-    (group,) = runs_of(mask)
+        cv2.ellipse(binary, (x, 60), (40, 45), 0, 0, 360, 255, 6)
+    (group,) = runs_of(binary)
     lent = [c for c in group if sum((c.start, c.end) == (o.start, o.end) for o in group) > 1]
     rings = [c for c in lent if abs(c.box.width - 86) < 4 and abs(c.box.height - 96) < 4]
     assert rings
@@ -185,25 +185,25 @@ def test_digits_one_above_the_other_stay_two() -> None:
 def test_pieces_of_digits_in_two_lines_are_two_runs() -> None:
     broken = [(100, 68, 12, 34), (100, 50, 30, 14)]  # a 7, its bar apart
     below = [(100, 114, 30, 14), (112, 132, 18, 34)]  # a 5
-    mask = page(*DIGITS[:1], *broken, *below, (50, 114, 30, 52), DIGITS[2], (150, 114, 28, 52))
-    found = [box for box in boxes_of(mask) if box.x == 100]
+    binary = page(*DIGITS[:1], *broken, *below, (50, 114, 30, 52), DIGITS[2], (150, 114, 28, 52))
+    found = [box for box in boxes_of(binary) if box.x == 100]
     assert found == [Box(100, 50, 30, 52), Box(100, 114, 30, 52)]
 
 
 def test_a_candidate_holds_none_of_its_neighbours_ink() -> None:
-    mask = np.zeros((200, 300), np.uint8)
-    cv2.line(mask, (100, 150), (160, 40), 255, 8)  # leans over the next
-    cv2.line(mask, (130, 150), (190, 40), 255, 8)
-    alone = (c for c in find_candidates(mask) if c.end == c.start + 1)
+    binary = np.zeros((200, 300), np.uint8)
+    cv2.line(binary, (100, 150), (160, 40), 255, 8)  # leans over the next
+    cv2.line(binary, (130, 150), (190, 40), 255, 8)
+    alone = (c for c in find_candidates(binary) if c.end == c.start + 1)
     left, right = sorted(alone, key=lambda c: c.box.x)
     assert left.box.right > right.box.x
-    assert int((left.ink > 0).sum()) + int((right.ink > 0).sum()) == int((mask > 0).sum())
+    assert int((left.ink > 0).sum()) + int((right.ink > 0).sum()) == int((binary > 0).sum())
 
 
 def test_holes_stay_holes() -> None:
-    mask = np.zeros((200, 200), np.uint8)
-    cv2.ellipse(mask, (100, 100), (30, 45), 0, 0, 360, 255, 8)
-    ring = max(find_candidates(mask), key=lambda c: c.box.width)
+    binary = np.zeros((200, 200), np.uint8)
+    cv2.ellipse(binary, (100, 100), (30, 45), 0, 0, 360, 255, 8)
+    ring = max(find_candidates(binary), key=lambda c: c.box.width)
     assert ring.box.width == 69
     assert ring.ink[ring.box.height // 2, ring.box.width // 2] == 0
 
@@ -223,9 +223,9 @@ def test_a_digit_that_fills_its_picture_may_touch_the_edge() -> None:
 
 @pytest.mark.parametrize(("height", "found"), [(9, 0), (12, 1)])
 def test_marks_lower_than_any_digit_are_none_on_an_empty_page(height: int, found: int) -> None:
-    mask = np.zeros((2000, 1500), np.uint8)
-    mask[900 : 900 + height, 700:703] = 255
-    assert len(find_candidates(mask)) == found
+    binary = np.zeros((2000, 1500), np.uint8)
+    binary[900 : 900 + height, 700:703] = 255
+    assert len(find_candidates(binary)) == found
 
 
 @pytest.mark.parametrize(("right", "kept"), [(0, 1), (40, 2)])
@@ -237,6 +237,6 @@ def test_marks_that_the_edge_of_a_turned_page_cuts_off_are_left_out(right: int, 
     turn[:, 2] += 100  # to where the page has grown
     level = cv2.warpAffine(page, turn, (1200, 1000), flags=cv2.INTER_NEAREST)
     to_page = np.linalg.inv(np.vstack([turn, [0, 0, 1]]))
-    marks = find_components(level)
-    assert len(marks.groups) == 2
-    assert len(unclipped_components(marks, to_page, page.shape).groups) == kept
+    components = find_components(level)
+    assert len(components.groups) == 2
+    assert len(unclipped_components(components, to_page, page.shape).groups) == kept

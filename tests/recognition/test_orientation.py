@@ -33,11 +33,11 @@ def test_a_turned_page_is_read_as_the_upright_one(turn: int, samples: Path, tmp_
 
 @pytest.mark.parametrize("text", ["7000", "30 000", "764"])
 def test_dashes_that_look_like_ones_on_end_turn_no_page(text: str) -> None:
-    mask = np.zeros((160, 700), np.uint8)
-    cv2.putText(mask, text, (20, 110), cv2.FONT_HERSHEY_SIMPLEX, 3, 255, 7)
+    binary = np.zeros((160, 700), np.uint8)
+    cv2.putText(binary, text, (20, 110), cv2.FONT_HERSHEY_SIMPLEX, 3, 255, 7)
     for x in range(480, 680, 60):
-        cv2.line(mask, (x, 40 + x // 10), (x + 45, 40 + x // 10), 255, 7)
-    assert quarter_turn(mask, load_model("digits")) == 0
+        cv2.line(binary, (x, 40 + x // 10), (x + 45, 40 + x // 10), 255, 7)
+    assert quarter_turn(binary, load_model("digits")) == 0
 
 
 def test_a_blank_page_is_not_turned() -> None:

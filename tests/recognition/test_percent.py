@@ -67,7 +67,7 @@ def blank() -> Gray:
 
 
 SIGNS: dict[str, Callable[[Gray, int, int], None]] = {
-    "three marks": lambda page, x, y: sign(page, x, y, aside=0.36),
+    "three components": lambda page, x, y: sign(page, x, y, aside=0.36),
     "touching": sign,
     "thin": lambda page, x, y: sign(page, x, y, aside=0.32, pen=3),
     "drawn": drawn,
@@ -108,10 +108,10 @@ def test_a_percent_sign_ends_its_number(tmp_path: Path) -> None:
 def test_digits_and_letters_are_no_percent_signs(text: str, pen: int, size: int) -> None:
     page = blank()
     write(page, text + "  44", 100, 150, max(1, pen * size // 60), size)
-    mask = np.where(page < 128, 255, 0).astype(np.uint8)
-    assert find_components(mask).percents == []
+    binary = np.where(page < 128, 255, 0).astype(np.uint8)
+    assert find_components(binary).percents == []
     narrower = np.hstack(
-        [mask[:, :300:2], mask[:, 300:]]
+        [binary[:, :300:2], binary[:, 300:]]
     )  # an eight or two digits, pushed together
     assert find_components(narrower).percents == []
 

@@ -17,7 +17,7 @@ NONE = 10
 
 
 def solid(x: int, number: int, y: int = 0, width: int = 20, height: int = 40) -> Candidate:
-    """Return a run of one solid mark on a page with digits 40 px high."""
+    """Return an ink group of one solid component on a page with digits 40 px high."""
     ink = np.full((height, width), 255, np.uint8)
     return Candidate(Box(x, y, width, height), ink, number, 0, 1, height / 40, 0.0)
 

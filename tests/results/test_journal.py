@@ -31,7 +31,7 @@ from digitocr.runs.resume import (
     PresentResults,
     why_again,
 )
-from digitocr.storage import atomic as disk
+from digitocr.storage import atomic
 
 STAMP = Stamp(120, 1_700_000_000_000_000_001, "settings", "model")
 READ = Done("a.png", STAMP, n_pages=1, n_numbers=2, least=0.5, seconds=0.25, written={"a": 3})
@@ -91,7 +91,7 @@ def test_results_and_their_names_are_safe_before_their_line(
         del flags
         synced.append((path.name, (tmp_path / journal.NAME).stat().st_size))
 
-    monkeypatch.setattr(disk, "_sync", sync)
+    monkeypatch.setattr(atomic, "_sync", sync)
     new.add(Done("in/a", STAMP, written={"in/a.csv": 1, "in/gone.json": 2}))
     new.flush()
     names = [name for name, size in synced if size == 0]
@@ -109,7 +109,7 @@ def test_lines_do_not_wait_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     new.close()
 
 
-ENTRY = json.loads(journal._as_line(READ))
+ENTRY = json.loads(journal._line_of(READ))
 VALUES = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9))
     | st.just("\ud800"),
@@ -171,7 +171,7 @@ def test_whatever_is_in_it_a_run_goes_on(found: list[bytes]) -> None:
                 report.add(done)
                 why_again(PresentResults(folder), done, done.stamp)
                 assert error_rows([Unread(done.file, done.error or "")]).encode()
-                assert journal._from_line(journal._as_line(done)) == done or "nan" in repr(done)
+                assert journal._from_line(journal._line_of(done)) == done or "nan" in repr(done)
         assert report.read + report.failed <= len(new.names())
         new.add(READ)
         new.close()

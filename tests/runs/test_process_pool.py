@@ -27,73 +27,71 @@ GIGABYTE = 10**9
 
 
 @pytest.fixture
-def engine() -> Iterator[ProcessPool]:
+def pool() -> Iterator[ProcessPool]:
     """Two worker processes that may take two seconds for a call."""
     with ProcessPool(2, timeout=2, memory=GIGABYTE) as processes:
         yield processes
 
 
-def test_calls_are_done_elsewhere(engine: ProcessPool) -> None:
-    futures = [engine.submit(math.factorial, i) for i in range(20)]
+def test_calls_are_done_elsewhere(pool: ProcessPool) -> None:
+    futures = [pool.submit(math.factorial, i) for i in range(20)]
     assert [future.result() for future in futures] == [math.factorial(i) for i in range(20)]
-    assert engine.submit(os.getpid).result() != os.getpid()
+    assert pool.submit(os.getpid).result() != os.getpid()
 
 
 def test_what_comes_before_the_first_call_does_not_count_as_its_time() -> None:
-    with ProcessPool(1, 2, GIGABYTE, partial(time.sleep, 3)) as engine:
-        assert engine.submit(math.factorial, 3).result() == 6
-    with ProcessPool(1, 20, GIGABYTE, partial(os.umask, 0o123)) as engine:
-        assert engine.submit(os.umask, 0).result() == 0o123  # it was called, and there
+    with ProcessPool(1, 2, GIGABYTE, partial(time.sleep, 3)) as pool:
+        assert pool.submit(math.factorial, 3).result() == 6
+    with ProcessPool(1, 20, GIGABYTE, partial(os.umask, 0o123)) as pool:
+        assert pool.submit(os.umask, 0).result() == 0o123  # it was called, and there
 
 
-def test_an_error_comes_back(engine: ProcessPool) -> None:
-    error = engine.submit(math.sqrt, -1).exception()
+def test_an_error_comes_back(pool: ProcessPool) -> None:
+    error = pool.submit(math.sqrt, -1).exception()
     assert isinstance(error, ValueError)
-    assert engine.submit(math.sqrt, 4).result() == 2
+    assert pool.submit(math.sqrt, 4).result() == 2
 
 
-def test_one_that_dies_costs_its_call_only(engine: ProcessPool) -> None:
-    calls = [
-        engine.submit(os.abort) if i == 2 else engine.submit(math.factorial, i) for i in range(6)
-    ]
+def test_one_that_dies_costs_its_call_only(pool: ProcessPool) -> None:
+    calls = [pool.submit(os.abort) if i == 2 else pool.submit(math.factorial, i) for i in range(6)]
     with pytest.raises(Lost, match="ended by SIGABRT"):
         calls.pop(2).result()
     assert [call.result() for call in calls] == [1, 1, 6, 24, 120]
 
 
-def test_one_that_hangs_costs_its_call_only(engine: ProcessPool) -> None:
-    hung, after = engine.submit(time.sleep, 60), engine.submit(math.factorial, 5)
+def test_one_that_hangs_costs_its_call_only(pool: ProcessPool) -> None:
+    hung, after = pool.submit(time.sleep, 60), pool.submit(math.factorial, 5)
     assert after.result() == 120
     with pytest.raises(Lost, match=r"takes too long: gave nothing for 2 s \(Run.timeout\)"):
         hung.result()
-    assert engine.submit(math.factorial, 5).result() == 120
+    assert pool.submit(math.factorial, 5).result() == 120
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on a process's memory")
-def test_what_takes_too_much_memory_costs_its_call_only(engine: ProcessPool) -> None:
+def test_what_takes_too_much_memory_costs_its_call_only(pool: ProcessPool) -> None:
     with pytest.raises(MemoryError):
-        engine.submit(bytearray, GIGABYTE).result()
-    assert len(engine.submit(bytearray, GIGABYTE // 10).result()) == GIGABYTE // 10
+        pool.submit(bytearray, GIGABYTE).result()
+    assert len(pool.submit(bytearray, GIGABYTE // 10).result()) == GIGABYTE // 10
 
 
-def test_one_killed_while_it_waits_costs_nothing(engine: ProcessPool) -> None:
-    for pid in {engine.submit(os.getpid).result() for _ in range(4)}:
+def test_one_killed_while_it_waits_costs_nothing(pool: ProcessPool) -> None:
+    for pid in {pool.submit(os.getpid).result() for _ in range(4)}:
         os.kill(pid, signal.SIGKILL)
     time.sleep(0.5)  # until they are dead
-    assert engine.submit(math.factorial, 5).result() == 120
+    assert pool.submit(math.factorial, 5).result() == 120
 
 
-def test_workers_use_one_thread(engine: ProcessPool) -> None:
-    assert engine.submit(os.getenv, "OPENBLAS_NUM_THREADS").result() == "1"
-    assert engine.submit(os.getenv, "OPENCV_FOR_THREADS_NUM").result() == "1"
+def test_workers_use_one_thread(pool: ProcessPool) -> None:
+    assert pool.submit(os.getenv, "OPENBLAS_NUM_THREADS").result() == "1"
+    assert pool.submit(os.getenv, "OPENCV_FOR_THREADS_NUM").result() == "1"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signal masks")
 def test_no_worker_sees_ctrl_c_from_its_start() -> None:
     code = (
         "import signal; from digitocr.runs.process_pool import ProcessPool\n"
-        "with ProcessPool(1, timeout=20, memory=10**9) as engine:\n"
-        "    mask = engine.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()\n"
+        "with ProcessPool(1, timeout=20, memory=10**9) as pool:\n"
+        "    mask = pool.submit(signal.pthread_sigmask, signal.SIG_BLOCK, []).result()\n"
         "print(sorted(one.name for one in mask))"
     )
     # In a process of its own: in this one multiprocessing's helper, which matters, may run already.
@@ -102,21 +100,21 @@ def test_no_worker_sees_ctrl_c_from_its_start() -> None:
 
 
 def test_shutdown_waits_for_what_is_begun_and_cancels_the_rest() -> None:
-    engine = ProcessPool(1, timeout=20, memory=GIGABYTE)
-    begun = engine.submit(time.sleep, 0.5)
-    waiting = [engine.submit(math.factorial, i) for i in range(9)]
+    pool = ProcessPool(1, timeout=20, memory=GIGABYTE)
+    begun = pool.submit(time.sleep, 0.5)
+    waiting = [pool.submit(math.factorial, i) for i in range(9)]
     while not begun.running():
         time.sleep(0.01)
-    engine.shutdown(cancel_futures=True)
+    pool.shutdown(cancel_futures=True)
     assert begun.result() is None
     assert all(future.cancelled() for future in waiting)
 
 
 def test_an_error_ends_all_at_once() -> None:
     start = time.monotonic()
-    with pytest.raises(KeyError), ProcessPool(2, timeout=60, memory=GIGABYTE) as engine:
-        calls = [engine.submit(time.sleep, 60) for _ in range(3)]
-        engine.submit(math.factorial, 5)
+    with pytest.raises(KeyError), ProcessPool(2, timeout=60, memory=GIGABYTE) as pool:
+        calls = [pool.submit(time.sleep, 60) for _ in range(3)]
+        pool.submit(math.factorial, 5)
         raise KeyError
     wait(calls, 5)
     assert all(call.done() for call in calls)
@@ -129,9 +127,9 @@ def test_workers_end_with_what_started_them(work: str) -> None:
     """Even one that never lets go of the interpreter's lock, as a regular expression does."""
     program = (
         "import os, re, sys, time; from digitocr.runs.process_pool import ProcessPool\n"
-        "engine = ProcessPool(1, 60, 10**9)\n"
-        "print(engine.submit(os.getpid).result(), flush=True)\n"
-        f"engine.submit({work}).result()\n"
+        "pool = ProcessPool(1, 60, 10**9)\n"
+        "print(pool.submit(os.getpid).result(), flush=True)\n"
+        f"pool.submit({work}).result()\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as starting:
         assert starting.stdout is not None
@@ -150,14 +148,14 @@ def test_workers_end_with_what_started_them(work: str) -> None:
 def test_python_ends_though_nothing_was_shut_down() -> None:
     program = (
         "import time; from digitocr.runs.process_pool import ProcessPool\n"
-        "engine = ProcessPool(2, 60, 10**9)\n"
-        "engine.submit(abs, -1).result(), engine.submit(time.sleep, 60)\n"
+        "pool = ProcessPool(2, 60, 10**9)\n"
+        "pool.submit(abs, -1).result(), pool.submit(time.sleep, 60)\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=50)
 
 
 def test_no_process_to_be_had_is_one_sentence(
-    engine: ProcessPool, monkeypatch: pytest.MonkeyPatch
+    pool: ProcessPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def start(process: SpawnProcess) -> None:
         del process
@@ -165,10 +163,10 @@ def test_no_process_to_be_had_is_one_sentence(
 
     monkeypatch.setattr(SpawnProcess, "start", start)
     with pytest.raises(ExecutorBroken, match="a process to read files can't be started: "):
-        engine.submit(abs, -1).result()
+        pool.submit(abs, -1).result()
 
 
 def test_in_place_runs_at_once_in_this_process() -> None:
-    with InPlace() as engine:
-        assert engine.submit(os.getpid).result(0) == os.getpid()
-        assert isinstance(engine.submit(math.sqrt, -1).exception(0), ValueError)
+    with InPlace() as pool:
+        assert pool.submit(os.getpid).result(0) == os.getpid()
+        assert isinstance(pool.submit(math.sqrt, -1).exception(0), ValueError)

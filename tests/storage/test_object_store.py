@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from unittest.mock import Mock
 from urllib.parse import quote
 from xml.etree import ElementTree
 
@@ -24,7 +25,7 @@ from digitocr.core.errors import (
 )
 from digitocr.results.journal import Done
 from digitocr.results.store_journal import StoreJournal
-from digitocr.storage import object_store as stores
+from digitocr.storage import object_store
 
 SERVER = MISCHIEF / "s3.py"
 _SIGNED = "AWS4-HMAC-SHA256 Credential=somebody/20260101/us-east-1/s3/aws4_request"
@@ -160,7 +161,7 @@ def test_the_run_that_began_last_has_the_journal(
 ) -> None:
     for key, value in bucket.env.items():
         monkeypatch.setenv(key, value)
-    place = stores.StorePath(f"{bucket.url}/two")
+    place = object_store.StorePath(f"{bucket.url}/two")
     first = StoreJournal(place, ["a", "b"])
     first.add(Done("a", n_pages=1))
     first.flush()
@@ -229,7 +230,17 @@ def test_what_a_missing_file_hides_is_told_and_nothing_else() -> None:
         (PermissionError(13, "Access denied"), "Access denied"),
     ):
         error.__cause__ = hidden
-        with pytest.raises(OSError, match=told), stores._os_errors():
+        with pytest.raises(OSError, match=told), object_store._os_errors():
+            raise error
+
+
+def test_a_condition_that_failed_is_a_file_that_exists() -> None:
+    aiohttp = pytest.importorskip("aiohttp")
+    answered = aiohttp.ClientResponseError(Mock(), (), status=412, message="Precondition Failed")
+    gcsfs_error = OSError("precondition")  # gcsfs calls it `code`
+    gcsfs_error.code = 412  # type: ignore[attr-defined]
+    for error in (answered, gcsfs_error):
+        with pytest.raises(FileExistsError), object_store._os_errors():
             raise error
 
 

@@ -68,7 +68,7 @@ def mnist_folder() -> Path:
     except (OSError, RuntimeError) as error:
         raise DataMissing(
             f"MNIST is not in {cache} and can't be downloaded",
-            "Connect to the network, or name a folder that holds MNIST/raw with: --data DIR",
+            "Connect to the network, or name a folder that holds MNIST/raw with Training.data.",
         ) from error
     return cache
 
@@ -106,7 +106,7 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         shape = np.frombuffer(data, ">u4", count=data[3], offset=4)
         return np.frombuffer(data, np.uint8, offset=4 + 4 * len(shape)).reshape(shape)
     except FileNotFoundError as error:
-        advice = "--data DIR must hold MNIST/raw/*-ubyte; without --data it is downloaded."
+        advice = "Training.data must hold MNIST/raw/*-ubyte; without it, it is downloaded."
         raise DataMissing(f"{path}: is not there", advice) from error
     except (OSError, ValueError, IndexError) as error:
         raise DataMissing(f"{path}: is damaged: {error}", "Download it again.") from error

@@ -101,7 +101,7 @@ def _pictures_of_file(path: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
             images, labels = arrays["images"], arrays["labels"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except _DAMAGED as error:
-        advice = "--add takes an npz with images and labels, or a folder with a truth.csv."
+        advice = "Training.more takes an npz with images and labels, or a folder with a truth.csv."
         raise DataMissing(f"{path}: can't be read as labelled symbols: {error}", advice) from error
     fits = images.ndim == 3 and images.dtype == np.uint8 and labels.shape == images.shape[:1]
     if not fits or labels.dtype.kind not in "iu" or not 0 < images.size <= _MOST_PIXELS:
@@ -132,7 +132,7 @@ def symbol_image(picture: Gray) -> Gray | None:
     """
     scale = max(1, -(-_LEAST_SIDE // min(picture.shape)))
     large = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    mask = _central_symbol(page_ink(np.asarray(large, np.uint8)).mask)
+    mask = _central_symbol(page_ink(np.asarray(large, np.uint8)).binary)
     return None if mask is None else mnist_image(mask)
 
 

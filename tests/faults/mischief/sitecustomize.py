@@ -15,9 +15,9 @@ from digitocr.core.source import (
     Page,
     Source,
 )
-from digitocr.inputs import reader as pages
+from digitocr.inputs import reader
 
-_read = pages.read_pages
+_read = reader.read_pages
 
 
 def _trouble(name: str) -> None:
@@ -42,4 +42,4 @@ def read_pages(source: Source, *others: object) -> Iterator[Page]:
         yield page
 
 
-pages.read_pages = read_pages  # type: ignore[assignment]
+reader.read_pages = read_pages  # type: ignore[assignment]

@@ -103,13 +103,13 @@ def test_a_number_is_made_of_its_digits_from_left_to_right(digits: Digits) -> No
 
 
 def test_some_digits_touch_and_others_do_not(digits: Digits) -> None:
-    def n_marks(seed: int) -> tuple[int, int]:
+    def n_components(seed: int) -> tuple[int, int]:
         written = touching_number(digits, np.random.default_rng(seed))
         return cv2.connectedComponents(written.mask)[0] - 1, len(written.labels)
 
-    counts = [n_marks(seed) for seed in range(80)]
-    assert sum(marks < n for marks, n in counts) > 15
-    assert sum(marks >= n for marks, n in counts) > 15
+    counts = [n_components(seed) for seed in range(80)]
+    assert sum(found < n for found, n in counts) > 15
+    assert sum(found >= n for found, n in counts) > 15
 
 
 @pytest.mark.parametrize("n", [1, 30])
