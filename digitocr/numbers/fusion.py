@@ -173,7 +173,7 @@ class Arbiter:
             both = place.components and place.lines
             if place.components and (component > line or not place.lines):
                 if both or component >= kept:
-                    chosen += (replace(one, confidence=component) for one in place.components)
+                    chosen += (_component_number(one, component) for one in place.components)
             elif both or line >= kept:
                 chosen += (_line_number(one, line, place.components) for one in place.lines)
         return chosen
@@ -259,6 +259,11 @@ def _overlap(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.bool_]:
     apart = np.abs(a[:, None, :2] - b[None, :, :2])
     in_other = (apart < b[None, :, 2:] / 2).all(axis=2)
     return np.asarray(in_other | (apart < a[:, None, 2:] / 2).all(axis=2), np.bool_)
+
+
+def _component_number(number: Number, chance: float) -> Number:
+    """Return the component reader's number with its chance; none where no constraint allows it."""
+    return replace(number, confidence=chance) if number.confidence else number
 
 
 def _line_number(read: ReadNumber, chance: float, beside: Sequence[Number]) -> Number:

@@ -108,8 +108,9 @@ class PageReader:
         self, numbers: Sequence[Number], readers: LineReaders, page: Page, upright: UprightPage
     ) -> list[Number]:
         """Return the numbers of both readers, each place once, in reading order."""
-        lines = readers.scanner.read(page.gray, self.constraint)
-        fused = readers.arbiter.numbers(places_on_page(numbers, lines, page.gray.shape, upright))
+        lines = readers.scanner.read(page.gray, upright.rotation, self.constraint)
+        found = places_on_page(numbers, lines, page.gray.shape, upright, self.decimal)
+        fused = readers.arbiter.numbers(found, keep_all=self.constraint is not None)
         if all(one.line for one in fused):
             return sorted(fused, key=lambda one: (one.line, one.item))
         return in_lines(fused)

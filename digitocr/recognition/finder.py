@@ -152,18 +152,19 @@ class Finder:
         )
         self._tuning = tuning
 
-    def find(self, gray: Gray) -> Found:
+    def find(self, gray: Gray, turn: int = 0) -> Found:
         """Return lines, quarter turn and rulings of a grey page (H, W).
 
-        A page on its side is looked at again the right way up, as most writing is that was learned.
+        It is looked at turned clockwise by `turn` degrees (0, 90, 180, 270) first, and again where
+        most lines say otherwise: most writing that was learned is upright.
         """
-        found = self._found(gray)
-        if not found.turn:
-            return found
-        quarters = found.turn // 90
-        again = self._found(np.ascontiguousarray(np.rot90(gray, -quarters)))
-        lines = tuple(_turned_back(line, quarters, gray.shape) for line in again.lines)
-        return Found(lines, found.turn, np.rot90(again.rulings, quarters), again.scale)
+        found = self._found(_turned(gray, turn))
+        if found.turn:
+            turn = (turn + found.turn) % 360
+            found = self._found(_turned(gray, turn))
+        quarters = turn // 90
+        lines = tuple(_turned_back(line, quarters, gray.shape) for line in found.lines)
+        return Found(lines, turn, np.rot90(found.rulings, quarters), found.scale)
 
     def _found(self, gray: Gray) -> Found:
         tuning = self._tuning
@@ -333,6 +334,10 @@ def _covered(line: TextLine, others: list[TextLine]) -> bool:
     """Tell whether a line's middle lies in another line's box."""
     middle = np.array([line.x, line.y])
     return any(other.holds(middle) for other in others)
+
+
+def _turned(gray: Gray, turn: int) -> Gray:
+    return np.ascontiguousarray(np.rot90(gray, -turn // 90))
 
 
 def _turned_back(line: TextLine, quarters: int, shape: tuple[int, ...]) -> TextLine:

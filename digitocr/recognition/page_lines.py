@@ -97,12 +97,15 @@ class LineScanner:
         """Load both networks from their ONNX files."""
         self._finder, self._reader = Finder(finder), LineReader(line_reader)
 
-    def read(self, gray: Gray, is_allowed: IsAllowed | None = None) -> PageLines:
-        """Return the lines of a page (H, W) and what they say; none on a blank one.
+    def read(self, gray: Gray, turn: int = 0, is_allowed: IsAllowed | None = None) -> PageLines:
+        """Return the lines of a page and what they say; none on a blank one.
 
-        `is_allowed` tells what numbers there may be; None: any.
+        Args:
+            gray: (H, W), as given.
+            turn: degrees clockwise (0, 90, 180, 270) that are thought to set it upright.
+            is_allowed: tells what numbers there may be; None: any.
         """
-        found = self._finder.find(gray)
+        found = self._finder.find(gray, turn)
         crops = [line_crop(gray, line, BOX_MARGIN) for line in found.lines]
         answers = zip(found.lines, crops, self._reader.read(crops), strict=True)
         return PageLines(

@@ -4,11 +4,9 @@ Every checkpoint can be gone on from, and comes with an ONNX export of the avera
 """
 
 import argparse
-import copy
-import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -28,11 +26,14 @@ from digitocr.recognition.finder import (
     Maps,
     prepared,
 )
+from digitocr.training.averaged_trainer import AveragedTrainer, Schedule
 from digitocr.training.data.pages import PagePainter
 from digitocr.training.finder_network import FinderNetwork
 from digitocr.training.finder_targets import IGNORED, page_targets
 
 Batch = tuple[Tensor, Tensor]
+STEPS, RATE = 23_500, 1.6e-3  # of the supplied finder; at 3e-3 it stands still early
+SIZE, COUNT = 320, 4  # of a batch's crops: their side in pixels, how many
 _HELD = 150  # crops that may be learned from again
 _HARD_NEGATIVES = 4.0  # for each place of writing so many places without, the most doubtful ones
 
@@ -124,110 +125,49 @@ def export(network: nn.Module, path: Path) -> None:
         "pages": {0: "count", 2: "height", 3: "width"},
         "maps": {0: "count", 2: "rows", 3: "columns"},
     }
-    partial = path.with_suffix(".partial")
     torch.onnx.export(
-        copy.deepcopy(network).eval(), (torch.zeros(1, 1, 128, 128),), str(partial),
-        input_names=["pages"], output_names=["maps"], dynamic_axes=axes, opset_version=17,
-        dynamo=False,
+        network, (torch.zeros(1, 1, 128, 128),), str(path), input_names=["pages"],
+        output_names=["maps"], dynamic_axes=axes, opset_version=17, dynamo=False,
     )  # fmt: skip
-    partial.replace(path)
 
 
-class Trainer:
-    """A network in training with its running average, which is what is measured and exported."""
+def finder_trainer(folder: Path, steps: int, rate: float = RATE) -> AveragedTrainer:
+    """Return a finder in training; it goes on from the checkpoint in `folder`."""
+    schedule = Schedule(steps, rate, warm_steps=100, keep=0.995, clip=5.0)
+    return AveragedTrainer(folder, FinderNetwork(), schedule, export)
 
-    def __init__(self, folder: Path, total: int, rate: float) -> None:
-        """Start anew, or go on from the checkpoint in `folder`."""
-        self._folder, self._total, self._rate = folder, total, rate
-        self.network = FinderNetwork().to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.network).eval()
-        self._optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=0.01)
-        self.steps = 0
-        folder.mkdir(parents=True, exist_ok=True)
-        if self._path.exists():
-            self._load()
 
-    @property
-    def _path(self) -> Path:
-        return self._folder / "checkpoint.pt"
-
-    def _load(self) -> None:
-        state = torch.load(self._path, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self.steps = state["steps"]
-
-    def save(self) -> None:
-        """Write the checkpoint and the averaged network as latest.onnx."""
-        state = {
-            "network": self.network.state_dict(), "average": self.average.state_dict(),
-            "optimizer": self._optimizer.state_dict(), "steps": self.steps,
-        }  # fmt: skip
-        partial = self._path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self._path)
-        export(self.average, self._folder / "latest.onnx")
-
-    def _set_rate(self) -> None:
-        warm = min(1.0, (self.steps + 1) / 100)
-        done = min(1.0, self.steps / self._total)
-        rate = self._rate * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-
-    def step(self, pages: Tensor, targets: Tensor) -> float:
-        """Learn from a batch; return its loss."""
-        self._set_rate()
-        maps = self.network(pages.contiguous(memory_format=torch.channels_last))
-        loss = finder_loss(maps, targets)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
-        self._optimizer.step()
-        self._follow()
-        self.steps += 1
-        return float(loss.detach())
-
-    def _follow(self) -> None:
-        keep = min(0.995, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            pairs = zip(
-                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
-            )
-            for mean, now in pairs:
-                if mean.dtype.is_floating_point:
-                    mean.lerp_(now, 1 - keep)
-                else:
-                    mean.copy_(now)
-
-    @property
-    def done(self) -> bool:
-        """Tell whether as many steps were made as were planned."""
-        return self.steps >= self._total
+def learn_batch(trainer: AveragedTrainer, pages: Tensor, targets: Tensor) -> float:
+    """Learn from a batch; return its loss."""
+    trainer.set_rate()
+    maps = trainer.network(pages.contiguous(memory_format=torch.channels_last))
+    return trainer.learn(finder_loss(maps, targets), 1)
 
 
 def train(
-    trainer: Trainer, fonts: tuple[Path, ...], data: Path, size: int, count: int, pause: float
-) -> None:
-    """Train until the planned steps are made; save every `pause` seconds."""
+    trainer: AveragedTrainer, fonts: tuple[Path, ...], data: Path, size: int = SIZE,
+    count: int = COUNT, pause: float = 240.0, say: Callable[[str], None] = print,
+) -> None:  # fmt: skip
+    """Train until the planned steps are made; save every `pause` seconds and when stopped."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     pages = DrawnPages(fonts, data, 1000 + trainer.steps, size, count)
-    begun = saved = told = time.monotonic()
+    saved = told = time.monotonic()
     losses: list[float] = []
-    for pictures, targets in DataLoader(pages, None, num_workers=1, prefetch_factor=8):
-        losses.append(trainer.step(pictures, targets))
-        now = time.monotonic()
-        if now - told > 30:
-            figures = f"{now - begun:.0f}s step {trainer.steps} loss {np.mean(losses[-60:]):.4f}"
-            print(time.strftime("%H:%M:%S"), figures, flush=True)
-            told = now
-        if now - saved > pause or trainer.done:
-            trainer.save()
-            saved = time.monotonic()
-        if trainer.done:
-            return
+    try:
+        for pictures, targets in DataLoader(pages, None, num_workers=1, prefetch_factor=8):
+            losses.append(learn_batch(trainer, pictures, targets))
+            now = time.monotonic()
+            if now - told > 30:
+                say(f"finder: step {trainer.steps}, loss {np.mean(losses[-60:]):.4f}")
+                told = now
+            if now - saved > pause:
+                trainer.save()
+                saved = now
+            if trainer.is_done:
+                return
+    finally:
+        trainer.save()
 
 
 def main(arguments: list[str]) -> None:
@@ -236,14 +176,14 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folder", type=Path, help="where checkpoints and exports go")
     parser.add_argument("--fonts", type=Path, action="append", required=True)
     parser.add_argument("--data", type=Path, required=True, help="../shared/data")
-    parser.add_argument("--steps", type=int, default=8000)
-    parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--size", type=int, default=384, help="side of a crop in pixels")
-    parser.add_argument("--count", type=int, default=8, help="crops of a batch")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--rate", type=float, default=RATE)
+    parser.add_argument("--size", type=int, default=SIZE, help="side of a crop in pixels")
+    parser.add_argument("--count", type=int, default=COUNT, help="crops of a batch")
     parser.add_argument("--pause", type=float, default=240.0, help="seconds between checkpoints")
     options = parser.parse_args(arguments)
     torch.manual_seed(0)
-    trainer = Trainer(options.folder, options.steps, options.rate)
+    trainer = finder_trainer(options.folder, options.steps, options.rate)
     fonts = tuple(options.fonts)
     train(trainer, fonts, options.data, options.size, options.count, options.pause)
 

@@ -4,12 +4,10 @@ Every checkpoint can be gone on from, and comes with an ONNX export of the avera
 """
 
 import argparse
-import copy
 import math
-import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,10 +21,12 @@ from torch.utils.data import DataLoader, IterableDataset
 from digitocr.recognition.alphabet import encode
 from digitocr.recognition.ctc import best_path
 from digitocr.recognition.line_image import LINE_HEIGHT, line_image, used_columns
+from digitocr.training.averaged_trainer import AveragedTrainer, Schedule
 from digitocr.training.data.line_images import LineImage, is_readable, load_painter
 from digitocr.training.data.real_lines import CHEQUE, RealLines
 from digitocr.training.line_network import LineNetwork
 
+LINES, RATE = 1_900_000, 2e-3  # of the supplied line reader
 _REAL_SHARE = 0.07
 _DIGITS = slice(1, 11)
 _BATCH_COLUMNS = 6144  # pixels of width in a batch, so that long and short lines cost the same
@@ -135,147 +135,64 @@ def _exact_share(network: nn.Module, lines: list[LineImage]) -> float:
 
 def export(network: nn.Module, path: Path) -> None:
     """Write a network as ONNX: input "lines" (N, 1, 32, W), output "answers" (N, W / 4, 23)."""
-    example = torch.zeros(2, 1, LINE_HEIGHT, 64)
     axes = {"lines": {0: "count", 3: "width"}, "answers": {0: "count", 1: "columns"}}
-    partial = path.with_suffix(".partial")
     torch.onnx.export(
-        copy.deepcopy(network).eval(), (example,), str(partial), input_names=["lines"],
+        network, (torch.zeros(2, 1, LINE_HEIGHT, 64),), str(path), input_names=["lines"],
         output_names=["answers"], dynamic_axes=axes, opset_version=17, dynamo=False,
     )  # fmt: skip
-    partial.replace(path)
 
 
-class Trainer:
-    """A network in training with its running average, which is what is measured and exported."""
-
-    def __init__(self, folder: Path, total: int, rate: float) -> None:
-        """Start anew, or go on from the checkpoint in `folder`."""
-        self._folder, self._total, self._rate = folder, total, rate
-        self.network = LineNetwork().to(memory_format=torch.channels_last)
-        self.average = copy.deepcopy(self.network).eval()
-        self._optimizer = torch.optim.AdamW(self.network.parameters(), rate, weight_decay=0.01)
-        self.lines = self.steps = 0
-        folder.mkdir(parents=True, exist_ok=True)
-        if self._path.exists():
-            self._load()
-
-    @property
-    def _path(self) -> Path:
-        return self._folder / "checkpoint.pt"
-
-    def _load(self) -> None:
-        state = torch.load(self._path, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
-        self.lines, self.steps = state["lines"], state["steps"]
-
-    def save(self) -> None:
-        """Write the checkpoint and the averaged network as latest.onnx."""
-        state = {
-            "network": self.network.state_dict(), "average": self.average.state_dict(),
-            "optimizer": self._optimizer.state_dict(), "lines": self.lines, "steps": self.steps,
-        }  # fmt: skip
-        partial = self._path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self._path)
-        export(self.average, self._folder / "latest.onnx")
-
-    def _set_rate(self) -> None:
-        warm = min(1.0, (self.steps + 1) / 300)
-        done = min(1.0, self.lines / self._total)
-        rate = self._rate * warm * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
-
-    def step(self, batch: Batch) -> float:
-        """Learn from a batch; return its loss per line."""
-        self._set_rate()
-        answers = self.network(_pixels(batch)).transpose(0, 1)
-        if batch.digits_only.any():
-            answers = _signs_unknown(answers, batch.digits_only)
-        loss = nn.functional.ctc_loss(
-            answers,
-            batch.targets,
-            batch.columns,
-            batch.lengths,
-            reduction="none",
-            zero_infinity=True,
-        )
-        mean = (loss / batch.lengths.clamp(min=3)).mean()
-        self._optimizer.zero_grad(set_to_none=True)
-        mean.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.network.parameters(), 2.0)
-        self._optimizer.step()
-        self._follow()
-        self.steps += 1
-        self.lines += len(batch.columns)
-        return float(mean.detach())
-
-    def _follow(self) -> None:
-        keep = min(0.999, (1 + self.steps) / (10 + self.steps))
-        with torch.no_grad():
-            pairs = zip(
-                self.average.state_dict().values(), self.network.state_dict().values(), strict=True
-            )
-            for mean, now in pairs:
-                if mean.dtype.is_floating_point:
-                    mean.lerp_(now, 1 - keep)
-                else:
-                    mean.copy_(now)
-
-    @property
-    def done(self) -> bool:
-        """Tell whether as many lines were learned from as were planned."""
-        return self.lines >= self._total
+def line_trainer(folder: Path, lines: int, rate: float = RATE) -> AveragedTrainer:
+    """Return a line reader in training; it goes on from the checkpoint in `folder`."""
+    schedule = Schedule(lines, rate, warm_steps=300, keep=0.999, clip=2.0)
+    return AveragedTrainer(folder, LineNetwork(), schedule, export)
 
 
-def _report(
-    trainer: Trainer, losses: list[float], held_out: dict[str, list[LineImage]], begun: float
-) -> None:
-    shares = {kind: _exact_share(trainer.average, lines) for kind, lines in held_out.items()}
-    figures = " ".join(f"{kind} {100 * share:.1f}" for kind, share in shares.items())
-    print(
-        f"{time.strftime('%H:%M:%S')} {time.monotonic() - begun:.0f}s lines {trainer.lines} "
-        f"loss {np.mean(losses):.4f} exact: {figures}",
-        flush=True,
+def learn_batch(trainer: AveragedTrainer, batch: Batch) -> float:
+    """Learn from a batch; return its mean loss a character, of short lines a third."""
+    trainer.set_rate()
+    answers = trainer.network(_pixels(batch)).transpose(0, 1)
+    if batch.digits_only.any():
+        answers = _signs_unknown(answers, batch.digits_only)
+    loss = nn.functional.ctc_loss(
+        answers, batch.targets, batch.columns, batch.lengths, reduction="none", zero_infinity=True
     )
+    mean = (loss / batch.lengths.clamp(min=3)).mean()
+    return trainer.learn(mean, len(batch.columns))
+
+
+def _exact_shares(trainer: AveragedTrainer, held_out: dict[str, list[LineImage]]) -> str:
+    shares = {kind: _exact_share(trainer.average, lines) for kind, lines in held_out.items()}
+    return ", ".join(f"{kind} {100 * share:.1f}" for kind, share in shares.items())
 
 
 def train(
-    folder: Path, fonts: tuple[Path, ...], data: Path, total: int, rate: float, pause: float
-) -> None:
-    """Train until `total` lines are learned from; save and measure every `pause` seconds.
-
-    SIGTERM ends it with a checkpoint.
-    """
+    trainer: AveragedTrainer, fonts: tuple[Path, ...], data: Path, pause: float = 600.0,
+    say: Callable[[str], None] = print,
+) -> None:  # fmt: skip
+    """Train until the planned lines are learned; save, measure every `pause` seconds and at end."""
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    torch.manual_seed(0)
-    trainer = Trainer(folder, total, rate)
     held_out = _held_out(fonts, data)
-    loader = DataLoader(
-        DrawnLines(fonts, data, seed=100 + trainer.steps), None, num_workers=1, prefetch_factor=24
-    )
-    begun = saved = told = time.monotonic()
+    drawn = DrawnLines(fonts, data, seed=100 + trainer.steps)
+    saved = told = time.monotonic()
     losses: list[float] = []
-    asked: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-    for batch in loader:
-        losses.append(trainer.step(batch))
-        now = time.monotonic()
-        if now - told > 60:
-            print(
-                f"{now - begun:.0f}s lines {trainer.lines} loss {np.mean(losses[-200:]):.4f}",
-                flush=True,
-            )
-            told = now
-        if now - saved > pause or trainer.done or asked:
-            trainer.save()
-            _report(trainer, losses, held_out, begun)
-            losses, saved = [], time.monotonic()
-        if trainer.done or asked:
-            return
+    try:
+        for batch in DataLoader(drawn, None, num_workers=1, prefetch_factor=24):
+            losses.append(learn_batch(trainer, batch))
+            now = time.monotonic()
+            if now - told > 60:
+                say(f"line reader: {trainer.seen} lines, loss {np.mean(losses[-200:]):.4f}")
+                told = now
+            if now - saved > pause:
+                trainer.save()
+                say(f"line reader: exact, % of lines held out: {_exact_shares(trainer, held_out)}")
+                saved = time.monotonic()
+            if trainer.is_done:
+                say(f"line reader: exact, % of lines held out: {_exact_shares(trainer, held_out)}")
+                return
+    finally:
+        trainer.save()
 
 
 def main(arguments: list[str]) -> None:
@@ -284,12 +201,13 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("folder", type=Path, help="where checkpoints and exports go")
     parser.add_argument("--fonts", type=Path, action="append", required=True)
     parser.add_argument("--data", type=Path, required=True, help="../shared/data")
-    parser.add_argument("--lines", type=int, default=1_000_000)
-    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--lines", type=int, default=LINES)
+    parser.add_argument("--rate", type=float, default=RATE)
     parser.add_argument("--pause", type=float, default=600.0, help="seconds between checkpoints")
     options = parser.parse_args(arguments)
-    fonts = tuple(options.fonts)
-    train(options.folder, fonts, options.data, options.lines, options.rate, options.pause)
+    torch.manual_seed(0)
+    trainer = line_trainer(options.folder, options.lines, options.rate)
+    train(trainer, tuple(options.fonts), options.data, options.pause)
 
 
 if __name__ == "__main__":

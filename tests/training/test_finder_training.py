@@ -51,15 +51,16 @@ def test_what_is_ignored_costs_nothing():
 @pytest.mark.filterwarnings("ignore")
 def test_training_goes_on_where_it_stopped_and_its_export_finds_lines(tmp_path):
     torch.manual_seed(0)
-    trainer = train_finder.Trainer(tmp_path, 10, 1e-3)
+    trainer = train_finder.finder_trainer(tmp_path, 10, 1e-3)
     pages = torch.rand(2, 1, 64, 64)
     targets = targets_with_a_line().repeat(2, 1, 1, 1)
-    losses = [trainer.step(pages, targets) for _ in range(3)]
+    losses = [train_finder.learn_batch(trainer, pages, targets) for _ in range(3)]
     assert losses[-1] < losses[0]
     trainer.save()
-    again = train_finder.Trainer(tmp_path, 10, 1e-3)
-    assert again.steps == 3 and not again.done
-    assert again.step(pages, targets) == pytest.approx(trainer.step(pages, targets), rel=1e-4)
+    again = train_finder.finder_trainer(tmp_path, 10, 1e-3)
+    assert again.steps == 3 and not again.is_done
+    losses = [train_finder.learn_batch(one, pages, targets) for one in (again, trainer)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
     found = Finder(tmp_path / "latest.onnx").find(np.full((70, 90), 200, np.uint8))
     assert found.turn in (0, 90, 180, 270)  # three steps teach it nothing
     assert found.rulings.shape == (18, 23)
