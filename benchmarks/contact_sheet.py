@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from digitocr.training.data.drawn_text import Library
+from digitocr.training.data.drawn_text import Library, families_of
 from digitocr.training.data.faces import load_faces
 from digitocr.training.data.hands import HandLibrary
 from digitocr.training.data.layouts import LAYOUTS
@@ -27,10 +27,7 @@ HIDDEN = ("counter", "nothing")
 
 def fonts_alone(fonts: list[Path]) -> Library:
     """Return what can be drawn without anybody's hand."""
-    kinds: dict[str, dict[str, list]] = {}
-    for face in load_faces(tuple(fonts)):
-        kinds.setdefault(face.kind, {}).setdefault(face.family, []).append(face)
-    families = {kind: tuple(map(tuple, group.values())) for kind, group in kinds.items()}
+    families = families_of(load_faces(tuple(fonts)))
     return Library(families, HandLibrary((), (), {}, ()))
 
 

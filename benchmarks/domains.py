@@ -19,6 +19,7 @@ import numpy as np
 from commands import SHARED
 
 from digitocr.numbers.fusion import Arbiter
+from digitocr.recognition.model import models_folder
 from digitocr.training.fusion_fit import (
     Readers,
     Rows,
@@ -66,7 +67,7 @@ def left_out(rows: Rows, kinds: np.ndarray) -> Iterator[tuple[str, int, list[flo
 
 def page_sets(arbiter: Arbiter) -> Iterator[tuple[str, int, list[float]]]:
     """Yield each open page set, read by both readers."""
-    readers = Readers()
+    readers = Readers(models_folder() / "digits.safetensors")
     for name in EXACT + DIGITS_ALONE:
         right = has_digits if name in DIGITS_ALONE else is_among
         found = [own for _, own in true_rows(readers, PAGES / name, right)]

@@ -47,6 +47,7 @@ from digitocr.training.recipes import (
     Material,
     Recipe,
     material,
+    recipe,
 )
 
 
@@ -56,16 +57,47 @@ class Data(NamedTuple):
     mnist: Path | None  # None: the cache
     more: list[str]
     fonts: Path | None
+    hands: Path | None  # what the readers of lines learn from; None: they are not trained
 
 
 def train_network(
     wanted: Recipe, data: Data, output: Path, device: str, report: Path | None
 ) -> None:
-    """Train, print a line an epoch, save the weights with their card."""
+    """Train, print a line an epoch, save the weights with their card; then the readers of lines."""
     device = train.pick_device(device)
     _check_file(output)  # before minutes of training
     if report:
         check_folder(report)
+    if data.hands and _was_trained(output):
+        say(f"{output} was trained by this command: going on with the readers of lines")
+    else:
+        _train_classifier(wanted, data, output, device, report)
+    if data.hands and data.fonts:
+        share = wanted.epochs / recipe(wanted.name).epochs
+        _train_readers(output, data.fonts, data.hands, share)
+
+
+def _was_trained(output: Path) -> bool:
+    """Tell whether a weights file is the finished work of this very command."""
+    if not output.is_file():
+        return False
+    card = Scanner(Settings(model=output, second_opinion=False)).model.card
+    return card.get("command") == _command_line() and card.get("stopped_early") is False
+
+
+def _train_readers(output: Path, fonts: Path, hands: Path, share: float) -> None:
+    """Train what reads lines, on a share of what the supplied networks saw, in stages."""
+    from digitocr.training.train_readers import Drawn, train_readers
+
+    usual = Drawn()
+    drawn = Drawn(*(max(1, round(share * of)) for of in (usual.steps, usual.lines, usual.pages)))
+    train_readers(output, (fonts,), hands, drawn, output.with_suffix(".stages"), say)
+    say(f"The readers of lines lie beside {output}.")
+
+
+def _train_classifier(
+    wanted: Recipe, data: Data, output: Path, device: str, report: Path | None
+) -> None:
     shown, test = _material(wanted, data)
     run, history = train.Training(wanted, shown, device), []
     with suppress(KeyboardInterrupt):

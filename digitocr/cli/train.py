@@ -43,6 +43,13 @@ def train(
     fonts: Annotated[
         Path | None, typer.Option(help="Folder of fonts whose digits to train on besides.")
     ] = None,
+    hands: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of pen ink, signs and meter digits; with --fonts all networks are made"
+            " anew, in stages that go on where they were stopped."
+        ),
+    ] = None,
     epochs: Annotated[
         int | None, typer.Option(min=1, help="Rounds.", show_default="the recipe's")
     ] = None,
@@ -70,12 +77,14 @@ def train(
         from digitocr.cli import run_training
         from digitocr.training import recipes
 
-        _check(model, recipe, add or [], (fonts, batch_size, learning_rate, report))
+        if hands and not (fonts and recipe == "scan"):
+            raise WrongUsage("--hands goes with --fonts and --recipe scan")
+        _check(model, recipe, add or [], (fonts, hands, batch_size, learning_rate, report))
         if model is not None:
             run_training.learn_checked(model, add or [], data, epochs, seed, output)
             return
         wanted = recipes.recipe(recipe, epochs, batch_size, learning_rate, seed)
-        more = run_training.Data(data, add or [], fonts)
+        more = run_training.Data(data, add or [], fonts, hands)
         run_training.train_network(wanted, more, output, device, report)
 
 

@@ -27,7 +27,7 @@ from digitocr.inputs.reader import read_pages
 from digitocr.numbers.fusion import N_FEATURES, Arbiter, heard_at, page_features, places
 from digitocr.pipeline.page import PageReader
 from digitocr.recognition.line_numbers import written_numbers
-from digitocr.recognition.model import LINE_FILES, load_model, models_folder
+from digitocr.recognition.model import LINE_FILES, load_model
 from digitocr.recognition.page_lines import LineScanner, ReadNumber
 from digitocr.training.data.datasets import read_truth
 from digitocr.training.data.layouts import LAYOUTS
@@ -147,10 +147,10 @@ def _mean(values: Values, weight: Values) -> float:
 class Readers:
     """Both readers, as a scan has them."""
 
-    def __init__(self) -> None:
-        """Load the supplied networks."""
-        finder, lines = (models_folder() / f"digits{ending}" for ending in LINE_FILES[:2])
-        self._components = PageReader(load_model("digits"), 0.0)
+    def __init__(self, model: Path) -> None:
+        """Load a model's networks; what weighs them need not be there yet."""
+        finder, lines = (model.with_suffix(ending) for ending in LINE_FILES[:2])
+        self._components = PageReader(load_model(model), 0.0)
         self._lines = LineScanner(finder, lines)
 
     def rows(self, gray: Gray, is_right: IsRight) -> Rows:
@@ -240,14 +240,15 @@ def main() -> None:
     given = parser.parse_args()
     rows, kinds = _rows(given)
     _print_left_out(rows, kinds)
-    _write(given.output, fitted_arbiter(rows, kinds))
+    given.output.write_bytes(arbiter_file(fitted_arbiter(rows, kinds)))
 
 
 def _rows(given: argparse.Namespace) -> tuple[Rows, NDArray[np.str_]]:
     if given.places and given.places.is_file():
         kept = np.load(given.places)
         return kept["rows"], kept["kinds"]
-    readers, found = Readers(), list[tuple[str, Rows]]()
+    model = given.output.with_name(given.output.name.replace(LINE_FILES[2], ".safetensors"))
+    readers, found = Readers(model), list[tuple[str, Rows]]()
     for folder in given.truth:
         found += true_rows(readers, folder, is_among)
     for folder in given.digits:
@@ -282,7 +283,8 @@ def _print_left_out(rows: Rows, kinds: NDArray[np.str_]) -> None:
         )
 
 
-def _write(path: Path, arbiter: Arbiter) -> None:
+def arbiter_file(arbiter: Arbiter) -> bytes:
+    """Return an arbiter as the bytes of its file, which `load_arbiter` reads."""
     content = {
         "line_weights": arbiter.line_weights.round(5).tolist(),
         "component_weights": arbiter.component_weights.round(5).tolist(),
@@ -290,7 +292,7 @@ def _write(path: Path, arbiter: Arbiter) -> None:
         "kept": arbiter.kept,
         "share_wrong": [round(one, 5) for one in arbiter.share_wrong],
     }
-    path.write_text(json.dumps(content) + "\n", "utf-8")
+    return (json.dumps(content) + "\n").encode()
 
 
 if __name__ == "__main__":

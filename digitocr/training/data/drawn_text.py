@@ -1,5 +1,6 @@
 """Text as ink, of any face, hand or display, with its truth and where each word lies."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from digitocr.core.errors import DataMissing
 from digitocr.training.data import hands, segments
 from digitocr.training.data.faces import Face, load_faces
 from digitocr.training.data.hands import HandLibrary, is_held_out
@@ -57,14 +59,29 @@ class Library:
         """Read faces under `fonts` and hands under `data` (../shared/data).
 
         One family and one writer in twelve are held out of training; `held_out` takes only those.
+        Of a kind of face too few to part, all are taken for both.
+
+        Raises:
+            DataMissing: there is no font to print with.
         """
-        grouped: dict[str, dict[str, list[Face]]] = {}
-        for face in load_faces(fonts):
-            common = face.family in _COMMON[:14]
-            if (is_held_out(face.family) and not common) == held_out:
-                grouped.setdefault(face.kind, {}).setdefault(face.family, []).append(face)
-        families = {kind: tuple(map(tuple, group.values())) for kind, group in grouped.items()}
+        faces = load_faces(fonts)
+        chosen = [
+            face
+            for face in faces
+            if (is_held_out(face.family) and face.family not in _COMMON[:14]) == held_out
+        ]
+        families = families_of(faces) | families_of(chosen)
+        if "print" not in families:
+            raise DataMissing(f"{', '.join(map(str, fonts))}: holds no font to print numbers with")
         return Library(families, hands.load_hands(data, held_out))
+
+
+def families_of(faces: Sequence[Face]) -> dict[str, tuple[tuple[Face, ...], ...]]:
+    """Return faces of each kind, grouped by family."""
+    grouped: dict[str, dict[str, list[Face]]] = {}
+    for face in faces:
+        grouped.setdefault(face.kind, {}).setdefault(face.family, []).append(face)
+    return {kind: tuple(map(tuple, group.values())) for kind, group in grouped.items()}
 
 
 @dataclass(frozen=True, slots=True)
