@@ -48,7 +48,7 @@ class ReadLine:
 
     line: TextLine
     text: str
-    certainty: float  # the log of the chance of the text's likeliest path, a column's share
+    certainty: float  # the log of the chances that here is a line, and of its text a column
     log_probs: LogProbs
     column: float  # page pixels along the line for one of the reader's columns
     numbers: tuple[ReadNumber, ...]
@@ -131,7 +131,7 @@ def _read_line(
     """Return a line with its numbers; `crop` and `page` are the shapes (H, W) of both."""
     step = crop[0] / _COLUMNS_PER_HEIGHT
     spelled = best_path(log_probs)
-    certainty = spelled.log_probability / len(log_probs)
+    certainty = float(np.log(line.score)) + spelled.log_probability / len(log_probs)
     numbers = tuple(
         _page_number(one, found, line, _boxes_of(one, line, step, page))
         for one in numbers_on_line(spelled, log_probs, is_allowed)
