@@ -8,7 +8,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
+
+from digitocr.training.data import replay
 
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
 
@@ -46,3 +49,16 @@ def font_folder(folder: Path) -> Path:
     folder.mkdir()
     font = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"
     return Path(shutil.copy(font, folder))
+
+
+def learn_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `train --from` take a second, where what it learns does not count."""
+    from digitocr.training import finetune
+
+    for module, name, value in (
+        (replay, "_FORMS", 200),
+        (replay, "_CUTS", 60),
+        (finetune, "_STEPS", 2),
+        (finetune, "_LINE_STEPS", 2),
+    ):
+        monkeypatch.setattr(module, name, value)
