@@ -29,11 +29,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from blank import compose_blank
 from commands import REPO, SHARED, commit, digitocr, run, run_well
-from compose import VARIANTS, compose
-from kept import PAGES, Truth, judged, pages_of, read_result, read_truth, results_of
+from compose import VARIANTS, Truth, compose
+from kept import PAGES, judged, pages_of, read_result, read_truth, results_of
 from printed import PRINT, compose_print, compose_text, installed
 from rich import box
 from rich.console import Console
@@ -135,9 +136,10 @@ def cell(now: Figures, before: Figures, key: str) -> str:
     return f"{text} [{'green' if better else 'red'}]{change:+.1f}[/]"
 
 
-def load_last() -> dict[str, dict[str, object]]:
+def load_last() -> dict[str, dict[str, Any]]:
     """Return what was kept of each set: figures, when, of which commit, of how many pages."""
-    return json.loads(LAST.read_text()) if LAST.exists() else {}
+    kept: dict[str, dict[str, Any]] = json.loads(LAST.read_text()) if LAST.exists() else {}
+    return kept
 
 
 def last_figures(n_pages: int) -> Iterator[tuple[str, Figures]]:

@@ -9,9 +9,9 @@ chance that follows from the binomial distribution, which has no chance in it.
 
 from __future__ import annotations
 
+import argparse
 import math
 import random
-import sys
 
 from digitocr.results.audit import (
     random_sample,
@@ -46,8 +46,10 @@ def exact(share: float, size: int) -> float:
 
 
 def main() -> None:
-    audits = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    every, chances = [], []
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("audits", type=int, nargs="?", default=1000)
+    audits: int = parser.parse_args().audits
+    every, chances = list[float](), list[float]()
     print(f"share wrong   numbers   of {audits} audits   exactly")
     for share in SHARES:
         for size in SIZES:

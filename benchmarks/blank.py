@@ -112,7 +112,7 @@ def under_lid(rng: Rng) -> Page:
     """Return a sheet that lies a little askew in the scanner, dark lid and shadow around it."""
     sheet = np.pad(np.full((HEIGHT - 160, WIDTH - 120), PAPER, np.float32), ((0, 160), (0, 120)))
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), rng.uniform(-1.5, 1.5), 1)
-    sheet = cv2.warpAffine(sheet, turn, (WIDTH, HEIGHT))
+    sheet = np.asarray(cv2.warpAffine(sheet, turn, (WIDTH, HEIGHT)), np.float32)
     edge = cv2.GaussianBlur(sheet, (0, 0), 12)
     return np.minimum(sheet, edge) + np.float32(rng.uniform(5, 120)) * (sheet < PAPER / 2)
 

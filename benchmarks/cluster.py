@@ -44,7 +44,12 @@ def dask(folder: Path) -> Iterator[tuple[str, int]]:
         with (folder / "log").open("ab") as log:
             started.append(
                 subprocess.Popen(
-                    command, cwd=folder, env=ENV, stdout=log, stderr=log, start_new_session=True
+                    [*map(str, command)],
+                    cwd=folder,
+                    env=ENV,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
                 )
             )
     try:
@@ -62,7 +67,7 @@ def seconds(scans: Path, out: Path, *options: str) -> float:
     """Return how long the command takes."""
     command = [sys.executable, "-m", "digitocr", "scan", scans, "-o", out, "-q", *options]
     start = time.perf_counter()
-    subprocess.run(command, env=ENV, check=True)
+    subprocess.run([*map(str, command)], env=ENV, check=True)
     return time.perf_counter() - start
 
 

@@ -52,18 +52,18 @@ def digitocr() -> str:
     return found
 
 
-def run(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Ran:
+def run(command: Sequence[object], env: Mapping[str, str] | None = None) -> Ran:
     """Run a command to its end and return what it said and took."""
     with tempfile.TemporaryDirectory() as folder:
         out, err, usage = (Path(folder) / name for name in ("out", "err", "usage"))
-        launcher = [sys.executable, "-I", "-S", __file__, out, err, usage, *command]
+        launcher = [sys.executable, "-I", "-S", __file__, *map(str, (out, err, usage, *command))]
         subprocess.run(launcher, env={**os.environ, **(env or {})}, check=True)
-        texts = (path.read_text("utf-8", "replace") for path in (out, err))
+        said, warned = (path.read_text("utf-8", "replace") for path in (out, err))
         code, wall, cpu, peak_mb = json.loads(usage.read_text())
-        return Ran(code, *texts, wall, cpu, peak_mb)
+        return Ran(code, said, warned, wall, cpu, peak_mb)
 
 
-def run_well(command: Sequence[str | Path], env: Mapping[str, str] | None = None) -> Ran:
+def run_well(command: Sequence[object], env: Mapping[str, str] | None = None) -> Ran:
     """Run a command that must succeed; exit with its complaint where it doesn't."""
     ran = run(command, env)
     if ran.code:

@@ -120,7 +120,7 @@ def compose_line(
 ) -> tuple[Gray, list[str]]:
     """Return the ink of a line and its numbers: as many of `per_line` as fit, one at least."""
     size = rng.uniform(80, 100)
-    line, truth = np.zeros((round(1.6 * size), 0), np.uint8), []
+    line, truth = np.zeros((round(1.6 * size), 0), np.uint8), list[str]()
     for _ in range(per_line):
         chosen = rng.integers(len(digits.labels), size=rng.integers(4, 9))
         number = touching_number(digits, chosen, size, touching, rng)
@@ -141,7 +141,7 @@ def as_written(page: Page, _rng: Rng) -> Page:
 def skewed(page: Page, rng: Rng) -> Page:
     """Return the page turned by 3 degrees, to the left or to the right."""
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), float(rng.choice([-3.0, 3.0])), 1)
-    return cv2.warpAffine(page, turn, (WIDTH, HEIGHT), borderValue=PAPER)
+    return np.asarray(cv2.warpAffine(page, turn, (WIDTH, HEIGHT), borderValue=PAPER), np.float32)
 
 
 def squared(page: Page, rng: Rng) -> Page:
@@ -161,7 +161,7 @@ def shadowed(page: Page, rng: Rng) -> Page:
     edge = 1 / (1 + np.exp(-(along - rng.uniform(-0.2, 0.2)) / 0.02))  # 1 in the shadow
     light = (0.85 - 0.25 * along) * (1 - 0.35 * edge)
     lit = page * cv2.resize(light.astype(np.float32), (WIDTH, HEIGHT))
-    return lit + 5 * rng.standard_normal(page.shape, np.float32)
+    return np.asarray(lit + 5 * rng.standard_normal(page.shape, np.float32), np.float32)
 
 
 def skewed_much(page: Page, rng: Rng) -> Page:
@@ -171,7 +171,7 @@ def skewed_much(page: Page, rng: Rng) -> Page:
     cos, sin = abs(turn[0, :2])
     width, height = round(WIDTH * cos + HEIGHT * sin), round(WIDTH * sin + HEIGHT * cos)
     turn[:, 2] += ((width - WIDTH) / 2, (height - HEIGHT) / 2)
-    return cv2.warpAffine(page, turn, (width, height), borderValue=PAPER)
+    return np.asarray(cv2.warpAffine(page, turn, (width, height), borderValue=PAPER), np.float32)
 
 
 def turned(page: Page, rng: Rng) -> Page:
@@ -182,16 +182,17 @@ def turned(page: Page, rng: Rng) -> Page:
 def on_desk(page: Page, rng: Rng) -> Page:
     """Return the page as a sheet on a darker desk: corners off by up to 12 %, light falling off."""
     height, width = PHOTO
-    upright = np.float32([(0, 0), (1, 0), (1, 1), (0, 1)])
+    upright = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
     inwards = (0.03 + rng.uniform(0, 0.12, (4, 2)).astype(np.float32)) * (1 - 2 * upright)
-    corners = (upright + inwards) * np.float32([width, height])
-    slant = cv2.getPerspectiveTransform(upright * np.float32([WIDTH, HEIGHT]), corners)
+    corners = (upright + inwards) * np.array([width, height], np.float32)
+    slant = cv2.getPerspectiveTransform(upright * np.array([WIDTH, HEIGHT], np.float32), corners)
     sheet = cv2.warpPerspective(page, slant, (width, height))
     covered = cv2.warpPerspective(np.ones_like(page), slant, (width, height))
     y, x = np.mgrid[0:height:8, 0:width:8].astype(np.float32) / height
     far = np.hypot(x - rng.uniform(0.2, 0.55), y - rng.uniform(0.2, 0.8))  # from the lamp
     light = cv2.resize(1 - 0.45 * far**2, (width, height))
-    return cv2.GaussianBlur((sheet + (1 - covered) * desk(rng)) * light, (0, 0), 0.8)
+    lit = (sheet + (1 - covered) * desk(rng)) * light
+    return np.asarray(cv2.GaussianBlur(lit, (0, 0), 0.8), np.float32)
 
 
 def desk(rng: Rng) -> Page:

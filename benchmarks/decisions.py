@@ -68,7 +68,9 @@ def of_grid(page: ReviewItem, grid: list[list[int]]) -> Iterator[Decision]:
         return
     known = [(j, i) for i, j in cells]
     middles = [Box(*ones[0]["box"]).middle for ones in cells.values()]
-    to_page, _ = cv2.findHomography(np.float64(known), np.float64(middles), cv2.RANSAC, 8.0)
+    to_page, _ = cv2.findHomography(
+        np.array(known, np.float64), np.array(middles, np.float64), cv2.RANSAC, 8.0
+    )
     for i, row in enumerate(grid):
         for j, digit in enumerate(row):
             if digit not in (0, NOT_SCORED) and (i, j) not in cells:
@@ -78,7 +80,7 @@ def of_grid(page: ReviewItem, grid: list[list[int]]) -> Iterator[Decision]:
 def drawn(to_page: np.ndarray, i: int, j: int) -> Box:
     """Return the box that a person draws in a cell."""
     corners = [[[j + x, i + y] for x in (-CELL, CELL) for y in (-CELL, CELL)]]
-    places = cv2.perspectiveTransform(np.float64(corners), to_page)[0]
+    places = cv2.perspectiveTransform(np.array(corners, np.float64), to_page)[0]
     x, y, right, bottom = np.round([*places.min(axis=0), *places.max(axis=0)]).astype(int).tolist()
     return Box(max(0, x), max(0, y), max(1, right - x), max(1, bottom - y))
 

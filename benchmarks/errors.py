@@ -95,7 +95,9 @@ def drawn(pages: Path, fault: Fault, side: int) -> Picture:
     scale = side / max(page.shape)
     page = cv2.resize(page, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     right = side - page.shape[1]
-    picture = cv2.copyMakeBorder(page, CAPTION, MARGIN, 0, right, cv2.BORDER_CONSTANT, value=WHITE)
+    around = CAPTION, MARGIN, 0, right
+    bordered = cv2.copyMakeBorder(page, *around, cv2.BORDER_CONSTANT, value=WHITE)
+    picture = np.asarray(bordered, np.uint8)
     for reading in fault.readings:
         if reading.page == 1:
             draw_reading(picture[CAPTION:], reading, scale)

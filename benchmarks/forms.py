@@ -57,14 +57,15 @@ FAINT = 0.33  # of the contrast
 def upside_down(page: Page, rng: Rng) -> Page:
     """Return the page upside down and a little askew."""
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), 180 + float(rng.uniform(-2, 2)), 1)
-    return cv2.warpAffine(page, turn, (WIDTH, HEIGHT), borderValue=PAPER)
+    return np.asarray(cv2.warpAffine(page, turn, (WIDTH, HEIGHT), borderValue=PAPER), np.float32)
 
 
 def bent(page: Page, _rng: Rng) -> Page:
     """Return the page as paper that bulges by up to 2.5 mm."""
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     down, aside = 30 * np.sin(np.pi * x / WIDTH), 15 * np.sin(2 * np.pi * y / HEIGHT)
-    return cv2.remap(page, x + aside, y + down, cv2.INTER_LINEAR, borderValue=PAPER)
+    bent = cv2.remap(page, x + aside, y + down, cv2.INTER_LINEAR, borderValue=PAPER)
+    return np.asarray(bent, np.float32)
 
 
 def faint(page: Page, rng: Rng) -> Page:
@@ -85,6 +86,7 @@ MORE = {"bent": bent}  # not among the five
 def blank_form() -> Page:
     """Return the blank form, 300 dpi."""
     blank = cv2.imread(str(FORMS / "blank.png"), cv2.IMREAD_GRAYSCALE)
+    assert blank is not None
     return cv2.resize(blank, (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC).astype(np.float32)
 
 
@@ -112,7 +114,8 @@ def fill(page: Page, field: Field, text: str, digits: Digits, rng: Rng) -> None:
         ink = touching_number(digits, np.array(places), size, 0.0, rng)
         room = (width - left - 0.1 * height) / ink.shape[1]
         if room < 1:  # nobody writes beyond the box
-            ink = cv2.resize(ink, None, fx=room, fy=room, interpolation=cv2.INTER_AREA)
+            small = cv2.resize(ink, None, fx=room, fy=room, interpolation=cv2.INTER_AREA)
+            ink = np.asarray(small, np.uint8)
             size *= room
         lay(page, ink, x + left, y + height / 2 - 0.9 * size)
 
@@ -179,7 +182,7 @@ def others(folder: Path) -> None:
         rows = np.concatenate([bands[i] for i in rng.permutation(len(bands))])
         page = np.concatenate([blank[:560], rows, blank[2500:]])
         cv2.imwrite(str(folder / f"order_{number}.png"), photographed(page, rng))
-        mirrored = cv2.flip(blank, number % 2)
+        mirrored = np.asarray(cv2.flip(blank, number % 2), np.float32)
         cv2.imwrite(str(folder / f"mirrored_{number}.png"), photographed(mirrored, rng))
     for path in sorted(SAMPLES.glob("*.[jp]*g")):
         (folder / path.name).write_bytes(path.read_bytes())

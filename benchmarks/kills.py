@@ -52,7 +52,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 def begin(scans: Path, out: Path) -> subprocess.Popen[bytes]:
     """Begin to scan with two workers."""
     command = [*COMMAND, scans, "-o", out, "--workers", "2", "-q"]
-    return subprocess.Popen(command, env=ENV, stderr=subprocess.DEVNULL)
+    return subprocess.Popen([*map(str, command)], env=ENV, stderr=subprocess.DEVNULL)
 
 
 def workers_of(pid: int) -> list[int]:

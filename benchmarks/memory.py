@@ -14,12 +14,13 @@ import sys
 import tempfile
 from itertools import cycle, islice
 from pathlib import Path
+from typing import Any
 
 from commands import MNIST, ONE_THREAD, digitocr, run_well
 from compose import compose
 from PIL import Image
 
-OPTIONS = {"pdf": {"resolution": 300}, "tif": {"compression": "group4"}}
+OPTIONS: dict[str, dict[str, Any]] = {"pdf": {"resolution": 300}, "tif": {"compression": "group4"}}
 PAPER = 160  # and lighter is white, where there are two levels
 DIFFERENT = 5
 

@@ -5,7 +5,7 @@ batches.py runs it as a process of its own, to measure its time and memory.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 from digitocr.core.settings import Settings
@@ -17,9 +17,13 @@ from digitocr.storage.places import check_folder
 
 
 def main() -> None:
-    scans, out = sys.argv[1], Path(sys.argv[2])
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scans")
+    parser.add_argument("out", type=Path)
+    asked = parser.parse_args()
+    out: Path = asked.out
     check_folder(out)
-    found = find_sources([scans], out)
+    found = find_sources([asked.scans], out)
     with Batch(found, Scanner(Settings()), Output(out, ("csv", "json"))) as batch:
         batch.plan()
         print(batch.left)

@@ -98,7 +98,8 @@ def ended_calls(trace: Iterable[str]) -> Iterator[tuple[str, str, str]]:
         if call.endswith(UNFINISHED):
             begun[pid] = call.removesuffix(UNFINISHED)
             continue
-        call = RESUMED.sub(lambda _, pid=pid: begun.pop(pid), call)
+        if found := RESUMED.search(call):
+            call = call[: found.start()] + begun.pop(pid) + call[found.end() :]
         head, _, answer = call.rpartition(" = ")
         if not answer.startswith("-1"):
             name, _, arguments = head.partition("(")
@@ -162,7 +163,7 @@ def main() -> None:
         scans, whole, trace = folder / "scans", folder / "whole", folder / "trace"
         make_pictures(scans, arguments.files)
         scan = [*COMMAND, scans, "-o", whole, "--workers", "2", "-q"]
-        subprocess.run([*STRACE, "-o", trace, *scan], env=ENV, check=True)
+        subprocess.run([*STRACE, "-o", *map(str, (trace, *scan))], env=ENV, check=True)
         calls, wanted = list(ended_calls(trace.open())), contents(whole)
         for i in range(arguments.moments):
             disk, out = Disk(whole), folder / f"out{i}"

@@ -146,11 +146,12 @@ class Sheet:
 
     def scanned_ink(self) -> Gray:
         """Return the page as scanned: ink less than black, soft edges, noise."""
-        ink: Page = np.asarray(self.ink, np.float32) / 255
+        ink: Page = np.asarray(np.asarray(self.ink, np.float32) / 255, np.float32)
         soft = cv2.GaussianBlur(ink, (0, 0), self.rng.uniform(0.4, 0.4 + self.dpi / 500))
         white, black = self.rng.uniform(235, 252), self.rng.uniform(15, 80)
         noise = self.rng.uniform(0, 4) * self.rng.standard_normal(ink.shape, np.float32)
-        return photographed(np.float32(white) - np.float32(white - black) * soft + noise, self.rng)
+        page = np.float32(white) - np.float32(white - black) * soft + noise
+        return photographed(np.asarray(page, np.float32), self.rng)
 
 
 def print_numbers(sheet: Sheet, baseline: int) -> list[str]:

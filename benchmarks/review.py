@@ -1,7 +1,7 @@
 """The page of `digitocr review` in Chromium: how soon it is there, how soon the next number is,
 and whether decisions are lost when the server is killed.
 
-python benchmarks/review.py [speed] [kills]
+python benchmarks/review.py [speed|kills]
 
 speed: the sample pages' results, copied until there are 100,000 numbers, all to review, in random
 order, so that nearly every number is on another page than the one before. Times are taken in the
@@ -11,10 +11,10 @@ kills: 200 numbers of the sample pages are typed; five times the server is kille
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -165,12 +165,15 @@ def kills(folder: Path, chrome: Any) -> None:
 
 
 def main() -> None:
-    parts = sys.argv[1:] or ["speed", "kills"]
+    measures = {"speed": speed, "kills": kills}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("part", nargs="?", choices=[*measures], help="both where left out")
+    part: str | None = parser.parse_args().part
     chrome = start_browser()
     try:
-        for part in parts:
+        for measure in [measures[part]] if part else measures.values():
             with tempfile.TemporaryDirectory() as folder:
-                {"speed": speed, "kills": kills}[part](Path(folder), chrome)
+                measure(Path(folder), chrome)
     finally:
         chrome.quit()
 

@@ -102,7 +102,7 @@ def lay_out(kind: str, em: int, rng: Rng) -> tuple[Texts, Cells]:
         spans.append((n_rows - 1, 0, last))
     elif rng.random() < 0.5:
         texts[0] = [str(word) for word in rng.choice(HEADS, n_columns)]
-    widths = rng.integers(round(4.5 * em), 7 * em, n_columns)
+    widths = rng.integers(round(4.5 * em), 7 * em, n_columns).astype(np.float64)
     while widths.sum() > WIDTH - 400:
         widths = widths * 0.9
     pitch = int(rng.integers(round(1.4 * em), round(2.4 * em)))
@@ -192,7 +192,7 @@ def stretches(
 def scanned_ink(page: Page, rng: Rng) -> Gray:
     """Return a page as a scanner sees it."""
     turn = cv2.getRotationMatrix2D((WIDTH / 2, HEIGHT / 2), rng.uniform(-1, 1), 1)
-    page = cv2.warpAffine(page, turn, (WIDTH, HEIGHT), borderValue=PAPER)
+    page = np.asarray(cv2.warpAffine(page, turn, (WIDTH, HEIGHT), borderValue=PAPER), np.float32)
     part = rng.uniform(0.5, 1)
     small = cv2.resize(page, None, fx=part, fy=part, interpolation=cv2.INTER_AREA)
     soft = cv2.GaussianBlur(small, (0, 0), rng.uniform(0.4, 0.9))

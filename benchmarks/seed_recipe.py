@@ -22,13 +22,15 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from commands import MNIST, digitocr, run, run_well
 
 if TYPE_CHECKING:
     from torch import nn
     from torch.utils.data import DataLoader
+
+    Batches: TypeAlias = DataLoader[Any]
 
 BATCH_SIZE, LEARNING_RATE, HIDDEN = 100, 0.001, 512
 N_TRAINING, N_HELD_OUT = 56_000, 14_000
@@ -62,32 +64,33 @@ def ordinary_loop(epochs: int, data: Path) -> float:
         for images, labels in training:  # (100, 1, 28, 28), (100,)
             loss = functional.cross_entropy(net(images), labels)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
     return accuracy(net, held_out)
 
 
-def ordinary_data(data: Path) -> tuple[DataLoader, DataLoader]:
+def ordinary_data(data: Path) -> tuple[Batches, Batches]:
     """Return the training and the held-out digits, both of MNIST's files split anew."""
     from torch.utils.data import ConcatDataset, DataLoader, random_split
     from torchvision.datasets import MNIST as TORCH_MNIST
     from torchvision.transforms import ToTensor
 
     parts = [TORCH_MNIST(str(data), train=train, transform=ToTensor()) for train in (True, False)]
-    training, held_out = random_split(ConcatDataset(parts), [N_TRAINING, N_HELD_OUT])
+    both: ConcatDataset[Any] = ConcatDataset(parts)
+    training, held_out = random_split(both, [N_TRAINING, N_HELD_OUT])
     return (
         DataLoader(training, batch_size=BATCH_SIZE, shuffle=True),
         DataLoader(held_out, batch_size=BATCH_SIZE),
     )
 
 
-def accuracy(net: nn.Module, digits: DataLoader) -> float:
+def accuracy(net: nn.Module, digits: Batches) -> float:
     """Return the part of the digits that a network reads right."""
     import torch
 
     with torch.no_grad():
         right = [(net(images).argmax(1) == labels).sum().item() for images, labels in digits]
-    return sum(right) / N_HELD_OUT
+    return float(sum(right) / N_HELD_OUT)
 
 
 def time_loop(epochs: int, data: Path) -> float:

@@ -60,6 +60,7 @@ def make_pages(folder: Path, n_pages: int) -> Truth:
     for name in truth:
         gray = cv2.imread(str(folder / "png" / name), cv2.IMREAD_GRAYSCALE)
         target = (folder / "jpg" / name).with_suffix(".jpg")
+        assert gray is not None
         cv2.imwrite(str(target), gray, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     return truth
 

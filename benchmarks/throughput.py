@@ -103,7 +103,9 @@ def _as_jpeg(folder: Path, names: dict[str, list[str]]) -> None:
     """Write pages as JPEG in place of PNG."""
     for name in names:
         path = folder / name
-        cv2.imwrite(str(path.with_suffix(".jpg")), cv2.imread(str(path), cv2.IMREAD_GRAYSCALE))
+        gray = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+        assert gray is not None
+        cv2.imwrite(str(path.with_suffix(".jpg")), gray)
         path.unlink()
 
 

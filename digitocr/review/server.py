@@ -146,9 +146,15 @@ def _serve(make_app: Callable[[str, list[str]], Any], say: Callable[[str], None]
             http="h11", loop="asyncio", server_header=False, timeout_graceful_shutdown=_GRACE,
             timeout_keep_alive=_IDLE,
         )  # fmt: skip
+
+        class Server(uvicorn.Server):
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                """Say where it is once it is there: from now on it ends well."""
+                await super().startup(sockets)
+                say(f"Open http://{hosts[0]}/{token}/ in a browser; Ctrl-C ends the review.")
+
         with suppress(KeyboardInterrupt), _ended_by_sigterm():
-            say(f"Open http://{hosts[0]}/{token}/ in a browser; Ctrl-C ends the review.")
-            uvicorn.Server(config).run(sockets=[listening])
+            Server(config).run(sockets=[listening])
 
 
 @contextmanager

@@ -16,7 +16,11 @@ import numpy as np
 import pytest
 from support.command import SAMPLES, run_command
 from support.corrected import check
+<<<<<<< HEAD
 from support.material import copied_model, font_folder, write_mnist
+=======
+from support.material import font_folder, learn_little, write_mnist
+>>>>>>> main
 from support.outputs import read_rows
 from support.pdf import PdfPage, pdf
 
@@ -100,7 +104,7 @@ def test_there_are_commands_to_run() -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command_runs(command: str, desk: Path) -> None:
+def test_command_runs(command: str, desk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if command.startswith(("digitocr train", "digitocr evaluate")):
         pytest.importorskip("torch")
     if ".pdf" in command:
@@ -108,6 +112,7 @@ def test_command_runs(command: str, desk: Path) -> None:
     if command.startswith("digitocr train"):
         command += " --epochs 1"  # of hundreds: that it learns is tested elsewhere
     if " --from " in command:
+        learn_little(monkeypatch)
         accept(desk / "results", "page1.png")
     elif "mine.safetensors" in command and not (desk / "mine.safetensors").exists():
         copied_model(desk, "mine")

@@ -8,9 +8,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from digitocr.recognition.model import models_folder
+from digitocr.training.data import replay
 
 FONTS = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_COMPLEX)
 
@@ -55,3 +57,16 @@ def copied_model(folder: Path, name: str) -> Path:
     for path in models_folder().glob("digits.*"):
         shutil.copy(path, folder / path.name.replace("digits", name, 1))
     return folder / f"{name}.safetensors"
+
+
+def learn_little(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `train --from` take a second, where what it learns does not count."""
+    from digitocr.training import finetune
+
+    for module, name, value in (
+        (replay, "_FORMS", 200),
+        (replay, "_CUTS", 60),
+        (finetune, "_STEPS", 2),
+        (finetune, "_LINE_STEPS", 2),
+    ):
+        monkeypatch.setattr(module, name, value)

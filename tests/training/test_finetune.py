@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from support.command import RunCommand, run_command
 from support.corrected import check
+from support.material import learn_little
 from support.outputs import read_rows
 from support.pictures import Clear
 
@@ -133,8 +134,9 @@ def test_the_card_says_what_was_learned_and_how_well(pile: Path) -> None:
 
 @pytest.mark.train
 def test_what_has_changed_or_is_not_found_is_counted(
-    run: RunCommand, pile: Path, tmp_path: Path
+    run: RunCommand, pile: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    learn_little(monkeypatch)
     numbers = some_numbers(6, 2)
     for name in ("a.png", "b.png"):
         cv2.imwrite(str(tmp_path / name), written(numbers, 2))
