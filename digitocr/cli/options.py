@@ -89,7 +89,7 @@ class ScanOptions:
         ),
     ] = None
     second_opinion: Annotated[
-        bool, typer.Option(help="Read what is doubtful again, as whole strips of ink.")
+        bool, typer.Option(help="Read again what is doubtful, and whole lines besides.")
     ] = True
     decimal: Annotated[
         Literal["point", "comma", "none"] | None,

@@ -26,7 +26,7 @@ from digitocr.core.errors import (
 )
 from digitocr.core.settings import Settings
 from digitocr.pipeline.scan import Scanner
-from digitocr.recognition.model import LINE_FILES, model_file
+from digitocr.recognition.model import model_file
 from digitocr.storage import atomic
 from digitocr.storage.places import check_folder
 from digitocr.training import evaluate, finetune, train
@@ -120,7 +120,11 @@ def _train_classifier(
 def learn_checked(
     name: str, folders: list[str], data: Path | None, rounds: int | None, seed: int, output: Path
 ) -> None:
-    """Go on with a model: learn what was checked, save the new one with its card."""
+    """Go on with a model: learn what was checked, save the new one with its card.
+
+    The readers of lines learn nothing of it, and would overrule what was learned: the new model
+    is without them.
+    """
     _check_file(output)
     old = Scanner(Settings(model=name, second_opinion=False)).model
     mnist = mnist_at_hand(data)
@@ -134,8 +138,6 @@ def learn_checked(
     new = finetune.finetuned_model(old, samples, known, seed, rounds or finetune.ROUNDS, say)
     before, after = (finetune.measure(model, apart, test) for model in (old, new))
     card = finetune.card(old, checked, known, before, after, _command_line())
-    for ending, beside in zip(LINE_FILES, old.line_files or (), strict=False):
-        atomic.write(output.with_suffix(ending), beside.read_bytes())
     atomic.write(output, model_file(new.arrays, card))
     say(learning_line(card, str(output)))
 

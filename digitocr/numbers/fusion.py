@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -18,12 +19,12 @@ from numpy.typing import NDArray
 
 from digitocr.core.document import Digit, Number
 from digitocr.core.errors import ModelUnreadable
-from digitocr.core.geometry import Box
+from digitocr.core.geometry import Box, around
 from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 Features = NDArray[np.float64]  # (N_FEATURES,)
 
-N_FEATURES = 31
+N_FEATURES = 34
 _MOST_LOGIT = 7.0  # chances beyond 0.999 tell no more
 _USUAL_HEIGHT = 20.0  # pixels of a digit; only the unit of a logarithm
 
@@ -133,7 +134,21 @@ def _features(place: Place) -> list[float]:
         both and not same_digits and on_line in of_components,
         ruling,
         ruling * (set(on_line) == {"1"}),
+        *_joined(place, same_digits),
     ]
+
+
+def _joined(place: Place, same_digits: bool) -> tuple[float, float, float]:
+    """Return what tells whether numbers that the line reader joins are one: how far apart they are.
+
+    That is whether it joins any, whether it reads the same digits, and for these the gap between
+    them in heights, the logarithm of the middle one.
+    """
+    own = place.components
+    if not 0 < len(place.lines) < len(own):
+        return 0.0, 0.0, 0.0
+    gaps = [(b.box.x - a.box.right) / max(a.box.height, b.box.height) for a, b in pairwise(own)]
+    return 1.0, float(same_digits), same_digits * float(np.log(np.clip(np.median(gaps), 0.1, 3)))
 
 
 def _texts(read: Sequence[Number | ReadNumber]) -> list[str]:
@@ -267,20 +282,23 @@ def _component_number(number: Number, chance: float) -> Number:
 
 
 def _line_number(read: ReadNumber, chance: float, beside: Sequence[Number]) -> Number:
-    """Return the line reader's number; its cell is that of what the other reader has there."""
-    each = chance ** (1 / max(1, sum(one.isdigit() for one in read.text)))
-    digits = tuple(
-        Digit(one, round(each, 6), box)
-        for one, box in zip(read.text, read.character_boxes, strict=True)
-        if one.isdigit()
-    )
-    number = Number(read.text, chance, "ok", 0, 0, read.box, digits)
+    """Return the line reader's number; its cell is that of what the other reader has there.
+
+    Where both see as many digits, these have the boxes of their ink.
+    """
+    boxes = [box for one, box in zip(read.text, read.character_boxes, strict=True) if one.isdigit()]
+    inked = [digit.box for number in beside for digit in number.digits]
+    boxes = inked if len(inked) == len(boxes) else boxes
+    each = round(chance ** (1 / max(1, len(boxes))), 6)
+    texts = filter(str.isdigit, read.text)
+    digits = tuple(Digit(one, each, box) for one, box in zip(texts, boxes, strict=True))
+    number = Number(read.text, chance, "ok", 0, 0, around([read.box, *boxes]), digits)
     if not beside:
         return number
     first = beside[0]
-    return Number(
-        read.text, chance, "ok", first.line, first.item, read.box, digits,
-        first.table, first.row, first.column,
+    return replace(
+        number, line=first.line, item=first.item,
+        table=first.table, row=first.row, column=first.column,
     )  # fmt: skip
 
 

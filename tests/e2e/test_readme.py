@@ -16,11 +16,7 @@ import numpy as np
 import pytest
 from support.command import SAMPLES, run_command
 from support.corrected import check
-<<<<<<< HEAD
-from support.material import copied_model, font_folder, write_mnist
-=======
-from support.material import font_folder, learn_little, write_mnist
->>>>>>> main
+from support.material import copied_model, font_folder, learn_little, write_mnist
 from support.outputs import read_rows
 from support.pdf import PdfPage, pdf
 

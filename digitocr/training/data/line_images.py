@@ -123,17 +123,17 @@ class LinePainter:
         form = rng.random()
         if style.kind == "segment" and form < 0.45:
             return self._display(style, height), style
-        if form < 0.1:
+        if form < 0.14:
             cells = self._cells(style)
             pieces = [drawn_text.draw_text(rng, cell, style, height) for cell in cells]
             return line_layout.row_of_cells(rng, pieces), style
-        if form < 0.13:
+        if form < 0.17:
             digits = content.random_number(rng, "long" if rng.random() < 0.6 else "count")
             pieces = [drawn_text.draw_text(rng, digit, style, height) for digit in digits]
             return line_layout.comb(rng, pieces), style
         drawn = drawn_text.draw_text(rng, self._content(style), style, height)
         self._remember(drawn)
-        if form < 0.138 and style.kind != "segment":
+        if form < 0.178 and style.kind != "segment":
             drawn = line_layout.struck_out(rng, drawn)
         return Laid(drawn), style
 
@@ -153,7 +153,7 @@ class LinePainter:
     def _cells(self, style: Style) -> list[str]:
         """Return what neighbours in a row hold: numbers of any kind, or single digits."""
         rng = self._rng
-        if rng.random() < 0.6:
+        if rng.random() < 0.7:
             return [content.random_number(rng, "single") for _ in range(int(rng.integers(2, 7)))]
         return [self._number(style) for _ in range(int(rng.integers(2, 4)))]
 
