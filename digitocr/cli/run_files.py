@@ -30,8 +30,8 @@ from digitocr.pipeline.scan import Scanner
 from digitocr.results.combined import write_combined
 from digitocr.results.file_results import print_text, text_header
 from digitocr.runs.batch import Batch
+from digitocr.runs.executors import cores
 from digitocr.runs.job import run_info
-from digitocr.runs.process_pool import cores
 from digitocr.runs.signals import interruptible
 from digitocr.storage.places import check_folder
 

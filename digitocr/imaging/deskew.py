@@ -54,7 +54,7 @@ _AGREE = 0.05  # slopes of the lines of a page differ by less
 
 
 def upright_page(gray: Gray, rotation: int = 0) -> UprightPage:
-    """Return the page flat, upright and level.
+    """Return the page rectified, upright and deskewed.
 
     Args:
         gray: the page as given, any size.

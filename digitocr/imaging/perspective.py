@@ -107,11 +107,11 @@ def _warped_picture(
     gray: Gray, to_page: Transform, width: int, height: int
 ) -> tuple[Gray, Transform]:
     """Return a picture drawn by the map back from it, and that map."""
-    flat = cv2.warpPerspective(
+    rectified = cv2.warpPerspective(
         gray,
         to_page,
         (width, height),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.asarray(flat, np.uint8), to_page
+    return np.asarray(rectified, np.uint8), to_page

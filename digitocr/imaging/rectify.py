@@ -1,4 +1,4 @@
-"""Page as given → the page flat: a photographed sheet cut out, a ruled grid set square."""
+"""Page as given → the page rectified: a photographed sheet cut out, a ruled grid set square."""
 
 from __future__ import annotations
 

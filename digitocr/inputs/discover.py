@@ -34,7 +34,7 @@ EXTENSIONS = frozenset(
     }
 )
 STDIN = "-"
-_MOST_STDIN = 2_000_000_001  # bytes, one more than pages.py accepts: the rest is not waited for
+_MOST_STDIN = 2_000_000_001  # bytes, one more than a file may have: the rest is not waited for
 _DRAWN = ".annotated.jpg"  # what a picture with readings drawn on adds to an input's name
 _NO_FILE = (
     "is neither a file nor a folder",
@@ -56,12 +56,14 @@ class _Walk:
 
     skip: Set[Identity]  # folders of results and the like
     follow: bool  # links that lead out of what was named
-    plain: set[str] = field(default_factory=set)  # folders that were listed and hold no links
+    without_links: set[str] = field(
+        default_factory=set
+    )  # folders that were listed and hold no links
 
 
 def find_sources(
     inputs: Sequence[str],
-    *apart: object_store.Place | None,
+    *excluded: object_store.Place | None,
     follow: bool = False,
     key: Callable[[str], str] | None = None,
 ) -> list[Source | Unread]:
@@ -69,7 +71,7 @@ def find_sources(
 
     Args:
         inputs: files, folders (walked), globs, "-" for one image or PDF on stdin, or URLs of these.
-        apart: folders, of results and the like, passed over where they lie inside an input.
+        excluded: folders, of results and the like, passed over where they lie inside an input.
         follow: links that lead out of an input are followed, each folder once.
         key: what is the same for names that clash; None for `folded_name`.
 
@@ -80,13 +82,15 @@ def find_sources(
     Raises:
         ExtraMissing: a package that reads a URL is not installed.
     """
-    places = (_identity(folder) for folder in apart if isinstance(folder, Path))
-    way = _Walk({place for place in places if place}, follow)
+    places = (_identity(folder) for folder in excluded if isinstance(folder, Path))
+    walk = _Walk({place for place in places if place}, follow)
     found: list[Source | Unread] = []
     for text in inputs:
-        found += _from_url(text, apart) if object_store.is_url(text) else _from_input(text, way)
-    real: RealPath = cache(os.path.realpath)  # folders are far fewer than files
-    return _with_distinct_names(_each_once(found, real, way.plain), real, key or folded_name)
+        found += _from_url(text, excluded) if object_store.is_url(text) else _from_input(text, walk)
+    real_path: RealPath = cache(os.path.realpath)  # folders are far fewer than files
+    return _with_distinct_names(
+        _each_once(found, real_path, walk.without_links), real_path, key or folded_name
+    )
 
 
 def folded_name(name: str) -> str:
@@ -108,19 +112,19 @@ def natural_key(name: str) -> tuple[tuple[str | int, ...], str]:
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
 
-def _from_input(text: str, way: _Walk) -> Iterator[Source | Unread]:
+def _from_input(text: str, walk: _Walk) -> Iterator[Source | Unread]:
     """Yield what one INPUT stands for."""
     if text == STDIN:
         yield Source("stdin", data=sys.stdin.buffer.read(_MOST_STDIN) if sys.stdin else b"")
     elif os.path.isdir(text):
-        yield from _walk(Path(text), Path(text), way)
+        yield from _walk(Path(text), Path(text), walk)
     elif glob.has_magic(text) and not os.path.lexists(text):
-        yield from _from_glob(text, way)
+        yield from _from_glob(text, walk)
     else:
         yield _from_file(text)
 
 
-def _from_url(url: str, apart: Sequence[object_store.Place | None]) -> Iterator[Source | Unread]:
+def _from_url(url: str, excluded: Sequence[object_store.Place | None]) -> Iterator[Source | Unread]:
     """Yield what a URL stands for; below a folder's, in the order and with the gaps of `_walk`."""
     try:
         found = object_store.find(url)
@@ -131,7 +135,7 @@ def _from_url(url: str, apart: Sequence[object_store.Place | None]) -> Iterator[
         known = PurePath(name).suffix.lower() in EXTENSIONS
         if remote.url == url:  # named by itself
             yield Source(name, remote=remote) if known else _unknown_type(url)
-        elif known and not any(remote.url.startswith(f"{one}/") for one in apart):
+        elif known and not any(remote.url.startswith(f"{one}/") for one in excluded):
             yield from _below_url(name, remote)
 
 
@@ -165,7 +169,7 @@ def _unknown_type(text: str) -> Unread:
     return Unread(object_store.without_secrets(text), sentence, advice)
 
 
-def _from_glob(pattern: str, way: _Walk) -> Iterator[Source | Unread]:
+def _from_glob(pattern: str, walk: _Walk) -> Iterator[Source | Unread]:
     """Yield the matches of a glob, named relative to its fixed first folders.
 
     By `Path.glob`, because `**` of `glob.glob` follows links, round in circles too.
@@ -186,20 +190,20 @@ def _from_glob(pattern: str, way: _Walk) -> Iterator[Source | Unread]:
     if not matches:
         yield Unread(pattern, "matches no file")
     for match in matches:
-        yield from _walk(match, fixed, way)
+        yield from _walk(match, fixed, walk)
 
 
 def _is_hidden(name: str) -> bool:
     return any(part.startswith(".") for part in PurePath(name).parts)
 
 
-def _walk(top: Path, root: Path, way: _Walk) -> Iterator[Source | Unread]:
+def _walk(top: Path, root: Path, walk: _Walk) -> Iterator[Source | Unread]:
     """Yield the images at or below `top` in natural order.
 
     Hidden names, the results folder and pictures that a run drew are passed over. A list
     instead of recursion, because folders may be nested deeper than Python's stack.
     """
-    if top != root and not way.follow and _leads_out(top.parent, root):
+    if top != root and not walk.follow and _leads_out(top.parent, root):
         yield Unread(top.relative_to(root).as_posix(), *_LEADS_OUT)
         return
     waiting: list[Path | Source] = [top]
@@ -210,33 +214,33 @@ def _walk(top: Path, root: Path, way: _Walk) -> Iterator[Source | Unread]:
             yield path
             continue
         if path != root and os.path.islink(path):
-            if not (way.follow and os.path.isdir(path) and _leads_out(path, root)):
-                yield from _from_entry(path, root, way.follow)
+            if not (walk.follow and os.path.isdir(path) and _leads_out(path, root)):
+                yield from _from_entry(path, root, walk.follow)
                 continue
             if _identity(path) in followed:  # links may go round in circles
                 continue
             followed.add(_identity(path))
         elif not os.path.isdir(path):
-            yield from _from_entry(path, root, way.follow)
+            yield from _from_entry(path, root, walk.follow)
             continue
-        if path == root or _identity(path) not in way.skip:
-            yield from _add_entries(path, root, waiting, way.plain)
+        if path == root or _identity(path) not in walk.skip:
+            yield from _add_entries(path, root, waiting, walk.without_links)
 
 
 def _add_entries(
-    folder: Path, root: Path, waiting: list[Path | Source], plain: set[str]
+    folder: Path, root: Path, waiting: list[Path | Source], without_links: set[str]
 ) -> Iterator[Unread]:
     """Add what is in a folder to what waits, the first last; yield why it can't be listed.
 
     What the listing itself tells of files, as most are, needs no more looks at each: a folder
-    without links is noted as `plain`.
+    without links is noted as `without_links`.
     """
     try:
         with os.scandir(folder) as listing:
             entries = [entry for entry in listing if not entry.name.startswith(".")]
         entries.sort(key=lambda entry: natural_key(entry.name), reverse=True)
         if not any(entry.is_symlink() for entry in entries):
-            plain.add(str(folder))
+            without_links.add(str(folder))
         above = "" if folder == root else f"{folder.relative_to(root).as_posix()}/"
         for entry in entries:
             if not entry.is_file(follow_symlinks=False):
@@ -303,14 +307,14 @@ def _why_unreachable(path: Path, error: OSError) -> str:
 
 
 def _each_once(
-    found: Sequence[Source | Unread], real: RealPath, plain: Set[str]
+    found: Sequence[Source | Unread], real_path: RealPath, without_links: Set[str]
 ) -> list[Source | Unread]:
     """Return the list without files that an earlier INPUT has named already."""
     seen: set[str] = set()
     once: list[Source | Unread] = []
     for one in found:
         if isinstance(one, Source):
-            place = _place(one, real, plain)
+            place = _place(one, real_path, without_links)
             if place in seen:
                 continue
             seen.add(place)
@@ -318,7 +322,7 @@ def _each_once(
     return once
 
 
-def _place(source: Source, real: RealPath, plain: Set[str]) -> str:
+def _place(source: Source, real_path: RealPath, without_links: Set[str]) -> str:
     """Return what tells a source from all others: its URL, or its path without links."""
     if source.remote:
         return source.remote.url
@@ -326,9 +330,9 @@ def _place(source: Source, real: RealPath, plain: Set[str]) -> str:
         return STDIN
     # Windows knows a file by names in other cases, too; its real path has the one on the disk.
     folder, name = os.path.split(source.path)
-    if sys.platform == "win32" or (folder not in plain and os.path.islink(source.path)):
+    if sys.platform == "win32" or (folder not in without_links and os.path.islink(source.path)):
         return os.path.realpath(source.path)
-    return os.path.join(real(folder), name)
+    return os.path.join(real_path(folder), name)
 
 
 @dataclass(slots=True)
@@ -349,7 +353,7 @@ class _Names:
 
 
 def _with_distinct_names(
-    found: Sequence[Source | Unread], real: RealPath, key: Callable[[str], str] = folded_name
+    found: Sequence[Source | Unread], real_path: RealPath, key: Callable[[str], str] = folded_name
 ) -> list[Source | Unread]:
     """Return the list with equal names told apart by as many parent folders as it takes.
 
@@ -360,27 +364,27 @@ def _with_distinct_names(
     for one in found:
         if isinstance(one, Source):
             if names.clash(one.name) or not names.are_free(one.name):
-                one = replace(one, name=_free_name(one, names, real))
+                one = replace(one, name=_free_name(one, names, real_path))
             names.taken.add(key(one.name))
         distinct.append(one)
     return distinct
 
 
-def _parents(source: Source, real: RealPath) -> list[str]:
+def _parents(source: Source, real_path: RealPath) -> list[str]:
     """Return the names of the folders above what a source's name says, the topmost first."""
     if source.remote:
         above = object_store.without_secrets(source.remote.url).split("/")[2:]
         parts = [part for part in above if part not in ("", ".", "..")]
     elif source.path:
-        parts = list(PurePath(real(str(source.path.parent)), source.path.name).parts[1:])
+        parts = list(PurePath(real_path(str(source.path.parent)), source.path.name).parts[1:])
     else:
         return []
     return parts[: -len(PurePath(source.name).parts)]
 
 
-def _free_name(source: Source, names: _Names, real: RealPath) -> str:
+def _free_name(source: Source, names: _Names, real_path: RealPath) -> str:
     """Return the source's name, with parent folders before it until no other has it."""
-    name, parents = source.name, _parents(source, real)
+    name, parents = source.name, _parents(source, real_path)
     while (names.clash(name) and parents) or not names.are_free(name):
         name = f"{parents.pop() if parents else '_'}/{name}"
     return name

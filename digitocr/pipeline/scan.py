@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from digitocr.core.document import (
     FileResult,
@@ -16,15 +17,17 @@ from digitocr.core.source import (
     Page,
     Source,
 )
-from digitocr.forms.template import load_form
 from digitocr.inputs.given import Given, source_of
 from digitocr.inputs.reader import read_pages
 from digitocr.numbers.constraints import constraint_of
 from digitocr.numbers.fusion import load_arbiter
-from digitocr.pipeline.form_page import FormReader
 from digitocr.pipeline.page import LineReaders, PageReader
 from digitocr.recognition.model import load_model
 from digitocr.recognition.page_lines import line_scanner
+
+if TYPE_CHECKING:
+    from digitocr.forms.template import Form
+    from digitocr.pipeline.form_page import FormReader
 
 
 class Scanner:
@@ -43,7 +46,11 @@ class Scanner:
         """
         self.settings = settings = settings or Settings()
         self.model = load_model(settings.model)
-        self.form = load_form(settings.form) if settings.form else None
+        self.form: Form | None = None
+        if settings.form:
+            from digitocr.forms.template import load_form  # what reads no form does not wait for it
+
+            self.form = load_form(settings.form)
         self._pages = None if settings.pages is None else parse_page_ranges(settings.pages)
         readers = None
         if self.model.line_files and settings.second_opinion and not self.form:
@@ -57,6 +64,8 @@ class Scanner:
         )
         self._reader: FormReader | PageReader
         if self.form:
+            from digitocr.pipeline.form_page import FormReader
+
             self._reader = FormReader(
                 self.model, self.form, str(settings.form), self.review_line, settings.second_opinion
             )

@@ -56,13 +56,6 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 _STARTING = Lock()  # what multiprocessing keeps of its processes is not made for threads
 
 
-def cores() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
 class _Call(NamedTuple):
     future: Future[Any]
     function: Callable[..., Any]
