@@ -39,6 +39,16 @@ class Grid:
                 return one.row, one.column
         return row, column
 
+    def has_line_at(self, box: Box) -> bool:
+        """Tell whether one of its lines runs within half a box's height of its middle."""
+        x, y = box.middle
+        near = box.height / 2
+        on_column = any(abs(x - at) < near for at in self.columns)
+        on_row = any(abs(y - at) < near for at in self.rows)
+        in_rows = self.rows[0] - near < y < self.rows[-1] + near
+        in_columns = self.columns[0] - near < x < self.columns[-1] + near
+        return (on_column and in_rows) or (on_row and in_columns)
+
     @property
     def box(self) -> Box:
         """What it fills."""

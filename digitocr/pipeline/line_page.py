@@ -11,6 +11,7 @@ from digitocr.core.document import Number
 from digitocr.core.geometry import Box, Transform, corners_of
 from digitocr.core.settings import Decimal
 from digitocr.imaging.deskew import UprightPage
+from digitocr.layout.grid import Grid
 from digitocr.layout.text_lines import text_lines
 from digitocr.numbers.fusion import Place, heard_at, places
 from digitocr.numbers.notation import with_decimal
@@ -36,6 +37,14 @@ def places_on_page(
     heard = heard_at(lines, [one.text for one in numbers], boxes)
     return list(
         places(numbers, [_number_on(one, upright, decimal) for one in lines.numbers], heard)
+    )
+
+
+def is_ruling(place: Place, grids: Sequence[Grid]) -> bool:
+    """Tell whether the line reader alone read something that lies on a grid's line: that line."""
+    boxes = [one.box for one in place.lines]
+    return not place.components and all(
+        any(grid.has_line_at(box) for grid in grids) for box in boxes
     )
 
 

@@ -33,7 +33,7 @@ from digitocr.pipeline.finish import (
     number_with_chances,
 )
 from digitocr.pipeline.ink import upright_ink
-from digitocr.pipeline.line_page import in_lines, places_on_page
+from digitocr.pipeline.line_page import in_lines, is_ruling, places_on_page
 from digitocr.recognition.components import (
     Components,
     InkGroup,
@@ -81,7 +81,7 @@ class PageReader:
         numbers = [number_with_chances(one, self.model) for one in numbers]
         # What whole lines are read as, from grey pixels; where both differ, the likelier.
         if self.line_readers:
-            numbers = self._fused(numbers, self.line_readers, page, upright)
+            numbers = self._fused(numbers, self.line_readers, page, upright, tables)
         placed, filled = numbers_and_tables(numbers, tables)
         # Doubtful ones are marked; pixels of the page as given.
         judged = [judged_number(one, self.review_line) for one in placed]
@@ -105,11 +105,13 @@ class PageReader:
         return numbers, tables
 
     def _fused(
-        self, numbers: Sequence[Number], readers: LineReaders, page: Page, upright: UprightPage
-    ) -> list[Number]:
+        self, numbers: Sequence[Number], readers: LineReaders, page: Page, upright: UprightPage,
+        grids: Sequence[Grid],
+    ) -> list[Number]:  # fmt: skip
         """Return the numbers of both readers, each place once, in reading order."""
         lines = readers.scanner.read(page.gray, upright.rotation, self.constraint)
         found = places_on_page(numbers, lines, page.gray.shape, upright, self.decimal)
+        found = [place for place in found if not is_ruling(place, grids)]
         fused = readers.arbiter.numbers(found, keep_all=self.constraint is not None)
         if all(one.line for one in fused):
             return sorted(fused, key=lambda one: (one.line, one.item))

@@ -121,7 +121,8 @@ def test_numbers_that_are_not_as_known_are_for_review(
 ) -> None:
     (tmp_path / "a.png").write_bytes(encode(".png", clear.gray))
     (tmp_path / "roster.csv").write_text("id\n3407\n", "utf-8-sig")  # as spreadsheets write it
-    done = run("scan", "a.png", "--list", "roster.csv:id", "-o", "results")
+    line = ("--min-confidence", "0.5")
+    done = run("scan", "a.png", "--list", "roster.csv:id", "-o", "results", *line)
     assert done.returncode == 0, done.stderr
     first, second = read_rows(tmp_path / "results" / "numbers.csv")
     assert (first["number"], first["status"]) == ("3407", "ok")
