@@ -266,6 +266,11 @@ def random_unit(rng: Rng) -> str:
     return unit if rng.random() < 0.8 else unit + " " + _choice(rng, _UNITS)
 
 
+def random_letter(rng: Rng) -> str:
+    """Return a letter or a mark that stands alone, as in boxed forms and crosswords."""
+    return _choice(rng, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz#&*?!@=<>$")
+
+
 def random_word(rng: Rng) -> str:
     """Return a word: a common one of forms, or syllables, in any case, with punctuation."""
     form = rng.random()

@@ -287,12 +287,14 @@ def cells(sheet: Sheet, block: Block, supply: Supply) -> None:
     styles = [supply.stock.style(), supply.stock.style("hand")]
     kind = "single" if rng.random() < 0.7 else "count"
     full, strength = rng.uniform(0.2, 1), rng.uniform(0.3, 1)
+    letters = rng.uniform(0.2, 0.9) if rng.random() < 0.25 else 0.0
     for index in range(rows * columns):
         if rng.random() > full:
             continue
+        of = "letter" if rng.random() < letters else kind
         x, y = index % columns * pitch, index // columns * pitch
         cell = Block(block.left + x, block.top + y, pitch, pitch, height)
-        drawn = supply.stock.text(styles[int(rng.random() < 0.3)], kind, height)
+        drawn = supply.stock.text(styles[int(rng.random() < 0.3)], of, height)
         if drawn.ink.shape[1] < 0.85 * pitch:
             _in_cell(sheet, drawn, cell, 0.5, 0.08)
     if rng.random() < 0.75:

@@ -100,9 +100,11 @@ class TextStock:
 
 
 def random_content(rng: Rng, kind: str) -> str:
-    """Return a text: a kind of `content.KINDS`, or word, words, sentence, label, mixed, reading."""
+    """Return a text of a kind: of `content.KINDS`, or another one that is named here."""
     if kind in content.KINDS:
         return content.random_number(rng, kind)
+    if kind == "letter":
+        return content.random_letter(rng)
     if kind == "reading":
         return content.random_reading(rng)
     if kind == "number":
