@@ -57,7 +57,7 @@ def test_the_same_seed_paints_the_same_pages(painter):
 def test_every_layout_fills_pages_of_the_size_asked_for(painter, kind):
     source = painter(5)
     lines = []
-    for _ in range(4):
+    for _ in range(8):
         page = source.page(256, 288, kind)
         assert page.gray.shape == (256, 288) and page.gray.dtype == np.uint8
         assert page.turn in {0, 90, 180, 270}
