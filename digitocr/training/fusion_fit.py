@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -37,7 +37,7 @@ _STRENGTH = 1.0  # of the ridge, in places
 _ROUNDS, _SETTLED = 40, 1e-6  # of Newton's method: at most, and the step that ends it
 _SIDES = 300, 900  # of drawn pages, pixels
 _AMBIGUOUS = {"comb"}  # a digit a cell: one number to a form, many to a table
-_KEPT = tuple(np.round(np.arange(0.1, 0.6, 0.05), 2).tolist())
+_KEPT = tuple(np.round(np.arange(0.5, 0.8, 0.05), 2).tolist())  # never what is likelier wrong
 _COARSE, _FINE = np.arange(0.3, 0.9, 0.05), np.arange(0.9, 0.999, 0.005)
 THRESHOLDS: tuple[float, ...] = tuple(np.round([*_COARSE, *_FINE], 3).tolist())
 
@@ -220,8 +220,12 @@ def is_among(written: Sequence[str], read: Read) -> bool:
 
 
 def has_digits(written: Sequence[str], read: Read) -> bool:
-    """Tell whether the digits of all texts together are a number that is written on the page."""
-    return "".join(c for one in read for c in one.text if c.isdigit()) in written
+    """Tell whether the digits of all texts together are those of a number on the page."""
+    return _digits_of(one.text for one in read) in {_digits_of([text]) for text in written}
+
+
+def _digits_of(texts: Iterable[str]) -> str:
+    return "".join(c for text in texts for c in text if c.isdigit())
 
 
 def main() -> None:
