@@ -26,7 +26,7 @@ from digitocr.core.errors import (
 )
 from digitocr.core.settings import Settings
 from digitocr.pipeline.scan import Scanner
-from digitocr.recognition.model import model_file
+from digitocr.recognition.model import LINE_FILES, model_file
 from digitocr.storage import atomic
 from digitocr.storage.places import check_folder
 from digitocr.training import evaluate, finetune, train
@@ -39,6 +39,7 @@ from digitocr.training.data.datasets import (
     mnist_at_hand,
     mnist_folder,
 )
+from digitocr.training.data.hands import check_hands
 from digitocr.training.data.symbols import (
     draw_fonts,
     load_addition,
@@ -68,6 +69,8 @@ def train_network(
     _check_file(output)  # before minutes of training
     if report:
         check_folder(report)
+    if data.hands:
+        check_hands(data.hands)
     if data.hands and _was_trained(output):
         say(f"{output} was trained by this command: going on with the readers of lines")
     else:
@@ -107,7 +110,7 @@ def _train_classifier(
     if run.weights is None:
         raise KeyboardInterrupt
     # Measuring takes minutes, and what is trained must not be lost.
-    atomic.write(output, model_file(run.weights, {"command": _command_line()}))
+    write_model(output, model_file(run.weights, {"command": _command_line()}))
     card = train.card(run, run.weights, test, _command_line())
     atomic.write(output, model_file(run.weights, card))
     say(training_line(history[-1], card, str(output)))
@@ -138,7 +141,7 @@ def learn_checked(
     new = finetune.finetuned_model(old, samples, known, seed, rounds or finetune.ROUNDS, say)
     before, after = (finetune.measure(model, apart, test) for model in (old, new))
     card = finetune.card(old, checked, known, before, after, _command_line())
-    atomic.write(output, model_file(new.arrays, card))
+    write_model(output, model_file(new.arrays, card))
     say(learning_line(card, str(output)))
 
 
@@ -150,6 +153,13 @@ def _material(wanted: Recipe, data: Data) -> tuple[Material, Digits | None]:
     if wanted.pooled:
         return material(wanted, joined_digits(digits, test), additions, fonts), None
     return material(wanted, digits, additions, fonts), test
+
+
+def write_model(output: Path, weights: bytes) -> None:
+    """Write new weights; readers of lines that lie beside them were fitted to others, and go."""
+    for ending in LINE_FILES:
+        output.with_suffix(ending).unlink(missing_ok=True)
+    atomic.write(output, weights)
 
 
 def _check_file(output: Path) -> None:

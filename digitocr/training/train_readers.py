@@ -21,7 +21,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """How much is drawn to learn from; the defaults are what the supplied networks saw."""
+    """How much is drawn to learn from; the defaults are about what the supplied networks saw."""
 
     steps: int = train_finder.STEPS  # of the finder
     lines: int = train_lines.LINES  # for the line reader

@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from digitocr.core.errors import DataMissing
+
 Rng = np.random.Generator
 Stroke = NDArray[np.float32]
 Glyph = tuple[Stroke, ...]
@@ -114,6 +116,20 @@ def _bitmaps(folder: Path, name: str) -> tuple[NDArray[np.uint8], NDArray[np.int
         return images, np.fromfile(raw / "train-labels-idx1-ubyte", np.uint8)[8:].astype(np.int8)
     with np.load(folder / f"{name}.npz", allow_pickle=False) as data:
         return 255 - data["images"], data["labels"]
+
+
+_NEEDED = (
+    "unipen_digits.npz", "unipen_marks.npz", "unipen_strings.npz", "pendigits.npz", "bhmsds.npz",
+    "semeion.npz", "optdigits.npz", "meter_wheels.npz", "sudoku_cells_train.npz",
+    "mnist/MNIST/raw/train-images-idx3-ubyte", "pages/cheque_amounts/truth.csv",
+)  # fmt: skip
+
+
+def check_hands(folder: Path) -> None:
+    """Raise DataMissing unless a folder holds what lines and pages are drawn with."""
+    missing = [name for name in _NEEDED if not (folder / name).is_file()]
+    if missing:
+        raise DataMissing(f"{folder}: lacks {', '.join(missing)} to draw lines with")
 
 
 def load_hands(folder: Path, held_out: bool = False) -> HandLibrary:
