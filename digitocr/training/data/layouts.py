@@ -27,10 +27,6 @@ def _pick(rng: Rng, options: tuple[str, ...]) -> str:
     return options[int(rng.integers(len(options)))]
 
 
-def _strength(rng: Rng) -> float:
-    return 1.0 if rng.random() < 0.7 else float(rng.uniform(0.45, 1))
-
-
 def _aligned(block: Block, drawn: DrawnText, side: float) -> float:
     """Return the x where a text starts: `side` 0 left, 0.5 middle, 1 right."""
     pad = min(0.6 * block.digit_height, 0.1 * block.width)
