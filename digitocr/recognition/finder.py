@@ -1,6 +1,6 @@
 """Where lines of writing are on a page: boxes of any angle, which hold numbers, and rulings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -334,6 +334,33 @@ def _covered(line: TextLine, others: list[TextLine]) -> bool:
     """Tell whether a line's middle lies in another line's box."""
     middle = np.array([line.x, line.y])
     return any(other.holds(middle) for other in others)
+
+
+def row_across(lines: Sequence[TextLine], shape: tuple[int, ...], longest: float) -> list[TextLine]:
+    """Return the line from side to side of a picture that shows a single line of writing, or none.
+
+    Cells, fields and meter windows are cut out so; in faint or blurred ones the finder sees parts.
+
+    Args:
+        lines: found in the picture.
+        shape: of the picture (H, W).
+        longest: line to return, in digit heights.
+    """
+    if not lines:
+        return []
+    main = max(lines, key=lambda line: line.area * line.score)
+    down = main.place(np.array([(line.x, line.y) for line in lines]))[:, 1]
+    height, width = shape
+    middle = (width - 1) / 2
+    slope = float(np.tan(np.deg2rad(main.angle)))
+    ends = main.y + slope * (np.array([0, width - 1]) - main.x)
+    leaves_at_sides = bool(((ends >= 0) & (ends < height)).all())
+    is_upright = np.cos(np.deg2rad(main.angle)) > 0
+    if (np.abs(down) > main.height / 2).any() or not leaves_at_sides or not is_upright:
+        return []
+    if width > longest * main.height:
+        return []
+    return [replace(main, x=middle, y=float(ends.mean()), width=width - 1.0)]
 
 
 def _turned(gray: Gray, turn: int) -> Gray:

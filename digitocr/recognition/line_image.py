@@ -9,6 +9,9 @@ LINE_HEIGHT = 32
 4 pixels, narrow print still has two columns a digit. At 24 points and commas melt; 40 costs 1.6
 times as much."""
 
+LONGEST = 448
+"""Pixels of the widest line image that was learned from."""
+
 COLUMN = 4
 """Pixels of a line image for one column of the reader's answer."""
 

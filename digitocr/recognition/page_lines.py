@@ -14,8 +14,8 @@ from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
 from digitocr.recognition.alphabet import ALPHABET
 from digitocr.recognition.ctc import LogProbs, best_path
-from digitocr.recognition.finder import Finder, Found, TextLine, line_crop
-from digitocr.recognition.line_image import BOX_MARGIN
+from digitocr.recognition.finder import Finder, Found, TextLine, line_crop, row_across
+from digitocr.recognition.line_image import BOX_MARGIN, LINE_HEIGHT, LONGEST
 from digitocr.recognition.line_numbers import (
     IsAllowed,
     LineNumber,
@@ -26,6 +26,7 @@ from digitocr.recognition.line_reader import LineReader
 
 # Columns of the line reader's answer for one height of a crop.
 _COLUMNS_PER_HEIGHT = 8
+_LONGEST = LONGEST / LINE_HEIGHT * (1 + 2 * BOX_MARGIN)  # line, in digit heights
 # What is heard around a text besides its own box, in digit heights: columns may lie beside ink.
 _FREE = 0.15
 
@@ -106,8 +107,9 @@ class LineScanner:
             is_allowed: tells what numbers there may be; None: any.
         """
         found = self._finder.find(gray, turn)
-        crops = [line_crop(gray, line, BOX_MARGIN) for line in found.lines]
-        answers = zip(found.lines, crops, self._reader.read(crops), strict=True)
+        lines = [*found.lines, *row_across(found.lines, gray.shape, _LONGEST)]
+        crops = [line_crop(gray, line, BOX_MARGIN) for line in lines]
+        answers = zip(lines, crops, self._reader.read(crops), strict=True)
         return PageLines(
             best_explained(
                 [

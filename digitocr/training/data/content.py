@@ -6,7 +6,7 @@ import numpy as np
 
 Rng = np.random.Generator
 
-_DASHES = ("-", "-", "-", "–", "−", "—", "‐")
+_DASHES = ("-", "-", "-", "–", "−", "−", "−", "—", "‐")
 _CURRENCIES = ("$", "€", "£", "¥", "₹", "Rs", "Rs.", "kr", "Fr.", "USD", "EUR", "CHF", "zł", "R$")
 _UNITS = (
     "kg", "g", "mg", "km", "m", "cm", "mm", "l", "ml", "kWh", "V", "A", "W", "Hz", "°C", "°F", "°",
@@ -294,7 +294,7 @@ def random_line(rng: Rng) -> str:
     if form < 0.68:
         between = " | " if rng.random() < 0.3 else " "
         return between.join(random_number(rng) for _ in range(int(rng.integers(2, 4))))
-    if form < 0.76:
+    if form < 0.79:
         return " ".join(random_word(rng) for _ in range(int(rng.integers(1, 4))))
     before = [random_word(rng) for _ in range(int(rng.integers(0, 3)))]
     behind = [random_word(rng) for _ in range(int(rng.integers(0, 2)))]

@@ -7,6 +7,7 @@ import numpy as np
 
 from digitocr.training.data.clutter import clutter_picture
 from digitocr.training.data.drawn_text import DrawnText
+from digitocr.training.data.line_layout import beside
 from digitocr.training.data.sheet import Block, Rng, Sheet, StockStyle, TextStock
 from digitocr.training.data.wheels import Wheels
 
@@ -368,13 +369,16 @@ def display(sheet: Sheet, block: Block, supply: Supply) -> None:
         sheet.box(
             (x0, y0), (x1 - x0 - 1, y1 - y0 - 1), rng.uniform(0.3, 1), int(rng.integers(1, 5))
         )
+    faint = float(rng.uniform(0.15, 1)) if rng.random() < 0.5 else 1.0
     y = block.top + height * rng.uniform(1.3, 2)
     while y < block.bottom - 0.2 * height:
         drawn = supply.stock.text(style, "reading", height)
+        if rng.random() < 0.25:  # decimals in smaller digits
+            small = supply.stock.text(style, "single", height * rng.uniform(0.5, 0.8))
+            drawn = beside(rng, drawn, small, "").drawn
         if drawn.ink.shape[1] < 0.95 * block.width:
-            sheet.write(
-                drawn, block.left + rng.uniform(0.02, 0.98) * (block.width - drawn.ink.shape[1]), y
-            )
+            x = block.left + rng.uniform(0.02, 0.98) * (block.width - drawn.ink.shape[1])
+            sheet.write(drawn, x, y, strength=faint)
         if rng.random() < 0.5:
             label = supply.stock.text(
                 supply.stock.style("print"), "label", max(min(6, height), 0.35 * height)
@@ -423,8 +427,8 @@ def nothing(_sheet: Sheet, _block: Block, _supply: Supply) -> None:
 Layout = Callable[[Sheet, Block, Supply], None]
 LAYOUTS: dict[str, tuple[Layout, float]] = {
     "table": (table, 22), "column": (column, 9), "receipt": (receipt, 10),
-    "paragraph": (paragraph, 10), "form": (form, 8), "comb": (comb, 4), "cells": (cells, 7),
-    "notes": (notes, 14), "scattered": (scattered, 2), "display": (display, 6),
+    "paragraph": (paragraph, 12), "form": (form, 8), "comb": (comb, 4), "cells": (cells, 8),
+    "notes": (notes, 14), "scattered": (scattered, 2), "display": (display, 8),
     "counter": (counter, 2), "clutter": (clutter, 4), "nothing": (nothing, 3),
 }  # fmt: skip
 """Each kind of block and how often it comes."""

@@ -9,7 +9,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.recognition.line_image import BOX_MARGIN, COLUMN, line_image, used_columns
+from digitocr.recognition.line_image import (
+    BOX_MARGIN,
+    COLUMN,
+    LINE_HEIGHT,
+    LONGEST,
+    line_image,
+    used_columns,
+)
 from digitocr.training.data import content, drawn_text, line_layout
 from digitocr.training.data.drawn_text import DrawnText, HandStyle, Library, Style
 from digitocr.training.data.line_layers import (
@@ -29,7 +36,6 @@ from digitocr.training.data.wheels import Wheels
 
 _STYLES, _USES = 48, 24  # styles at hand at a time; lines that each writes, as a page does
 _RECENT = 80
-_LONGEST = 448  # pixels of a line image's width; longer lines are drawn anew
 _MOST_CHARS = 20  # the network sees nine digits at a time: long lines cost much and teach little
 
 
@@ -151,11 +157,19 @@ class LinePainter:
         return line_layout.beside(rng, main, small, " ")
 
     def _cells(self, style: Style) -> list[str]:
-        """Return what neighbours in a row hold: numbers of any kind, or single digits."""
+        """Return what neighbours in a row hold: numbers of any kind, or single characters."""
         rng = self._rng
         if rng.random() < 0.7:
-            return [content.random_number(rng, "single") for _ in range(int(rng.integers(2, 7)))]
+            letters = rng.uniform(0, 1) if rng.random() < 0.2 else 0.0
+            return [self._single(style, letters) for _ in range(int(rng.integers(1, 7)))]
         return [self._number(style) for _ in range(int(rng.integers(2, 4)))]
+
+    def _single(self, style: Style, letters: float) -> str:
+        """Return a digit, or a letter in so large a share of cases."""
+        letter = content.random_letter(self._rng)
+        if self._rng.random() < letters and drawn_text.can_draw(style, letter):
+            return letter
+        return content.random_number(self._rng, "single")
 
     def _number(self, style: Style) -> str:
         text = content.random_number(self._rng)
@@ -433,7 +447,7 @@ def is_readable(image: LineImage) -> bool:
     height, width = image.crop.shape
     truth = image.truth
     needed = len(truth) + sum(a == b for a, b in pairwise(truth))
-    return needed <= used_columns(height, width) and width * 32 / height <= _LONGEST
+    return needed <= used_columns(height, width) and width * LINE_HEIGHT / height <= LONGEST
 
 
 __all__ = ["COLUMN", "LineImage", "LinePainter", "is_readable", "line_image", "load_painter"]

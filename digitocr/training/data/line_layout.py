@@ -55,7 +55,7 @@ def row_of_cells(rng: Rng, pieces: Sequence[DrawnText]) -> Laid:
     lefts, bars, cursor = [], [], 0.0
     for piece in pieces:
         lefts.append(round(cursor))
-        gap = rng.uniform(least_gap, 4) * height
+        gap = least_gap * np.exp(rng.uniform(0, np.log(4 / least_gap))) * height
         end = cursor + piece.ink.shape[1]
         if ruled:
             bars.append(end + gap * rng.uniform(0.25, 0.75))

@@ -75,7 +75,7 @@ class PagePainter:
         if rng.random() < 0.06:
             image = 255 - image
         page = _seen(sheet, view, image)
-        return _tight(rng, page) if rng.random() < 0.15 else page
+        return _tight(rng, page) if rng.random() < 0.22 else page
 
     def _border(self, shape: tuple[int, int]) -> tuple[int, int, int, int]:
         """Return left, top, right, bottom of the paper on the sheet: beyond it lies a desk."""

@@ -39,11 +39,11 @@ class SegmentShape:
 def random_segment_shape(rng: Rng) -> SegmentShape:
     """Return a display as meters, pumps, scales and clocks have them."""
     return SegmentShape(
-        width=float(rng.uniform(0.42, 0.66)),
+        width=float(rng.uniform(0.42, 0.8)),
         thickness=float(rng.uniform(0.07, 0.2)),
         break_=float(rng.uniform(0.0, 0.045)),
         bevel=float(rng.choice([0.0, 0.5, 1.0])),
-        gap=float(rng.uniform(0.14, 0.45)),
+        gap=float(rng.uniform(0.14, 0.75)),
         slant=float(rng.choice([0.0, rng.uniform(0.03, 0.25)])),
         ghost=float(rng.choice([0.0, 0.0, rng.uniform(0.03, 0.28)])),
         tail_6_9=bool(rng.random() < 0.85),
