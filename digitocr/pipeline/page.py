@@ -109,8 +109,10 @@ class PageReader:
         grids: Sequence[Grid],
     ) -> list[Number]:  # fmt: skip
         """Return the numbers of both readers, each place once, in reading order."""
-        lines = readers.scanner.read(page.gray, upright.rotation, self.constraint)
-        found = places_on_page(numbers, lines, page.gray.shape, upright, self.decimal)
+        shape = page.gray.shape
+        boxes = boxes_on_page([one.box for one in numbers], upright.to_page, shape[1], shape[0])
+        lines = readers.scanner.read(page.gray, upright.rotation, self.constraint, boxes)
+        found = places_on_page(numbers, lines, shape, upright, self.decimal)
         found = [place for place in found if not is_ruling(place, grids)]
         fused = readers.arbiter.numbers(found, keep_all=self.constraint is not None)
         if all(one.line for one in fused):

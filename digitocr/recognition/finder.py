@@ -336,6 +336,29 @@ def _covered(line: TextLine, others: list[TextLine]) -> bool:
     return any(other.holds(middle) for other in others)
 
 
+def widened(line: TextLine, boxes: Sequence[Box]) -> TextLine:
+    """Return a line that reaches over all of each box that it lies on in part.
+
+    Args:
+        line: found on a page.
+        boxes: of numbers as their contours show them, on the same page.
+    """
+    if not boxes:
+        return line
+    sizes = np.array([(box.width, box.height) for box in boxes])
+    along, down = line.place(np.array([box.middle for box in boxes])).T
+    turn = np.deg2rad(line.angle)
+    reach, rise = np.abs([[np.cos(turn), np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ sizes.T / 2
+    is_level = np.abs(down) < np.minimum(line.height / 2, rise)
+    on_line = is_level & (np.abs(along) < line.width / 2 + reach)
+    if not on_line.any():
+        return line
+    start = min(-line.width / 2, float((along - reach)[on_line].min()))
+    end = max(line.width / 2, float((along + reach)[on_line].max()))
+    shift = (start + end) / 2 * np.array([np.cos(turn), np.sin(turn)])
+    return replace(line, x=line.x + shift[0], y=line.y + shift[1], width=end - start)
+
+
 def row_across(lines: Sequence[TextLine], shape: tuple[int, ...], longest: float) -> list[TextLine]:
     """Return the line from side to side of a picture that shows a single line of writing, or none.
 

@@ -14,7 +14,7 @@ from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
 from digitocr.recognition.alphabet import ALPHABET
 from digitocr.recognition.ctc import LogProbs, best_path
-from digitocr.recognition.finder import Finder, Found, TextLine, line_crop, row_across
+from digitocr.recognition.finder import Finder, Found, TextLine, line_crop, row_across, widened
 from digitocr.recognition.line_image import BOX_MARGIN, LINE_HEIGHT, LONGEST
 from digitocr.recognition.line_numbers import (
     IsAllowed,
@@ -98,16 +98,21 @@ class LineScanner:
         """Load both networks from their ONNX files."""
         self._finder, self._reader = Finder(finder), LineReader(line_reader)
 
-    def read(self, gray: Gray, turn: int = 0, is_allowed: IsAllowed | None = None) -> PageLines:
+    def read(
+        self, gray: Gray, turn: int = 0, is_allowed: IsAllowed | None = None,
+        boxes: Sequence[Box] = (),
+    ) -> PageLines:  # fmt: skip
         """Return the lines of a page and what they say; none on a blank one.
 
         Args:
             gray: (H, W), as given.
             turn: degrees clockwise (0, 90, 180, 270) that are thought to set it upright.
             is_allowed: tells what numbers there may be; None: any.
+            boxes: of numbers that were seen there by their contours: lines reach over them.
         """
         found = self._finder.find(gray, turn)
-        lines = [*found.lines, *row_across(found.lines, gray.shape, _LONGEST)]
+        lines = [widened(line, boxes) for line in found.lines]
+        lines = [*lines, *row_across(found.lines, gray.shape, _LONGEST)]
         crops = [line_crop(gray, line, BOX_MARGIN) for line in lines]
         answers = zip(lines, crops, self._reader.read(crops), strict=True)
         return PageLines(

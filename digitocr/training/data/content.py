@@ -110,9 +110,11 @@ def _date(rng: Rng) -> str:
     year = year[2:] if rng.random() < 0.35 else year
     pad = "02d" if rng.random() < 0.7 else "d"
     d, m = format(day, pad), format(month, pad)
-    form = int(rng.integers(8))
+    form = int(rng.integers(9))
     if form == 0:
         return f"{year}-{month:02d}-{day:02d}"
+    if form == 8:
+        return f"{_choice(rng, _MONTHS)} {day}, {year}"
     if form == 1:
         return f"{d}{_choice(rng, (' ', '-', '. '))}{_choice(rng, _MONTHS)} {year}"
     if form == 2:
@@ -196,6 +198,20 @@ def _sum(rng: Rng) -> str:
     return f"({text})" if rng.random() < 0.1 else text
 
 
+def _marked(rng: Rng) -> str:
+    """Return a number with a mark close before it, as in "@6%", "#12", "x2"."""
+    number = _choice_of(rng, (_count, _decimal, _percent))
+    text = _choice(rng, "@@@#*xX&=~:<>_") + ("" if rng.random() < 0.7 else " ") + number
+    return f"({text})" if rng.random() < 0.2 else text
+
+
+def _listed(rng: Rng) -> str:
+    """Return small numbers one after another, as in "12, 15 and 7"."""
+    numbers = [_natural(rng, 3) for _ in range(int(rng.integers(2, 5)))]
+    between = ", " if rng.random() < 0.7 else _choice(rng, ("; ", " / ", " - ", " | ", " & "))
+    return between.join(numbers)
+
+
 def _lettered(rng: Rng) -> str:
     letter = _choice(rng, "ABCDEFHKLMNPQRTUVWXYZabcdekmnprtuvz")
     mark = _choice(rng, ("", "", "-", ".", ": "))
@@ -210,7 +226,8 @@ _KINDS: dict[str, tuple[Callable[[Rng], str], float]] = {
     "thousands": (_thousands, 10), "signed": (_signed, 10), "bracketed": (_bracketed, 3),
     "percent": (_percent, 4), "date": (_date, 9), "time": (_time, 5), "phone": (_phone, 4),
     "identifier": (_identifier, 4), "long": (_long, 4), "ordinal": (_ordinal, 2),
-    "money": (_money, 9), "unit": (_with_unit, 4), "sum": (_sum, 2), "lettered": (_lettered, 2),
+    "money": (_money, 10), "unit": (_with_unit, 4), "sum": (_sum, 2), "lettered": (_lettered, 2),
+    "marked": (_marked, 4), "listed": (_listed, 3),
 }  # fmt: skip
 KINDS = tuple(_KINDS)
 """Kinds of numbers that `random_number` knows."""

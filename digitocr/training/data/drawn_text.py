@@ -161,7 +161,7 @@ def _face_style(rng: Rng, library: Library, kind: str) -> FaceStyle:
         kind,
         stretch=1.0 if plain else float(np.exp(rng.normal(0, 0.13))),
         slant=0.0 if plain or rng.random() < 0.5 else float(rng.normal(0, 0.12)),
-        tracking=float(rng.uniform(-0.04, 0.3)) if rng.random() < 0.2 else 0.0,
+        tracking=float(rng.uniform(-0.04, 0.5)) if rng.random() < 0.25 else 0.0,
         wobble=float(rng.uniform(0, 0.05)) if loose else 0.0,
     )
 

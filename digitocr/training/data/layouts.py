@@ -13,7 +13,7 @@ from digitocr.training.data.wheels import Wheels
 
 _NUMBER_KINDS = ("count", "decimal", "thousands", "signed", "date", "time", "percent", "long",
                  "padded", "money", "number", "single", "identifier", "bracketed",
-                 "unit", "sum", "phone")  # fmt: skip
+                 "unit", "sum", "phone", "marked", "listed")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
