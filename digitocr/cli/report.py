@@ -177,6 +177,11 @@ def learning_line(card: Mapping[str, Any], where: str) -> str:
     before, after = card["before"], card["after"]
     right = f"{before['numbers_right']} before, {after['numbers_right']} now"
     measured = [f"of {after['numbers']} checked numbers held out right: {right}"]
+    if "lines" in after:
+        measured.append(
+            f"by the line reader {before['lines_right']} and {after['lines_right']}"
+            f" of {after['lines']}"
+        )
     if "mnist_test" in after:
         shares = " and ".join(f"{100 * one['mnist_test']:.2f} %" for one in (before, after))
         measured.append(f"MNIST's test digits: {shares}")

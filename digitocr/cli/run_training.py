@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import shlex
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -26,12 +28,12 @@ from digitocr.core.errors import (
 )
 from digitocr.core.settings import Settings
 from digitocr.pipeline.scan import Scanner
-from digitocr.recognition.model import LINE_FILES, model_file
+from digitocr.recognition.model import LINE_FILES, Model, model_file
 from digitocr.storage import atomic
 from digitocr.storage.places import check_folder
-from digitocr.training import evaluate, finetune, train
+from digitocr.training import evaluate, finetune, finetune_lines, train
 from digitocr.training.data import replay
-from digitocr.training.data.corrected_samples import corrected_samples
+from digitocr.training.data.corrected_samples import CorrectedSample, corrected_samples
 from digitocr.training.data.datasets import (
     Digits,
     joined_digits,
@@ -40,10 +42,12 @@ from digitocr.training.data.datasets import (
     mnist_folder,
 )
 from digitocr.training.data.hands import check_hands
+from digitocr.training.data.replay import Replay
 from digitocr.training.data.symbols import (
     draw_fonts,
     load_addition,
 )
+from digitocr.training.line_network import LineNetwork
 from digitocr.training.recipes import (
     Material,
     Recipe,
@@ -121,12 +125,15 @@ def _train_classifier(
 
 
 def learn_checked(
-    name: str, folders: list[str], data: Path | None, rounds: int | None, seed: int, output: Path
-) -> None:
+    name: str, folders: list[str], data: Path | None, rounds: int | None, seed: int, output: Path,
+    force: bool,
+) -> None:  # fmt: skip
     """Go on with a model: learn what was checked, save the new one with its card.
 
-    The readers of lines learn nothing of it, and would overrule what was learned: the new model
-    is without them.
+    The line reader learns it too; the finder and what weighs both readings stay as they are.
+
+    Raises:
+        ReadsWorse: the new model reads what others wrote worse, and nothing forces it.
     """
     _check_file(output)
     old = Scanner(Settings(model=name, second_opinion=False)).model
@@ -138,11 +145,45 @@ def learn_checked(
     known = replay.replay(training, seed)
     everything = [sample for one in checked for sample in one.samples]
     samples, apart = finetune.training_and_held_out(everything)
-    new = finetune.finetuned_model(old, samples, known, seed, rounds or finetune.ROUNDS, say)
+    rounds = rounds or finetune.ROUNDS
+    new = finetune.finetuned_model(old, samples, known, seed, rounds, say)
+    readers = _learned_readers(old, samples, known, seed, rounds)
     before, after = (finetune.measure(model, apart, test) for model in (old, new))
+    if readers:
+        before, after = (
+            replace(one, lines=finetune_lines.measure_lines(network, apart, known.symbols))
+            for one, network in zip((before, after), readers.networks, strict=True)
+        )
+    if not force:
+        finetune.check_others(before, after)
     card = finetune.card(old, checked, known, before, after, _command_line())
-    write_model(output, model_file(new.arrays, card))
+    write_model(output, model_file(new.arrays, card), readers.files if readers else ())
     say(learning_line(card, str(output)))
+
+
+class _Readers(NamedTuple):
+    """Readers of lines that have learned: what the files beside the model hold.
+
+    The line readers are the one that was gone on from and the new one.
+    """
+
+    files: list[bytes]
+    networks: tuple[LineNetwork, LineNetwork]
+
+
+def _learned_readers(
+    old: Model, samples: Sequence[CorrectedSample], known: Replay, seed: int, rounds: int
+) -> _Readers | None:
+    """Return what reads lines beside a model, the line reader with what it learned; None: none."""
+    if not old.line_files:
+        return None
+    say("line reader")
+    lines = finetune_lines.lines_of(samples)
+    files = [path.read_bytes() for path in old.line_files]
+    network = finetune_lines.load_line_network(old.line_files[1])
+    learned = finetune_lines.finetuned_line_network(network, lines, known.symbols, seed, rounds)
+    files[1] = finetune_lines.line_file(old.line_files[1], learned)
+    return _Readers(files, (network, learned))
 
 
 def _material(wanted: Recipe, data: Data) -> tuple[Material, Digits | None]:
@@ -155,11 +196,17 @@ def _material(wanted: Recipe, data: Data) -> tuple[Material, Digits | None]:
     return material(wanted, digits, additions, fonts), test
 
 
-def write_model(output: Path, weights: bytes) -> None:
-    """Write new weights; readers of lines that lie beside them were fitted to others, and go."""
-    for ending in LINE_FILES:
-        output.with_suffix(ending).unlink(missing_ok=True)
+def write_model(output: Path, weights: bytes, readers: Sequence[bytes] = ()) -> None:
+    """Write new weights, and the files of their readers of lines, if any, in `LINE_FILES`' order.
+
+    Those that lie there belong to other weights, and go first.
+    """
+    beside = [output.with_suffix(ending) for ending in LINE_FILES]
+    for path in beside:
+        path.unlink(missing_ok=True)
     atomic.write(output, weights)
+    for path, content in zip(beside, readers, strict=False):
+        atomic.write(path, content)
 
 
 def _check_file(output: Path) -> None:

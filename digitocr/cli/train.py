@@ -67,6 +67,10 @@ def train(
     report: Annotated[
         Path | None, typer.Option(help="Folder for curves, confusions and predictions.")
     ] = None,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="With --from: write what reads other hands worse, too."),
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Train a network that reads digits, and write its weights.
@@ -81,7 +85,7 @@ def train(
             raise WrongUsage("--hands goes with --fonts and --recipe scan")
         _check(model, recipe, add or [], (fonts, hands, batch_size, learning_rate, report))
         if model is not None:
-            run_training.learn_checked(model, add or [], data, epochs, seed, output)
+            run_training.learn_checked(model, add or [], data, epochs, seed, output, force)
             return
         wanted = recipes.recipe(recipe, epochs, batch_size, learning_rate, seed)
         more = run_training.Data(data, add or [], fonts, hands)

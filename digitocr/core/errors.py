@@ -6,6 +6,7 @@ DigitocrError
 ├── NothingToRead        3
 ├── ModelUnreadable      4
 ├── OutputUnwritable     5
+├── ReadsWorse           5   (a model that has learned: it is not written)
 ├── ExtraMissing         6
 ├── DataMissing          3   (train and evaluate: no data to work on)
 └── InputUnreadable      7   (one input; the batch goes on)
@@ -105,6 +106,13 @@ class ModelUnreadable(DigitocrError):
 
     exit_code = ExitCode.MODEL
     advice = "Leave out Settings.model to use the supplied one, or make one with: digitocr train"
+
+
+class ReadsWorse(DigitocrError):
+    """A model that has learned reads what others wrote worse, so it is not written."""
+
+    exit_code = ExitCode.OUTPUT
+    advice = "Look at what was checked for mistakes, or write it all the same with --force."
 
 
 class OutputUnwritable(DigitocrError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from digitocr.core.arrays import Gray
 from digitocr.core.document import (
     Number,
     PageResult,
@@ -131,9 +132,12 @@ def _components_on(page: Page, model: Model) -> tuple[UprightPage, Components, l
     return upright, unclipped_components(components, upright.to_page, page.gray.shape), grids
 
 
-def ink_groups_on(page: Page, model: Model) -> tuple[list[InkGroup], list[Box]]:
-    """Return the groups of ink on a page as scanning sees them, and their boxes in page pixels."""
+def ink_groups_on(page: Page, model: Model) -> tuple[Gray, list[InkGroup], list[Box]]:
+    """Return an upright page, the groups of ink that scanning sees there, and where they lie.
+
+    The last are their boxes in pixels of the page as given.
+    """
     upright, components, _ = _components_on(page, model)
     height, width = page.gray.shape
     boxes = [group.box for group in components.groups]
-    return components.groups, boxes_on_page(boxes, upright.to_page, width, height)
+    return upright.gray, components.groups, boxes_on_page(boxes, upright.to_page, width, height)

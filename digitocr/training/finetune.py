@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from digitocr.core.arrays import Labels
+from digitocr.core.errors import ReadsWorse
 from digitocr.core.version import __version__
 from digitocr.recognition.classifier import logits
 from digitocr.recognition.components import Components
@@ -70,10 +71,28 @@ _MOST_GRADIENT = 10.0  # of the strip reader's gradient
 _AVERAGE = 0.97  # the part of the average weights that stays at each step
 # How much a digit that is known counts for a new one, and a column that is known for a new line.
 _DIVERGENCE_WEIGHT, _LINE_DIVERGENCE_WEIGHT = 12.0, 10.0
+MOST_WORSE = 0.003  # of what others wrote
 _HELD_OUT = 6  # one in so many numbers is not learned from, but read before and after
 
 
 Values = NDArray[np.float64]  # (N,), of samples
+
+
+@dataclass(frozen=True, slots=True)
+class LineMeasure:
+    """How well a line reader reads."""
+
+    right: int  # of the numbers held out, as many are read exactly, signs and all
+    of: int
+    known: float  # 0..1, of known lines
+
+    def facts(self) -> dict[str, Any]:
+        """Return what the card says of it."""
+        return {
+            "lines_right": self.right,
+            "lines": self.of,
+            "known_lines": round(self.known, 5),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +102,14 @@ class Measure:
     numbers: int  # of those held out, as many are read right
     of: int
     mnist: float | None  # 0..1, of the first network on MNIST's test digits; None without them
+    lines: LineMeasure | None = None  # of the line reader; None without one
 
     def facts(self) -> dict[str, Any]:
         """Return what the card says of it."""
         facts: dict[str, Any] = {"numbers_right": self.numbers, "numbers": self.of}
-        return facts if self.mnist is None else facts | {"mnist_test": round(self.mnist, 5)}
+        if self.mnist is not None:
+            facts["mnist_test"] = round(self.mnist, 5)
+        return facts | (self.lines.facts() if self.lines else {})
 
 
 def training_and_held_out(
@@ -264,6 +286,24 @@ def measure(model: Model, samples: Sequence[CorrectedSample], test: Digits | Non
     if test is not None:
         mnist = accuracy(logits(model, normalized_crops(list(test.images))), test.labels)
     return Measure(right, len(samples), mnist)
+
+
+def check_others(before: Measure, after: Measure) -> None:
+    """Raise ReadsWorse where what others wrote is read worse by more than 0.3 points."""
+    shares = [
+        ("MNIST's test digits", before.mnist, after.mnist),
+        ("known lines", _known_share(before), _known_share(after)),
+    ]
+    for of, old, new in shares:
+        if old is not None and new is not None and old - new > MOST_WORSE:
+            raise ReadsWorse(
+                f"nothing was written: of {of} the new model reads {100 * new:.2f} %, the one that"
+                f" it goes on from {100 * old:.2f} %"
+            )
+
+
+def _known_share(measured: Measure) -> float | None:
+    return measured.lines.known if measured.lines else None
 
 
 def _digits_read(model: Model, sample: CorrectedSample) -> str:

@@ -5,7 +5,7 @@ Every checkpoint can be gone on from, and comes with an ONNX export of the avera
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,7 +67,7 @@ class DrawnLines(IterableDataset[Batch]):
             shelf = max(_WIDTH_STEP, math.ceil(width / _WIDTH_STEP) * _WIDTH_STEP)
             shelves.setdefault(shelf, []).append(line)
             if len(shelves[shelf]) * shelf >= _BATCH_COLUMNS:
-                yield _batch(shelves.pop(shelf), shelf)
+                yield batch_of(shelves.pop(shelf), shelf)
 
     def _lines(self) -> Iterator[LineImage]:
         fonts, data, seed = self._arguments
@@ -78,7 +78,8 @@ class DrawnLines(IterableDataset[Batch]):
             yield next(real if rng.random() < _REAL_SHARE else drawn)
 
 
-def _batch(lines: list[LineImage], width: int) -> Batch:
+def batch_of(lines: Sequence[LineImage], width: int) -> Batch:
+    """Return lines as one batch, their images brought to a width (pixels, a multiple of 4)."""
     images = np.zeros((len(lines), LINE_HEIGHT, width), np.float32)
     for row, line in zip(images, lines, strict=True):
         drawn = line_image(line.crop)[:, :width]
@@ -107,7 +108,8 @@ def _signs_unknown(answers: Tensor, digits_only: Tensor) -> Tensor:
     return torch.where(digits_only[None, :, None], merged, answers)
 
 
-def _pixels(batch: Batch) -> Tensor:
+def pixels_of(batch: Batch) -> Tensor:
+    """Return a batch's images (N, 1, 32, W) as the network takes them."""
     pixels = batch.images.unsqueeze(1).float() / 127.5 - 0.5
     return pixels.contiguous(memory_format=torch.channels_last)
 
@@ -121,7 +123,8 @@ def _held_out(fonts: tuple[Path, ...], data: Path) -> dict[str, list[LineImage]]
     }
 
 
-def _exact_share(network: nn.Module, lines: list[LineImage]) -> float:
+def exact_share(network: nn.Module, lines: Sequence[LineImage]) -> float:
+    """Return the share, 0..1, of at least one line whose likeliest text is just its truth."""
     right = 0
     with torch.no_grad():
         for line in lines:
@@ -146,21 +149,26 @@ def line_trainer(folder: Path, lines: int, rate: float = RATE) -> AveragedTraine
     return AveragedTrainer(folder, LineNetwork(), schedule, export)
 
 
-def learn_batch(trainer: AveragedTrainer, batch: Batch) -> float:
-    """Learn from a batch; return its mean loss a character, of short lines a third."""
-    trainer.set_rate()
-    answers = trainer.network(_pixels(batch)).transpose(0, 1)
+def reading_loss(answers: Tensor, batch: Batch) -> Tensor:
+    """Return the mean loss a character of answers (N, columns, classes), of short lines a third."""
+    answers = answers.transpose(0, 1)
     if batch.digits_only.any():
         answers = _signs_unknown(answers, batch.digits_only)
     loss = nn.functional.ctc_loss(
         answers, batch.targets, batch.columns, batch.lengths, reduction="none", zero_infinity=True
     )
-    mean = (loss / batch.lengths.clamp(min=3)).mean()
-    return trainer.learn(mean, len(batch.columns))
+    return (loss / batch.lengths.clamp(min=3)).mean()
+
+
+def learn_batch(trainer: AveragedTrainer, batch: Batch) -> float:
+    """Learn from a batch; return its mean loss a character."""
+    trainer.set_rate()
+    loss = reading_loss(trainer.network(pixels_of(batch)), batch)
+    return trainer.learn(loss, len(batch.columns))
 
 
 def _exact_shares(trainer: AveragedTrainer, held_out: dict[str, list[LineImage]]) -> str:
-    shares = {kind: _exact_share(trainer.average, lines) for kind, lines in held_out.items()}
+    shares = {kind: exact_share(trainer.average, lines) for kind, lines in held_out.items()}
     return ", ".join(f"{kind} {100 * share:.1f}" for kind, share in shares.items())
 
 

@@ -61,12 +61,14 @@ def copied_model(folder: Path, name: str) -> Path:
 
 def learn_little(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let `train --from` take a second, where what it learns does not count."""
-    from digitocr.training import finetune
+    from digitocr.training import finetune, finetune_lines
 
     for module, name, value in (
         (replay, "_FORMS", 200),
         (replay, "_CUTS", 60),
         (finetune, "_STEPS", 2),
         (finetune, "_LINE_STEPS", 2),
+        (finetune_lines, "_STEPS", 1),
+        (finetune_lines, "_MEASURED", 20),
     ):
         monkeypatch.setattr(module, name, value)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from digitocr.core.arrays import BinaryImage
+from digitocr.core.arrays import BinaryImage, Gray
 from digitocr.core.errors import (
     DataMissing,
     InputUnreadable,
@@ -28,9 +28,12 @@ from digitocr.core.source import (
 )
 from digitocr.inputs.reader import read_pages
 from digitocr.pipeline.page import ink_groups_on
+from digitocr.recognition.alphabet import ALPHABET
 from digitocr.recognition.classifier import scores
 from digitocr.recognition.components import InkGroup
+from digitocr.recognition.finder import TextLine, line_crop
 from digitocr.recognition.hypotheses import Candidate
+from digitocr.recognition.line_image import BOX_MARGIN
 from digitocr.recognition.model import Model
 from digitocr.recognition.normalize import (
     SIDE,
@@ -53,7 +56,9 @@ from digitocr.training.data.datasets import (
     joined_digits,
 )
 from digitocr.training.data.line_canvas import HEIGHT_PX
+from digitocr.training.data.line_images import LineImage
 from digitocr.training.data.symbols import mnist_image
+from digitocr.training.data.truth import to_truth
 
 _INSIDE = 0.5  # of a component: so much of it is in a number's box, or it is none of the number's
 
@@ -66,6 +71,8 @@ class CorrectedSample:
     groups: tuple[InkGroup, ...]  # its ink, left to right
     # The same split apart, with labels, as far as the splits are sure; non-digits too.
     digits: Digits
+    # As it is written, with its signs, and the line of it on the upright page; of numbers alone.
+    line: LineImage | None = None
 
     @property
     def mask(self) -> BinaryImage:
@@ -190,7 +197,7 @@ def _samples_of_page(
     page: Page, decisions: Sequence[Correction], model: Model
 ) -> Iterator[CorrectedSample | None]:
     """Yield what can be learned from each decision about a page."""
-    groups, places = ink_groups_on(page, model)
+    gray, groups, places = ink_groups_on(page, model)
     for one in decisions:
         own = [
             group
@@ -199,7 +206,8 @@ def _samples_of_page(
         ]
         own.sort(key=lambda group: group.box.middle)
         if one.number is not None:
-            yield _number_sample(own, "".join(filter(str.isdigit, one.number)), model)
+            found = _number_sample(own, "".join(filter(str.isdigit, one.number)), model)
+            yield found and replace(found, line=_line(gray, own, one.number))
         elif not any(overlap(one.box, two.box) for two in decisions if two.number is not None):
             yield _non_number_sample(own)
 
@@ -226,6 +234,16 @@ def _number_sample(groups: Sequence[InkGroup], text: str, model: Model) -> Corre
     return CorrectedSample(
         text, tuple(groups), _labelled_digits(pieces, [digit for _, digit in found_digits])
     )
+
+
+def _line(gray: Gray, groups: Sequence[InkGroup], text: str) -> LineImage | None:
+    """Return the line of a number on the upright page; None where its text holds other marks."""
+    truth = to_truth(text)
+    if not set(truth) <= set(ALPHABET):
+        return None
+    box = around([group.box for group in groups])
+    line = TextLine(*box.middle, box.width, box.height, angle=0, is_number=1, score=1)
+    return LineImage(line_crop(gray, line, BOX_MARGIN), truth, "checked")
 
 
 def _non_number_sample(groups: Sequence[InkGroup]) -> CorrectedSample | None:

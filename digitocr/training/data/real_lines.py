@@ -53,13 +53,13 @@ class RealLines:
         while True:
             if rng.random() < 0.33:
                 image, truth = self._cells[int(rng.integers(len(self._cells)))]
-                yield LineImage(_seen_anew(rng, image, 0.1), truth, "cell")
+                yield LineImage(seen_anew(rng, image, 0.1), truth, "cell")
             else:
                 image, truth = self._cheques[int(rng.integers(len(self._cheques)))]
-                yield LineImage(_seen_anew(rng, image, 0.25), truth, CHEQUE)
+                yield LineImage(seen_anew(rng, image, 0.25), truth, CHEQUE)
 
 
-def _seen_anew(rng: Rng, image: NDArray[np.uint8], most_border: float) -> NDArray[np.uint8]:
+def seen_anew(rng: Rng, image: NDArray[np.uint8], most_border: float) -> NDArray[np.uint8]:
     """Return a picture with another border, slant, width, brightness, sharpness and polarity."""
     height, width = image.shape
     rows = round(height * (1 + rng.uniform(-0.06, most_border)))

@@ -29,7 +29,7 @@ from digitocr.training.data.written_symbols import (
 
 _MNIST, _FORMS, _CUTS = 8000, 2000, 1500  # digits of MNIST, drawn ones, and cut ones
 _TYPE_TIMES = 5  # that digits of type are shown more often than each of the others
-_FONTS = (
+FONTS = (  # that OpenCV has
     *(cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_PLAIN, cv2.FONT_HERSHEY_DUPLEX),
     *(cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_TRIPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX),
 )
@@ -68,7 +68,7 @@ def replay(mnist: Digits | None, seed: int) -> Replay:
 
 def draw_type() -> list[Font]:
     """Return OpenCV's type with each of some pens: ten digits, non-digits, letters."""
-    return [_type_font(font, pen) for font in _FONTS for pen in _PENS]
+    return [_type_font(font, pen) for font in FONTS for pen in _PENS]
 
 
 def _type_font(font: int, pen: int) -> Font:
