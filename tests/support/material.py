@@ -70,5 +70,6 @@ def learn_little(monkeypatch: pytest.MonkeyPatch) -> None:
         (finetune, "_LINE_STEPS", 2),
         (finetune_lines, "_STEPS", 1),
         (finetune_lines, "_MEASURED", 20),
+        (finetune, "MOST_WORSE", 1.0),
     ):
         monkeypatch.setattr(module, name, value)

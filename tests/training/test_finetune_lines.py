@@ -114,12 +114,18 @@ def test_known_lines_are_the_same_each_time(known: Symbols) -> None:
 @pytest.mark.parametrize(
     "after",
     [
-        Measure(9, 9, 0.98, LineMeasure(9, 9, 0.9)),
-        Measure(9, 9, 0.99, LineMeasure(9, 9, 0.89)),
+        Measure(9, 9, 0.98, LineMeasure(9, 9, 0.9), 10_000),
+        Measure(9, 9, 0.99, LineMeasure(9, 9, 0.89), 10_000),
     ],
 )
 def test_a_model_that_reads_others_worse_is_refused(after: Measure) -> None:
-    before = Measure(0, 9, 0.99, LineMeasure(0, 9, 0.9))
+    before = Measure(0, 9, 0.99, LineMeasure(0, 9, 0.9), 10_000)
     check_others(before, before)
     with pytest.raises(ReadsWorse, match="nothing was written"):
         check_others(before, after)
+
+
+def test_one_digit_of_few_may_be_chance() -> None:
+    check_others(Measure(0, 0, 1.0, mnist_digits=20), Measure(0, 0, 0.95, mnist_digits=20))
+    with pytest.raises(ReadsWorse, match=r"95\.00 %"):
+        check_others(Measure(0, 0, 1.0, mnist_digits=40), Measure(0, 0, 0.95, mnist_digits=40))
