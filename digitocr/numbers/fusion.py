@@ -8,11 +8,12 @@ believe where they differ, is learned from drawn pages (`training/fusion_fit.py`
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from digitocr.core.geometry import Box, around
 from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 Features = NDArray[np.float64]  # (N_FEATURES,)
+# What the line reader says of some component numbers in a place, and of its own there, by index.
+Hears: TypeAlias = "Callable[[Sequence[int], Sequence[int]], Heard | None]"
 
 N_FEATURES = 34
 _MOST_LOGIT = 7.0  # chances beyond 0.999 tell no more
@@ -31,9 +34,9 @@ _USUAL_HEIGHT = 20.0  # pixels of a digit; only the unit of a logarithm
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What the line reader says where the component reader read a number."""
+    """What the line reader says of all that was read in a place, where the component reader did."""
 
-    chance: float  # 0..1, of just that number's text
+    chance: float  # 0..1, that the place says just what the component reader read there
     is_number: float  # 0..1, the finder's, that the line there holds numbers
 
 
@@ -43,7 +46,7 @@ class Place:
 
     components: tuple[Number, ...]  # left to right; confidences are chances
     lines: tuple[ReadNumber, ...]
-    heard: tuple[Heard | None, ...] = ()  # one a component number; None: the finder sees no line
+    heard: Heard | None = None  # of the component numbers; None: the finder sees no line there
 
     @property
     def agree(self) -> bool:
@@ -63,17 +66,17 @@ class Place:
     @property
     def is_unseen(self) -> bool:
         """Whether the finder sees no line where there is a component number."""
-        return any(one is None for one in self.heard)
+        return bool(self.components) and self.heard is None
 
     @property
     def heard_logit(self) -> float:
         """How likely the component reader's text is to the line reader, 0 where it is unseen."""
-        return _logit(min((one.chance for one in self.heard if one), default=0.5))
+        return _logit(self.heard.chance if self.heard else 0.5)
 
     @property
     def heard_number_logit(self) -> float:
         """How sure the finder is of numbers where components are, 0 where it sees no line."""
-        return _logit(min((one.is_number for one in self.heard if one), default=0.5))
+        return _logit(self.heard.is_number if self.heard else 0.5)
 
 
 def page_features(found: Sequence[Place]) -> NDArray[np.float64]:
@@ -218,15 +221,13 @@ def _load(path: Path, _changed: int) -> Arbiter:
     )
 
 
-def places(
-    numbers: Sequence[Number], lines: Sequence[ReadNumber], heard: Sequence[Heard | None]
-) -> Iterator[Place]:
+def places(numbers: Sequence[Number], lines: Sequence[ReadNumber], hears: Hears) -> Iterator[Place]:
     """Yield what two readers read in each place of a page: numbers whose boxes overlap.
 
     Args:
         numbers: of the component reader, with chances.
         lines: of the line reader.
-        heard: what the line reader says of each of `numbers`.
+        hears: tells what the line reader says of some of `numbers`.
     """
     boxes = [one.box for one in numbers], [one.box for one in lines]
     owner = list(range(len(numbers) + len(lines)))
@@ -239,31 +240,40 @@ def places(
 
     for i, j in zip(*np.nonzero(_overlap(*boxes)), strict=True):
         owner[root(int(i))] = root(len(numbers) + int(j))
-    members: dict[int, tuple[list[int], list[ReadNumber]]] = {}
+    members: dict[int, tuple[list[int], list[int]]] = {}
     for i in range(len(owner)):
-        group = members.setdefault(root(i), ([], []))
+        own, other = members.setdefault(root(i), ([], []))
         if i < len(numbers):
-            group[0].append(i)
+            own.append(i)
         else:
-            group[1].append(lines[i - len(numbers)])
+            other.append(i - len(numbers))
     for own, other in members.values():
         own.sort(key=lambda i: numbers[i].box.x)
+        other.sort(key=lambda i: lines[i].box.x)
         yield Place(
             tuple(numbers[i] for i in own),
-            tuple(sorted(other, key=lambda one: one.box.x)),
-            tuple(heard[i] for i in own),
+            tuple(lines[i] for i in other),
+            hears(own, other) if own else None,
         )
 
 
-def heard_at(lines: PageLines, texts: Sequence[str], boxes: Sequence[Box]) -> list[Heard | None]:
-    """Return what is heard of each component number, by its text and its box on the page.
+def hearing(lines: PageLines, texts: Sequence[str], boxes: Sequence[Box]) -> Hears:
+    """Return what tells how likely component numbers are to the line reader.
 
-    None where the finder sees no line.
+    Args:
+        lines: of the page as given.
+        texts: of the component numbers.
+        boxes: of the same, on the page as given.
     """
-    return [
-        Heard(line.text_chance(text, box), line.line.is_number) if line else None
-        for line, text, box in zip(lines.lines_at(boxes), texts, boxes, strict=True)
-    ]
+    read = [one.box for one in lines.numbers]
+
+    def heard(own: Sequence[int], other: Sequence[int]) -> Heard | None:
+        place = around([*(boxes[i] for i in own), *(read[i] for i in other)])
+        (line,) = lines.lines_at([place])
+        text = " ".join(texts[i] for i in own)
+        return Heard(line.text_chance(text, place), line.line.is_number) if line else None
+
+    return heard
 
 
 def _overlap(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from digitocr.core.settings import Decimal
 from digitocr.imaging.deskew import UprightPage
 from digitocr.layout.grid import Grid
 from digitocr.layout.text_lines import text_lines
-from digitocr.numbers.fusion import Place, heard_at, places
+from digitocr.numbers.fusion import Place, hearing, places
 from digitocr.numbers.notation import with_decimal
 from digitocr.pipeline.finish import boxes_on_page
 from digitocr.recognition.page_lines import PageLines, ReadNumber
@@ -34,9 +34,9 @@ def places_on_page(
     """
     height, width = shape
     boxes = boxes_on_page([one.box for one in numbers], upright.to_page, width, height)
-    heard = heard_at(lines, [one.text for one in numbers], boxes)
+    hears = hearing(lines, [one.text for one in numbers], boxes)
     return list(
-        places(numbers, [_number_on(one, upright, decimal) for one in lines.numbers], heard)
+        places(numbers, [_number_on(one, upright, decimal) for one in lines.numbers], hears)
     )
 
 

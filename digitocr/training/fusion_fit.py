@@ -24,7 +24,7 @@ from digitocr.core.arrays import Gray
 from digitocr.core.document import Number
 from digitocr.core.source import Page, Source
 from digitocr.inputs.reader import read_pages
-from digitocr.numbers.fusion import N_FEATURES, Arbiter, heard_at, page_features, places
+from digitocr.numbers.fusion import N_FEATURES, Arbiter, hearing, page_features, places
 from digitocr.pipeline.page import PageReader
 from digitocr.recognition.line_numbers import written_numbers
 from digitocr.recognition.model import LINE_FILES, load_model
@@ -155,9 +155,11 @@ class Readers:
 
     def rows(self, gray: Gray, is_right: IsRight) -> Rows:
         """Return what was read on a page and whether it is right, a row a place."""
-        numbers, lines = self._components.read(Page(1, gray, None)).numbers, self._lines.read(gray)
-        heard = heard_at(lines, [one.text for one in numbers], [one.box for one in numbers])
-        found = list(places(numbers, lines.numbers, heard))
+        numbers = self._components.read(Page(1, gray, None)).numbers
+        boxes = [one.box for one in numbers]
+        lines = self._lines.read(gray, boxes=boxes)
+        hears = hearing(lines, [one.text for one in numbers], boxes)
+        found = list(places(numbers, lines.numbers, hears))
         right = [
             [_answer(place.lines, is_right), _answer(place.components, is_right)] for place in found
         ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.lines import spelled_line
 
 from digitocr.core.document import Digit, Number
 from digitocr.core.errors import ModelUnreadable
@@ -15,12 +16,13 @@ from digitocr.numbers.fusion import (
     Arbiter,
     Heard,
     Place,
+    hearing,
     load_arbiter,
     page_features,
     places,
 )
 from digitocr.recognition.finder import TextLine
-from digitocr.recognition.page_lines import ReadNumber
+from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 LINE_CHANCE, COMPONENT_CHANCE = 5, 6  # where the features hold the readers' own chances
 
@@ -40,7 +42,7 @@ def read(text: str, x: int, chance: float = 0.9) -> ReadNumber:
 
 def placed(components: list[Number], lines: list[ReadNumber]) -> list[Place]:
     """Return places where the line reader says nothing of what components read."""
-    return list(places(components, lines, [None] * len(components)))
+    return list(places(components, lines, lambda _own, _other: None))
 
 
 def arbiter() -> Arbiter:
@@ -80,8 +82,22 @@ def test_what_one_reader_alone_read_and_is_likely_wrong_is_left_out() -> None:
 def test_what_the_line_reader_hears_of_a_component_number_is_told_apart() -> None:
     number = component("10", 0)
     of = [None, Heard(0.9, 0.9), Heard(0.01, 0.1)]
-    rows = [page_features([Place((number,), (), (one,))])[0] for one in of]
+    rows = [page_features([Place((number,), (), one)])[0] for one in of]
     assert len({tuple(row) for row in rows}) == 3
+
+
+def test_a_part_of_what_the_line_reader_reads_is_not_heard() -> None:
+    lines = PageLines((spelled_line("23", 0.9, (100, 25), (40, 20), (read("23", 80),)),))
+    boxes = [Box(80, 15, 20, 20), Box(80, 15, 40, 20)]
+    hears = hearing(lines, ["2", "23"], boxes)
+    part, whole = hears([0], [0]), hears([1], [0])
+    assert part
+    assert whole
+    assert part.chance < 0.1 < 0.8 < whole.chance
+
+
+def test_nothing_is_heard_where_there_is_no_line() -> None:
+    assert hearing(PageLines(()), ["2"], [Box(80, 90, 20, 20)])([0], []) is None
 
 
 def test_the_review_line_is_the_lowest_that_holds() -> None:
