@@ -265,11 +265,12 @@ def hearing(lines: PageLines, texts: Sequence[str], boxes: Sequence[Box]) -> Hea
         texts: of the component numbers.
         boxes: of the same, on the page as given.
     """
-    read = [one.box for one in lines.numbers]
+    read = [(one.box, line) for line in lines.lines for one in line.numbers]
+    at = lines.lines_at(boxes)
 
     def heard(own: Sequence[int], other: Sequence[int]) -> Heard | None:
-        place = around([*(boxes[i] for i in own), *(read[i] for i in other)])
-        (line,) = lines.lines_at([place])
+        line = read[other[0]][1] if other else at[own[0]]
+        place = around([*(boxes[i] for i in own), *(read[i][0] for i in other)])
         text = " ".join(texts[i] for i in own)
         return Heard(line.text_chance(text, place), line.line.is_number) if line else None
 

@@ -26,8 +26,6 @@ class Spelled:
     log_probability: float
     """Of its likeliest path alone."""
     extents: Extents
-    probabilities: tuple[float, ...]
-    """Per character: the highest probability of its class in those columns."""
 
 
 def best_path(log_probs: LogProbs) -> Spelled:
@@ -35,30 +33,24 @@ def best_path(log_probs: LogProbs) -> Spelled:
     best = log_probs.argmax(axis=1) if len(log_probs) else np.zeros(0, np.intp)
     edges = np.flatnonzero(np.diff(best, prepend=-1))
     ends = np.append(edges, len(best))[1:]
-    chars, extents, chances = [], [], []
+    chars, extents = [], []
     for start, end in zip(edges.tolist(), ends.tolist(), strict=True):
         if best[start] != BLANK:
             chars.append(SYMBOLS[best[start] - 1])
             extents.append((start, end))
-            chances.append(float(np.exp(log_probs[start:end, best[start]].max())))
     path = float(log_probs.max(axis=1).sum()) if len(log_probs) else 0.0
-    return _merge_others("".join(chars), path, extents, chances)
+    return _merge_others("".join(chars), path, extents)
 
 
-def _merge_others(
-    text: str, log_probability: float, extents: list[tuple[int, int]], chances: list[float]
-) -> Spelled:
+def _merge_others(text: str, log_probability: float, extents: list[tuple[int, int]]) -> Spelled:
     kept: list[int] = []
     for index, char in enumerate(text):
         if char == OTHER and kept and text[kept[-1]] == OTHER:
             extents[kept[-1]] = (extents[kept[-1]][0], extents[index][1])
-            chances[kept[-1]] = max(chances[kept[-1]], chances[index])
         else:
             kept.append(index)
-    return Spelled(
-        "".join(text[i] for i in kept), log_probability,
-        tuple(extents[i] for i in kept), tuple(chances[i] for i in kept),
-    )  # fmt: skip
+    texts = "".join(text[i] for i in kept)
+    return Spelled(texts, log_probability, tuple(extents[i] for i in kept))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +110,9 @@ def _grow(beams: _Beams, blank: float, tried: list[tuple[int, float]]) -> _Beams
 
 
 def locate(log_probs: LogProbs, text: str) -> Spelled:
-    """Return a text with the columns and probabilities of its characters on its likeliest path."""
-    classes = tuple(encode(text))
-    extents, path = align(log_probs, classes)
-    chances = tuple(
-        float(np.exp(log_probs[start:end, c].max()))
-        for c, (start, end) in zip(classes, extents, strict=True)
-    )
-    return Spelled(text, path, extents, chances)
+    """Return a text with the columns of its characters on its likeliest path."""
+    extents, path = align(log_probs, tuple(encode(text)))
+    return Spelled(text, path, extents)
 
 
 def align(log_probs: LogProbs, classes: tuple[int, ...]) -> tuple[Extents, float]:

@@ -109,9 +109,9 @@ def text_chance(log_probs: LogProbs, text: str) -> float:
     emit: NDArray[np.float64] = np.exp(log_probs[:, labels].astype(np.float64))
     skips = np.zeros(len(labels), bool)
     skips[3::2] = labels[3::2] != labels[1:-2:2]
-    paths = np.zeros(len(labels))
+    padded = np.zeros(len(labels) + 2)  # two places before the first stay empty
+    paths = padded[2:]
     paths[:2] = emit[0, :2]
     for column in emit[1:]:
-        one, two = np.append(0.0, paths[:-1]), np.append([0.0, 0.0], paths[:-2])
-        paths = (paths + one + np.where(skips, two, 0.0)) * column
+        paths[:] = (paths + padded[1:-1] + skips * padded[:-2]) * column
     return float(min(1.0, paths[-1] + paths[-2]))
