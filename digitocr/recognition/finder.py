@@ -1,6 +1,6 @@
 """Where lines of writing are on a page: boxes of any angle, which hold numbers, and rulings."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,8 @@ class FinderTuning:
     most_enlarged: float = 3.0
     most_pixels: float = 4e6
     """The enlarged look takes no more."""
+    contrast_limit: float = 3.0
+    """Of a second look: how much steeper grey levels become at most (Zuiderveld 1994, CLAHE)."""
     threshold: float = 0.4
     """Of the chance that a place is in a kernel."""
     certain: float = 0.5
@@ -165,6 +167,22 @@ class Finder:
         quarters = turn // 90
         lines = tuple(_turned_back(line, quarters, gray.shape) for line in found.lines)
         return Found(lines, turn, np.rot90(found.rulings, quarters), found.scale)
+
+    def second_looks(self, gray: Gray, turn: int = 0) -> Iterator[Found]:
+        """Yield what is found where a page (H, W) is looked at otherwise, as `find` gave nothing.
+
+        That is in the other polarity, with its contrast made even, and small ones at double size.
+        """
+        yield self.find(255 - gray, turn)
+        even = cv2.createCLAHE(self._tuning.contrast_limit, (4, 4)).apply(gray)
+        yield self.find(np.asarray(even, np.uint8), turn)
+        if max(gray.shape) < self._tuning.working_side:
+            large = cv2.resize(gray, None, fx=2, fy=2, interpolation=cv2.INTER_LINEAR)
+            found = self.find(np.asarray(large, np.uint8), turn)
+            yield replace(
+                found, lines=tuple(_scaled(line, 0.5) for line in found.lines),
+                scale=2 * found.scale,
+            )  # fmt: skip
 
     def _found(self, gray: Gray) -> Found:
         tuning = self._tuning
@@ -403,6 +421,12 @@ def _turned_back(line: TextLine, quarters: int, shape: tuple[int, ...]) -> TextL
 
 def _moved(line: TextLine, x: float, y: float) -> TextLine:
     return replace(line, x=line.x + x, y=line.y + y)
+
+
+def _scaled(line: TextLine, scale: float) -> TextLine:
+    """Return a line as it lies in a picture that is so many times as large."""
+    x, y = ((middle + 0.5) * scale - 0.5 for middle in (line.x, line.y))
+    return replace(line, x=x, y=y, width=line.width * scale, height=line.height * scale)
 
 
 def page_turn(lines: list[TextLine]) -> int:

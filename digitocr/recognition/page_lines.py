@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +79,11 @@ class PageLines:
         """The numbers, line by line."""
         return [number for line in self.lines for number in line.numbers]
 
+    @property
+    def surest(self) -> float:
+        """How sure the surest number is, 0..1; 0 where there is none."""
+        return max((number.confidence for number in self.numbers), default=0.0)
+
     def lines_at(self, boxes: Sequence[Box]) -> list[ReadLine | None]:
         """Return the line that each box on the page lies on, the nearest of several, or None."""
         middles = np.array([box.middle for box in boxes]).reshape(-1, 2)
@@ -104,13 +109,25 @@ class LineScanner:
     ) -> PageLines:  # fmt: skip
         """Return the lines of a page and what they say; none on a blank one.
 
+        Where no number is read, the page is looked at otherwise, and what is surest there counts.
+
         Args:
             gray: (H, W), as given.
             turn: degrees clockwise (0, 90, 180, 270) that are thought to set it upright.
             is_allowed: tells what numbers there may be; None: any.
             boxes: of numbers that were seen there by their contours: lines reach over them.
         """
-        found = self._finder.find(gray, turn)
+        read = partial(self._read_found, gray, is_allowed, boxes)
+        lines = read(self._finder.find(gray, turn))
+        if lines.numbers:
+            return lines
+        others = map(read, self._finder.second_looks(gray, turn))
+        return max(lines, *others, key=lambda one: one.surest)
+
+    def _read_found(
+        self, gray: Gray, is_allowed: IsAllowed | None, boxes: Sequence[Box], found: Found
+    ) -> PageLines:
+        """Return what the lines say that were found on a page."""
         lines = [widened(line, boxes) for line in found.lines]
         lines = [*lines, *row_across(found.lines, gray.shape, _LONGEST)]
         crops = [line_crop(gray, line, BOX_MARGIN) for line in lines]

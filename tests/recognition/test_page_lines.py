@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
+import pytest
 from support.lines import spelled_line
 
+from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
 from digitocr.recognition.alphabet import CLASSES
-from digitocr.recognition.finder import TextLine
-from digitocr.recognition.page_lines import PageLines, ReadLine, best_explained
+from digitocr.recognition.finder import Finder, Found, TextLine, row_across, widened
+from digitocr.recognition.model import models_folder
+from digitocr.recognition.page_lines import LineScanner, PageLines, ReadLine, best_explained
 
 
 def texts(*lines: ReadLine) -> list[str]:
@@ -54,3 +58,48 @@ def test_the_chance_of_a_text_is_that_of_its_columns() -> None:
     assert read.text_chance("17", Box(80, 90, 40, 20)) < 0.1
     assert read.text_chance("x", Box(80, 90, 40, 20)) == 0
     assert read.text_chance("1", Box(500, 90, 40, 20)) == 0
+
+
+def level(x: float, y: float, width: float, height: float) -> TextLine:
+    return TextLine(x, y, width, height, 0.0, 0.9, 0.9)
+
+
+def test_a_line_reaches_over_the_numbers_that_it_lies_on() -> None:
+    line = level(50, 50, 20, 20)
+    boxes = [Box(40, 40, 60, 20), Box(45, 90, 200, 20), Box(200, 40, 20, 20)]
+    assert widened(line, boxes) == level(70, 50, 60, 20)
+    assert widened(line, boxes[1:]) == line
+    assert widened(line, []) == line
+
+
+def test_a_picture_of_one_line_is_read_from_side_to_side() -> None:
+    parts = [level(60, 25, 40, 20), level(150, 26, 40, 18)]
+    (across,) = row_across(parts, (50, 200), 22)
+    assert (across.x, across.y, across.width, across.height) == (99.5, 25, 199, 20)
+    assert row_across([*parts, level(60, 80, 40, 20)], (110, 200), 22) == []  # two lines
+    assert row_across(parts, (50, 2000), 22) == []  # longer than what was learned from
+    assert row_across([], (50, 200), 22) == []
+
+
+@pytest.mark.parametrize("look", ["other polarity", "even contrast", "double size"])
+def test_where_nothing_is_read_a_page_is_looked_at_otherwise(
+    look: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = np.full((120, 300), 255, np.uint8)
+    cv2.putText(page, "4711", (60, 80), cv2.FONT_HERSHEY_SIMPLEX, 1.6, 0, 3, cv2.LINE_AA)
+    seen, find = {"looks": 0}, Finder.find
+
+    def finds_by_one_look(self: Finder, gray: Gray, turn: int = 0) -> Found:
+        seen["looks"] += 1
+        found = find(self, gray, turn)
+        wanted = 2 + ["other polarity", "even contrast", "double size"].index(look)
+        return found if seen["looks"] == wanted else Found((), 0, found.rulings, found.scale)
+
+    monkeypatch.setattr(Finder, "find", finds_by_one_look)
+    model = models_folder() / "digits"
+    scanner = LineScanner(model.with_suffix(".finder.onnx"), model.with_suffix(".lines.onnx"))
+    (number,) = scanner.read(page).numbers
+    assert number.text == "4711"
+    assert 45 < number.box.x < 75
+    assert 25 < number.box.y < 60
+    assert seen["looks"] == 4
