@@ -8,6 +8,7 @@ believe where they differ, is learned from drawn pages (`training/fusion_fit.py`
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -20,14 +21,17 @@ from numpy.typing import NDArray
 
 from digitocr.core.document import Digit, Number
 from digitocr.core.errors import ModelUnreadable
-from digitocr.core.geometry import Box, around
+from digitocr.core.geometry import Box, around, corners_of
+from digitocr.numbers.notation import is_sensible
 from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 Features = NDArray[np.float64]  # (N_FEATURES,)
 # What the line reader says of some component numbers in a place, and of its own there, by index.
 Hears: TypeAlias = "Callable[[Sequence[int], Sequence[int]], Heard | None]"
 
-N_FEATURES = 34
+N_FEATURES = 38
+# Zeros before what has decimals or is a share: rare on paper, common where $ or @ is read as 0.
+_PADDED = re.compile(r"\(?[-+]?0\d+[.,%]")
 _MOST_LOGIT = 7.0  # chances beyond 0.999 tell no more
 _USUAL_HEIGHT = 20.0  # pixels of a digit; only the unit of a logarithm
 
@@ -47,6 +51,7 @@ class Place:
     components: tuple[Number, ...]  # left to right; confidences are chances
     lines: tuple[ReadNumber, ...]
     heard: Heard | None = None  # of the component numbers; None: the finder sees no line there
+    refused: float = 0.0  # the share of the line reader's characters that lie in no digit's ink
 
     @property
     def agree(self) -> bool:
@@ -138,6 +143,10 @@ def _features(place: Place) -> list[float]:
         ruling,
         ruling * (set(on_line) == {"1"}),
         *_joined(place, same_digits),
+        bool(texts[0]) and not all(map(is_sensible, texts[0])),
+        any(map(_PADDED.match, texts[0])),
+        place.refused,
+        place.refused * (not place.components),
     ]
 
 
@@ -255,6 +264,28 @@ def places(numbers: Sequence[Number], lines: Sequence[ReadNumber], hears: Hears)
             tuple(lines[i] for i in other),
             hears(own, other) if own else None,
         )
+
+
+def refused_shares(found: Sequence[Place], non_digits: Sequence[Box]) -> NDArray[np.float64]:
+    """Return (N,) shares, 0..1, of the line reader's characters whose ink was taken for no digit.
+
+    0 where it read nothing.
+
+    Args:
+        found: N places.
+        non_digits: boxes of ink that is as high as digits, but none to the component reader.
+    """
+    boxes = [[box for one in place.lines for box in one.character_boxes] for place in found]
+    counts = np.array([len(own) for own in boxes], int)
+    if not counts.sum() or not non_digits:
+        return np.zeros(len(found))
+    middles = np.array([box.middle for own in boxes for box in own])[:, None]
+    left, top, right, bottom = corners_of(non_digits).T
+    inside = (middles > np.stack([left, top], 1)) & (middles < np.stack([right, bottom], 1))
+    is_refused = np.logical_and.reduce(inside, axis=2).any(axis=1)
+    of = np.repeat(np.arange(len(found)), counts)
+    hits = np.bincount(of, is_refused, len(found))
+    return np.asarray(hits / np.maximum(counts, 1), np.float64)
 
 
 def hearing(lines: PageLines, texts: Sequence[str], boxes: Sequence[Box]) -> Hears:

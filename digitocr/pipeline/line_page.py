@@ -15,25 +15,22 @@ from digitocr.layout.grid import Grid
 from digitocr.layout.text_lines import text_lines
 from digitocr.numbers.fusion import Place, hearing, places
 from digitocr.numbers.notation import with_decimal
-from digitocr.pipeline.finish import boxes_on_page
 from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 
 def places_on_page(
-    numbers: Sequence[Number], lines: PageLines, shape: tuple[int, ...], upright: UprightPage,
+    numbers: Sequence[Number], boxes: Sequence[Box], lines: PageLines, upright: UprightPage,
     decimal: Decimal | None = None,
 ) -> list[Place]:  # fmt: skip
     """Return what both readers read in each place of the upright page.
 
     Args:
         numbers: of the component reader, on the upright page.
+        boxes: where these are on the page as given.
         lines: of the line reader, on the page as given.
-        shape: (H, W) of the page as given.
         upright: how the page was set upright.
         decimal: which mark stands before decimals; None for the one that is on the page.
     """
-    height, width = shape
-    boxes = boxes_on_page([one.box for one in numbers], upright.to_page, width, height)
     hears = hearing(lines, [one.text for one in numbers], boxes)
     return list(
         places(numbers, [_number_on(one, upright, decimal) for one in lines.numbers], hears)

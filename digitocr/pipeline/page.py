@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from digitocr.core.arrays import Gray
 from digitocr.core.document import (
@@ -24,7 +24,7 @@ from digitocr.numbers.assemble import (
     digit_lines,
 )
 from digitocr.numbers.constraints import Constraint
-from digitocr.numbers.fusion import Arbiter
+from digitocr.numbers.fusion import Arbiter, Place, refused_shares
 from digitocr.numbers.regroup import regrouped_numbers
 from digitocr.numbers.rerank import reranked_numbers
 from digitocr.pipeline.finish import (
@@ -68,6 +68,24 @@ class PageReader:
 
     def read(self, page: Page) -> PageResult:
         """Read every number on one page; a blank page gives a result with no numbers."""
+        read = self._read_components(page)
+        numbers = read.numbers
+        # What whole lines are read as, from grey pixels; where both differ, the likelier.
+        if self.line_readers:
+            numbers = self._fused(self._places(read, self.line_readers, page), self.line_readers)
+        placed, filled = numbers_and_tables(numbers, read.tables)
+        # Doubtful ones are marked; pixels of the page as given.
+        judged = [judged_number(one, self.review_line) for one in placed]
+        return finished_page(page, read.upright, judged, filled)
+
+    def places(self, page: Page) -> tuple[UprightPage, list[Place]]:
+        """Return a page set upright, and what both readers read in each place there; [] for one."""
+        read = self._read_components(page)
+        found = self._places(read, self.line_readers, page) if self.line_readers else []
+        return read.upright, found
+
+    def _read_components(self, page: Page) -> _ComponentNumbers:
+        """Return what is read of a page's contours alone."""
         upright, components, grids = _components_on(page, self.model)
         # What the networks read in each component, alone and in its line.
         reading = read_components(
@@ -79,14 +97,8 @@ class PageReader:
         )
         # Digits that stand together are numbers, in tables those in one cell.
         numbers, tables = self._numbers_and_grids(reading, grids)
-        numbers = [number_with_chances(one, self.model) for one in numbers]
-        # What whole lines are read as, from grey pixels; where both differ, the likelier.
-        if self.line_readers:
-            numbers = self._fused(numbers, self.line_readers, page, upright, tables)
-        placed, filled = numbers_and_tables(numbers, tables)
-        # Doubtful ones are marked; pixels of the page as given.
-        judged = [judged_number(one, self.review_line) for one in placed]
-        return finished_page(page, upright, judged, filled)
+        chances = [number_with_chances(one, self.model) for one in numbers]
+        return _ComponentNumbers(upright, reading, chances, tables)
 
     def _numbers_and_grids(
         self, reading: PageReading, grids: Sequence[Grid]
@@ -105,20 +117,36 @@ class PageReader:
             numbers = tuple(reranked_numbers(joined, reading.hypotheses, self.constraint))
         return numbers, tables
 
-    def _fused(
-        self, numbers: Sequence[Number], readers: LineReaders, page: Page, upright: UprightPage,
-        grids: Sequence[Grid],
-    ) -> list[Number]:  # fmt: skip
+    def _places(self, read: _ComponentNumbers, readers: LineReaders, page: Page) -> list[Place]:
+        """Return what both readers read in each place of the upright page."""
+        height, width = page.gray.shape
+        to_page, rotation = read.upright.to_page, read.upright.rotation
+        boxes = boxes_on_page([one.box for one in read.numbers], to_page, width, height)
+        lines = readers.scanner.read(page.gray, rotation, self.constraint, boxes)
+        found = places_on_page(read.numbers, boxes, lines, read.upright, self.decimal)
+        refused = refused_shares(found, read.reading.non_digits)
+        return [
+            replace(place, refused=share)
+            for place, share in zip(found, refused, strict=True)
+            if not is_ruling(place, read.tables)
+        ]
+
+    def _fused(self, found: Sequence[Place], readers: LineReaders) -> list[Number]:
         """Return the numbers of both readers, each place once, in reading order."""
-        shape = page.gray.shape
-        boxes = boxes_on_page([one.box for one in numbers], upright.to_page, shape[1], shape[0])
-        lines = readers.scanner.read(page.gray, upright.rotation, self.constraint, boxes)
-        found = places_on_page(numbers, lines, shape, upright, self.decimal)
-        found = [place for place in found if not is_ruling(place, grids)]
         fused = readers.arbiter.numbers(found, keep_all=self.constraint is not None)
         if all(one.line for one in fused):
             return sorted(fused, key=lambda one: (one.line, one.item))
         return in_lines(fused)
+
+
+@dataclass(frozen=True, slots=True)
+class _ComponentNumbers:
+    """What is read of a page's contours: all of it in pixels of the upright page."""
+
+    upright: UprightPage
+    reading: PageReading
+    numbers: list[Number]  # with their chances
+    tables: list[Grid]
 
 
 def _components_on(page: Page, model: Model) -> tuple[UprightPage, Components, list[Grid]]:

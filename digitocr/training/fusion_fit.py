@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 
 from digitocr.core.arrays import Gray
 from digitocr.core.document import Number
+from digitocr.core.geometry import Box
 from digitocr.core.source import Page, Source
 from digitocr.inputs.reader import read_pages
-from digitocr.numbers.fusion import N_FEATURES, Arbiter, hearing, page_features, places
-from digitocr.pipeline.page import PageReader
+from digitocr.numbers.fusion import N_FEATURES, Arbiter, page_features
+from digitocr.pipeline.finish import boxes_on_page
+from digitocr.pipeline.page import LineReaders, PageReader
 from digitocr.recognition.line_numbers import written_numbers
 from digitocr.recognition.model import LINE_FILES, load_model
 from digitocr.recognition.page_lines import LineScanner, ReadNumber
@@ -39,13 +41,14 @@ _SIDES = 300, 900  # of drawn pages, pixels
 _AMBIGUOUS = {"comb"}  # a digit a cell: one number to a form, many to a table
 _KEPT = tuple(np.round(np.arange(0.5, 0.8, 0.05), 2).tolist())  # never what is likelier wrong
 _COARSE, _FINE = np.arange(0.3, 0.9, 0.05), np.arange(0.9, 0.999, 0.005)
+_UNUSED = Arbiter(np.zeros(N_FEATURES), np.zeros(N_FEATURES), (), ())  # as long as none is fitted
 THRESHOLDS: tuple[float, ...] = tuple(np.round([*_COARSE, *_FINE], 3).tolist())
 
 Values = NDArray[np.float64]
 Rows = NDArray[np.float64]
 """(N, N_FEATURES + 2): features, then whether each reader is right, NaN where it read nothing."""
 
-Read = Sequence[Number] | Sequence[ReadNumber]
+Read = Sequence[tuple[str, Box]]  # texts, and where they are on the page as given
 IsRight = Callable[[Read], bool]
 
 
@@ -150,24 +153,21 @@ class Readers:
     def __init__(self, model: Path) -> None:
         """Load a model's networks; what weighs them need not be there yet."""
         finder, lines = (model.with_suffix(ending) for ending in LINE_FILES[:2])
-        self._components = PageReader(load_model(model), 0.0)
-        self._lines = LineScanner(finder, lines)
+        readers = LineReaders(LineScanner(finder, lines), _UNUSED)
+        self._reader = PageReader(load_model(model), 0.0, line_readers=readers)
 
     def rows(self, gray: Gray, is_right: IsRight) -> Rows:
         """Return what was read on a page and whether it is right, a row a place."""
-        numbers = self._components.read(Page(1, gray, None)).numbers
-        boxes = [one.box for one in numbers]
-        lines = self._lines.read(gray, boxes=boxes)
-        hears = hearing(lines, [one.text for one in numbers], boxes)
-        found = list(places(numbers, lines.numbers, hears))
-        right = [
-            [_answer(place.lines, is_right), _answer(place.components, is_right)] for place in found
-        ]
+        height, width = gray.shape
+        upright, found = self._reader.places(Page(1, gray, None))
+
+        def answer(numbers: Sequence[Number] | Sequence[ReadNumber]) -> float:
+            boxes = boxes_on_page([one.box for one in numbers], upright.to_page, width, height)
+            texts = [one.text for one in numbers]
+            return float(is_right(list(zip(texts, boxes, strict=True)))) if texts else np.nan
+
+        right = [[answer(place.lines), answer(place.components)] for place in found]
         return np.hstack([page_features(found), np.array(right).reshape(-1, 2)])
-
-
-def _answer(read: Read, is_right: IsRight) -> float:
-    return float(is_right(read)) if read else np.nan
 
 
 def drawn_rows(
@@ -187,16 +187,16 @@ def drawn_rows(
 
 def _is_drawn(drawn: DrawnPage, larger: float, read: Read) -> bool:
     """Tell whether each text is among those of the line that it stands on."""
-    for one in read:
-        middle = one.box.middle[0] / larger, one.box.middle[1] / larger
+    for text, box in read:
+        middle = box.middle[0] / larger, box.middle[1] / larger
         written = {
-            text
+            number
             for line in drawn.lines
             if cv2.pointPolygonTest(line.quad.astype(np.float32), middle, True)
             > -0.4 * line.digit_height
-            for text in written_numbers(line.truth)
+            for number in written_numbers(line.truth)
         }
-        if one.text not in written:
+        if text not in written:
             return False
     return True
 
@@ -218,12 +218,12 @@ def true_rows(
 
 def is_among(written: Sequence[str], read: Read) -> bool:
     """Tell whether each text is written on the page."""
-    return all(one.text in written for one in read)
+    return all(text in written for text, _ in read)
 
 
 def has_digits(written: Sequence[str], read: Read) -> bool:
     """Tell whether the digits of all texts together are those of a number on the page."""
-    return _digits_of(one.text for one in read) in {_digits_of([text]) for text in written}
+    return _digits_of(text for text, _ in read) in {_digits_of([text]) for text in written}
 
 
 def _digits_of(texts: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +21,7 @@ from digitocr.numbers.fusion import (
     load_arbiter,
     page_features,
     places,
+    refused_shares,
 )
 from digitocr.recognition.finder import TextLine
 from digitocr.recognition.page_lines import PageLines, ReadNumber
@@ -98,6 +100,22 @@ def test_a_part_of_what_the_line_reader_reads_is_not_heard() -> None:
 
 def test_nothing_is_heard_where_there_is_no_line() -> None:
     assert hearing(PageLines(()), ["2"], [Box(80, 90, 20, 20)])([0], []) is None
+
+
+def test_characters_in_ink_that_is_no_digit_are_refused() -> None:
+    found = placed([component("8", 900)], [read("12", 0), read("345", 400)])
+    assert refused_shares(found, []).tolist() == [0, 0, 0]
+    letters = [Box(20, 5, 20, 40), Box(395, 5, 70, 40)]
+    assert sorted(refused_shares(found, letters).tolist()) == [0, 0.5, 1]
+    assert refused_shares([], letters).tolist() == []
+
+
+def test_odd_texts_and_refused_ones_are_told_apart() -> None:
+    texts = ["12.50", "1,2022", "012.50"]
+    rows = [page_features(placed([], [read(text, 0)]))[0] for text in texts]
+    (place,) = placed([], [read("12.50", 0)])
+    rows.append(page_features([replace(place, refused=0.5)])[0])
+    assert len({tuple(row) for row in rows}) == 4
 
 
 def test_the_review_line_is_the_lowest_that_holds() -> None:
