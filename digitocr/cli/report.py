@@ -14,6 +14,7 @@ from rich.text import Text
 from digitocr.cli.console import printable
 from digitocr.cli.options import OPTION_NAMES
 from digitocr.core.errors import counted, with_names
+from digitocr.results.combined import N_LISTED
 
 if TYPE_CHECKING:
     from digitocr.results.combined import Report
@@ -82,6 +83,8 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     )
     if report.earlier:
         console.print(f"Of these {report.earlier} were read before (--restart reads all anew).")
+    if report.silent:
+        console.print(_silence(report))
     if report.outdated:
         console.print(f"Corrections that don't count, as their files changed: {report.outdated}.")
     if report.audit:
@@ -93,6 +96,14 @@ def summary(report: Report, min_confidence: float, where: str) -> None:
     if report.interrupted:
         console.print("Interrupted: what was read is written. Run the same command again.")
     console.print(f"Results: {printable(where)}")
+
+
+def _silence(report: Report) -> str:
+    """Return on how many pages that hold ink no number was read, and the first such files."""
+    files = ", ".join(map(printable, report.silent_files[:N_LISTED]))
+    more = ", ..." if len(report.silent_files) > N_LISTED else ""
+    pages = "1 page that holds" if report.silent == 1 else f"{report.silent} pages that hold"
+    return f"No number was read on {pages} ink: {files}{more}"
 
 
 def compared_summary(tally: Tally) -> None:

@@ -164,4 +164,5 @@ def _say_done(done: Done, counts: bool, trace: bool) -> None:
         say(f"error: {done.file}: {misfit}.")
     if counts and not done.error:
         found = f"{counted(done.n_pages, 'page')}, {counted(done.n_numbers, 'number')}"
-        say(f"{done.file}: {found}, {done.n_review} to review, {done.seconds:.2f} s")
+        silent = f", {done.n_silent} with ink but no number" if done.n_silent else ""
+        say(f"{done.file}: {found}{silent}, {done.n_review} to review, {done.seconds:.2f} s")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Any
 
 from digitocr.core.errors import ExtraMissing
@@ -12,6 +13,62 @@ from digitocr.core.source import utf8_name
 from digitocr.core.version import __version__
 
 SCHEMA = 1  # of what `FileResult.to_dict` gives
+
+
+class Reason(str, Enum):
+    """Why a number, or a field of a form, is to be reviewed; results name reasons in this order."""
+
+    UNSURE = "unsure"  # its chance is below the line for review
+    MARK_DROPPED = "mark-dropped"  # a mark beside it was left out of it
+    CUT_OFF = "cut-off"  # it ends at the edge of the picture
+    RULE_BROKEN = "rule-broken"  # no reading of it fits what is known about numbers here
+    REGROUPED = "regrouped"  # it was joined or split so that it fits what is known
+    AMBIGUOUS = "ambiguous"  # a second reading of it fits nearly as well
+    READERS_DISAGREE = "readers-disagree"  # the other reader read something else there
+    SMALL = "small"  # its digits are lower than 12 pixels
+    CROSSED = "crossed"  # a line runs through its field
+    CELLS_UNCLEAR = "cells-unclear"  # a blank cell is among its digits, or two are in one cell
+    UNREAD = "unread"  # there is writing in its field that was not read
+
+    @property
+    def forces_review(self) -> bool:
+        """Whether it says more than the confidence does: what has it is never `ok`."""
+        return self not in (Reason.READERS_DISAGREE, Reason.SMALL)
+
+
+Reasons = tuple[Reason, ...]  # each once, in the order of `Reason`
+
+
+def sorted_reasons(*reasons: Reason) -> Reasons:
+    """Return reasons, each once, in the order that results have them in."""
+    return tuple(one for one in Reason if one in reasons)
+
+
+def _reasons_from(words: str) -> Reasons:
+    """Return the reasons that results name."""
+    return sorted_reasons(*(Reason(word) for word in words.split()))
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Something about a page that its numbers don't say."""
+
+    code: str
+    sentence: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as results have it."""
+        return {"code": self.code, "sentence": self.sentence}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Note:
+        """Return the note that `to_dict` was of."""
+        return cls(found["code"], found["sentence"])
+
+
+INK_WITHOUT_NUMBERS = Note(
+    "ink-without-numbers", "There is ink on this page, but no number was read."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +114,16 @@ class Number:
     column: int | None = None
     field: str | None = None  # of the form, by its name; None without one
     read: str | None = None  # where it is checked: what was read there; None where it was missed
+    reasons: Reasons = ()  # why it is for review; () where it is not
+
+    @property
+    def reason(self) -> str:
+        """Its reasons as results have them: words, space-separated; "" for none."""
+        return " ".join(self.reasons)
+
+    def because(self, *reasons: Reason) -> Number:
+        """Return it with further reasons."""
+        return replace(self, reasons=sorted_reasons(*self.reasons, *reasons))
 
     @property
     def is_missed(self) -> bool:
@@ -69,13 +136,14 @@ class Number:
             "text": self.text,
             "confidence": round(self.confidence, 4),
             "status": self.status,
+            "reason": self.reason,
             **({"read": self.read} if self.status == "checked" else {}),
             "line": self.line,
             "item": self.item,
             "table": self.table,
             "row": self.row,
             "column": self.column,
-            **({"field": self.field} if self.field else {}),
+            "field": self.field,
             "box": list(self.box.sides),
             "digits": [digit.to_dict() for digit in self.digits],
         }
@@ -97,6 +165,7 @@ class Number:
             found["column"],
             found.get("field"),
             found.get("read"),
+            _reasons_from(found.get("reason", "")),
         )
 
 
@@ -126,6 +195,7 @@ class FieldResult:
     confidence: float  # 0..1, the chance that it is right
     status: str  # as of a `Number`
     box: Box  # of the field, page pixels; empty where early results don't say where it is
+    reasons: Reasons = ()  # as of a `Number`
 
     def to_dict(self) -> dict[str, Any]:
         """Return it as results have it."""
@@ -134,14 +204,21 @@ class FieldResult:
             "text": self.text,
             "confidence": round(self.confidence, 4),
             "status": self.status,
+            "reason": " ".join(self.reasons),
             "box": list(self.box.sides),
         }
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> FieldResult:
         """Return the field that `to_dict` was of."""
-        box = Box(*(found.get("box") or (0, 0, 0, 0)))
-        return cls(found["name"], found["text"], found["confidence"], found["status"], box)
+        return cls(
+            found["name"],
+            found["text"],
+            found["confidence"],
+            found["status"],
+            Box(*(found.get("box") or (0, 0, 0, 0))),
+            _reasons_from(found.get("reason", "")),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +236,7 @@ class PageResult:
     fields: tuple[FieldResult, ...] = ()  # of a form, all of them in its order
     error: str | None = None  # why a page could not be read where others of its file could
     reading: PageResult | None = None  # where something is checked: the page as it was read
+    notes: tuple[Note, ...] = ()
 
     @property
     def as_read(self) -> PageResult:
@@ -174,6 +252,7 @@ class PageResult:
             "dpi": self.dpi,
             "rotation": self.rotation,
             "skew": self.skew,
+            "notes": [note.to_dict() for note in self.notes],
             **self._content_dict(),
             **({"error": self.error} if self.error else {}),
             **({"reading": self.reading._content_dict()} if self.reading else {}),
@@ -192,6 +271,7 @@ class PageResult:
         """Return the page that `to_dict` was of."""
         about = {key: found[key] for key in ("page", "width", "height", "dpi", "rotation", "skew")}
         about["error"] = found.get("error")
+        about["notes"] = tuple(map(Note.from_dict, found.get("notes", ())))
         content, reading = _page_content(found, with_digits), found.get("reading")
         as_read = cls(**about, **_page_content(reading, with_digits)) if reading else None
         return cls(**about, **content, reading=as_read)
@@ -251,7 +331,7 @@ class FileResult:
         }
 
     def rows(self) -> list[dict[str, Any]]:
-        """Return a row for each number, by the names of the CSV's columns, and its field.
+        """Return a row for each number, by the names of the CSV's columns.
 
         What a person found to be no number has none.
         """
@@ -269,6 +349,7 @@ class FileResult:
                 "status": number.status,
                 **dict(zip(("x", "y", "width", "height"), number.box.sides, strict=True)),
                 "field": number.field,
+                "reason": number.reason,
             }
             for page in self.pages
             for number in page.numbers

@@ -28,6 +28,8 @@ COLUMNS = [
     "y",
     "width",
     "height",
+    "field",
+    "reason",
 ]
 # A spreadsheet takes a cell that begins so for a formula (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -73,7 +75,9 @@ def _number_row(name: str, page: int, number: Number, excel: bool) -> list[objec
     text = excel_cell(number.text) if excel else number.text
     confidence = f"{number.confidence:.4f}"
     place = [number.line, number.item, number.table, number.row, number.column]
-    return [name, page, *place, text, confidence, number.status, *number.box.sides]
+    field = None if number.field is None else safe_cell(number.field)
+    about = [confidence, number.status, *number.box.sides, field, number.reason]
+    return [name, page, *place, text, *about]
 
 
 def table_rows(table: Table, excel: bool = False) -> str:

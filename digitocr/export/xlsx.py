@@ -43,7 +43,10 @@ _MAYBE_THOUSANDS = re.compile(r"-?[1-9][0-9]{0,2}\.[0-9]{3}")
 _COMMA = str.maketrans(",", ".")
 
 _COLUMNS = (*COLUMNS[:8], "picture", *COLUMNS[8:])
-_WIDTHS = (30, 7, 7, 7, 7, 7, 9, 16, 27, 12, 9, 7, 7, 8, 8)  # characters, filter button and all
+_WIDTHS = (  # characters, filter button and all
+    *(30, 7, 7, 7, 7, 7, 9, 16, 27),
+    *(12, 9, 7, 7, 8, 8, 12, 16),
+)
 _WIDEST = 60  # characters
 _FILE_AT, _NUMBER_AT, _PICTURE_AT = map(_COLUMNS.index, ("file", "number", "picture"))
 _MARGIN = 2  # pixels above and below a picture in its cell
@@ -211,6 +214,7 @@ class _Book:
         place = number.line, number.item, number.table, number.row, number.column
         values: list[str | float | None] = [file, page, *place, number.text, None]
         values += [number.confidence, number.status, *number.box.sides]
+        values += [number.field, number.reason or None]
         for column, value in enumerate(values):
             if column == _NUMBER_AT:
                 self._write_text(self._numbers, self._row, column, number.text, for_review)

@@ -13,6 +13,7 @@ from digitocr.core.arrays import Values
 from digitocr.core.document import (
     Digit,
     Number,
+    Reason,
 )
 from digitocr.core.geometry import (
     Box,
@@ -106,7 +107,7 @@ def assembled_numbers(
     """Return the numbers that digits make, in reading order; none where there are no digits.
 
     A number's confidence is the product of its digits' and of how sure it is that they are all of
-    it. Its status is "ok".
+    it. Its status is "ok"; that something beside it was left out is a reason to review it.
 
     Args:
         found: from `digit_lines`.
@@ -205,7 +206,8 @@ def _number(
         decimal,
         span.places[-1] in signs.percent,
     )
-    sure = span.sure * (found.sure if found.beside.intersection(span.places) else 1.0)
+    dropped = not found.beside.isdisjoint(span.places)
+    sure = span.sure * (found.sure if dropped else 1.0)
     return Number(
         text=text,
         confidence=sure * prod(digit.confidence for digit in digits),
@@ -214,4 +216,5 @@ def _number(
         item=item,
         box=around([digit.box for digit in digits]),
         digits=digits,
+        reasons=(Reason.MARK_DROPPED,) if dropped else (),
     )

@@ -19,7 +19,7 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from digitocr.core.document import Digit, Number
+from digitocr.core.document import Digit, Number, Reason
 from digitocr.core.errors import ModelUnreadable
 from digitocr.core.geometry import Box, around, corners_of
 from digitocr.numbers.notation import is_sensible
@@ -200,9 +200,11 @@ class Arbiter:
             both = place.components and place.lines
             if place.components and (component > line or not place.lines):
                 if both or component >= kept:
-                    chosen += (_component_number(one, component) for one in place.components)
+                    ours = [_component_number(one, component) for one in place.components]
+                    chosen += (_compared(one, place) for one in ours)
             elif both or line >= kept:
-                chosen += (_line_number(one, line, place.components) for one in place.lines)
+                theirs = [_line_number(one, line, place.components) for one in place.lines]
+                chosen += (_compared(one, place) for one in theirs)
         return chosen
 
 
@@ -321,6 +323,19 @@ def _overlap(ones: Sequence[Box], others: Sequence[Box]) -> NDArray[np.bool_]:
 def _component_number(number: Number, chance: float) -> Number:
     """Return the component reader's number with its chance; none where no constraint allows it."""
     return replace(number, confidence=chance) if number.confidence else number
+
+
+def _compared(number: Number, place: Place) -> Number:
+    """Return a number chosen in a place with what the other reading there says of it.
+
+    What the component reader left out beside it the line reader has seen too: where it reads the
+    same, nothing is missing.
+    """
+    if place.agree:
+        kept = [one for one in number.reasons if one != Reason.MARK_DROPPED]
+        return replace(number, reasons=tuple(kept))
+    both = place.components and place.lines
+    return number.because(Reason.READERS_DISAGREE) if both else number
 
 
 def _line_number(read: ReadNumber, chance: float, beside: Sequence[Number]) -> Number:

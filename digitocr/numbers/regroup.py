@@ -11,6 +11,7 @@ import numpy as np
 from digitocr.core.document import (
     Digit,
     Number,
+    Reason,
 )
 from digitocr.core.geometry import around
 from digitocr.numbers.constraints import Constraint
@@ -69,14 +70,14 @@ def _n_joined(parts: Sequence[tuple[Number, int]], constraint: Constraint) -> in
 
 
 def _joined_number(parts: Sequence[Number]) -> Number:
+    reasons = [reason for one in parts for reason in one.reasons]
     return replace(
         parts[0],
         text="".join(one.text for one in parts),
         confidence=float(np.prod([one.confidence for one in parts])),
-        status="review",
         box=around([one.box for one in parts]),
         digits=tuple(digit for one in parts for digit in one.digits),
-    )
+    ).because(Reason.REGROUPED, *reasons)
 
 
 def _split_numbers(number: Number, constraint: Constraint) -> list[Number]:
@@ -106,7 +107,6 @@ def _part_of(number: Number, digits: Sequence[Digit]) -> Number:
     return replace(
         number,
         text="".join(digit.digit for digit in digits),
-        status="review",
         box=around([digit.box for digit in digits]),
         digits=tuple(digits),
-    )
+    ).because(Reason.REGROUPED)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from digitocr.core.document import (
     Digit,
     Number,
+    Reason,
 )
 from digitocr.core.geometry import (
     Box,
@@ -52,7 +53,8 @@ def reranked_numbers(
     """Return numbers as the likeliest of their spellings that a constraint allows.
 
     Their confidence is that of the best among those that are allowed. Where none is, a number
-    stays as it was read, with confidence 0; there, and where two are close, its status is "review".
+    stays as it was read, with confidence 0. That is a reason to review it, and so are two that are
+    close.
 
     Args:
         numbers: as read, confidences not yet chances.
@@ -99,7 +101,7 @@ def _reranked_number(
     spellings = list(_spellings(options, [texts.get(group) for group in order], number))
     found = [spelling for spelling in spellings if spelling.text and constraint(spelling.text)]
     if not found:
-        return replace(number, confidence=0.0, status="review")
+        return replace(number, confidence=0.0).because(Reason.RULE_BROKEN)
     excluded = sum(one.weight for one in spellings) - sum(one.weight for one in found)
     by_chance = _ELSEWHERE * excluded * len(found) / len(spellings)
     return _number_spelled(number, found, by_chance)
@@ -190,14 +192,14 @@ def _number_spelled(number: Number, found: Sequence[_Spelling], by_chance: float
     together = math.prod(digit.confidence for digit in number.digits)
     whole = number.confidence / together if together else 0.0  # the chance that it is all of it
     digits = [digit for hypothesis in best.hypotheses for digit in hypothesis.digits]
-    return replace(
+    spelled = replace(
         number,
         text=text,
         digits=_rescaled_digits(digits, share),
         box=around([digit.box for digit in digits]),
         confidence=min(1.0, whole) * share,
-        status="review" if close else number.status,
     )
+    return spelled.because(Reason.AMBIGUOUS) if close else spelled
 
 
 def _rescaled_digits(digits: Sequence[Digit], share: float) -> tuple[Digit, ...]:

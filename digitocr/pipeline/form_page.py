@@ -15,6 +15,9 @@ from digitocr.core.document import (
     FieldResult,
     Number,
     PageResult,
+    Reason,
+    Reasons,
+    sorted_reasons,
 )
 from digitocr.core.geometry import (
     Box,
@@ -49,8 +52,7 @@ from digitocr.imaging.rectify import rectify
 from digitocr.numbers.rerank import reranked_numbers
 from digitocr.pipeline.finish import (
     boxes_on_page,
-    judged_number,
-    number_on_page,
+    finished_number,
     number_with_chances,
 )
 from digitocr.pipeline.ink import upright_ink
@@ -94,16 +96,15 @@ class FormReader:
         numbers, fields = [], []
         groups = groups_in(boxes, {group.number: group.box for group in components.groups})
         for i, (field, box, own) in enumerate(zip(self.form.fields, boxes, groups, strict=True), 1):
-            whole = is_visible(box, upright, page.gray) and not crossed[i - 1]
-            number, found = _field_number(field, box, own, reading, whole)
+            hidden = _hidden_reasons(is_visible(box, upright, page.gray), crossed[i - 1])
+            number, found = _field_number(field, box, own, reading, hidden)
             if number is not None:
                 number = replace(number, line=i, item=1, field=field.name)
                 number = number_with_chances(number, self.model)
-                number = judged_number(number, self.review_line)
-                number = number_on_page(number, upright.to_page, width, height)
+                number = finished_number(number, upright, page, self.review_line)
                 numbers.append(number)
                 read = (number.text, number.confidence, number.status)
-                found = FieldResult(field.name, *read, found.box)
+                found = FieldResult(field.name, *read, found.box, number.reasons)
             fields.append(found)
         places = boxes_on_page(boxes, upright.to_page, width, height)
         return replace(
@@ -136,8 +137,15 @@ def _written_on_form(gray: Gray, form: Form, scale: float) -> tuple[BinaryImage,
     return ink_without_print(ink, printed, scale), boxes
 
 
+def _hidden_reasons(visible: bool, crossed: bool) -> Reasons:
+    """Return why not all of a field may be seen."""
+    return sorted_reasons(
+        *([] if visible else [Reason.CUT_OFF]), *([Reason.CROSSED] if crossed else [])
+    )
+
+
 def _field_number(
-    field: Field, box: Box, groups: Sequence[int], reading: PageReading, whole: bool
+    field: Field, box: Box, groups: Sequence[int], reading: PageReading, hidden: Reasons
 ) -> tuple[Number | None, FieldResult]:
     """Return the number in a field, None in a blank one, and that it is blank.
 
@@ -146,22 +154,22 @@ def _field_number(
         box: where it is on the page brought onto the form.
         groups: of ink in it, left to right.
         reading: of the page.
-        whole: the page shows all of the field, and no line runs through it.
+        hidden: why not all of it may be seen, () where the page shows it and no line crosses it.
     """
     hypotheses: GroupHypotheses = {group: (reading.hypotheses or {})[group] for group in groups}
-    doubtful = not whole
+    reasons = list(hidden)
     if field.cells:
-        hypotheses, gaps = comb_hypotheses(hypotheses, box, field.cells)
-        doubtful = doubtful or gaps
+        hypotheses, unclear = comb_hypotheses(hypotheses, box, field.cells)
+        reasons += [Reason.CELLS_UNCLEAR] if unclear else []
     signs = [
         [one for one in marks if box.contains(one.middle) and not field.cells]
         for marks in (reading.low, reading.slashes, reading.percents)
     ]
     number, sure = number_in_field(hypotheses, *signs)
-    status = "review" if doubtful or (number is None and groups) else "ok"
-    blank = FieldResult(field.name, "", sure if whole else 0.0, status, box)
     if number is None:
-        return None, blank
-    if field.constraint:
+        reasons += [Reason.UNREAD] if groups else []
+    elif field.constraint:
         (number,) = reranked_numbers([number], hypotheses, field.constraint)
-    return replace(number, status="review" if doubtful else number.status), blank
+    status, sure = "review" if reasons else "ok", 0.0 if hidden else sure
+    blank = FieldResult(field.name, "", sure, status, box, sorted_reasons(*reasons))
+    return None if number is None else number.because(*reasons), blank

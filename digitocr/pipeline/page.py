@@ -30,11 +30,11 @@ from digitocr.numbers.rerank import reranked_numbers
 from digitocr.pipeline.finish import (
     boxes_on_page,
     finished_page,
-    judged_number,
     number_with_chances,
 )
 from digitocr.pipeline.ink import upright_ink
 from digitocr.pipeline.line_page import in_lines, is_ruling, places_on_page
+from digitocr.pipeline.notes import page_notes
 from digitocr.recognition.components import (
     Components,
     InkGroup,
@@ -43,7 +43,7 @@ from digitocr.recognition.components import (
 )
 from digitocr.recognition.hypotheses import PageReading
 from digitocr.recognition.model import Model
-from digitocr.recognition.page_lines import LineScanner
+from digitocr.recognition.page_lines import LineScanner, PageLines
 from digitocr.recognition.reader import read_components
 
 
@@ -69,19 +69,20 @@ class PageReader:
     def read(self, page: Page) -> PageResult:
         """Read every number on one page; a blank page gives a result with no numbers."""
         read = self._read_components(page)
-        numbers = read.numbers
+        numbers, lines = read.numbers, PageLines(())
         # What whole lines are read as, from grey pixels; where both differ, the likelier.
         if self.line_readers:
-            numbers = self._fused(self._places(read, self.line_readers, page), self.line_readers)
+            lines = self._lines(read, self.line_readers, page)
+            numbers = self._fused(self._places(read, lines, page), self.line_readers)
         placed, filled = numbers_and_tables(numbers, read.tables)
+        notes = page_notes(placed, read.groups, read.upright.gray, lines)
         # Doubtful ones are marked; pixels of the page as given.
-        judged = [judged_number(one, self.review_line) for one in placed]
-        return finished_page(page, read.upright, judged, filled)
+        return finished_page(page, read.upright, placed, filled, self.review_line, notes)
 
     def places(self, page: Page) -> tuple[UprightPage, list[Place]]:
         """Return a page set upright, and what both readers read in each place there; [] for one."""
-        read = self._read_components(page)
-        found = self._places(read, self.line_readers, page) if self.line_readers else []
+        read, readers = self._read_components(page), self.line_readers
+        found = self._places(read, self._lines(read, readers, page), page) if readers else []
         return read.upright, found
 
     def _read_components(self, page: Page) -> _ComponentNumbers:
@@ -98,7 +99,7 @@ class PageReader:
         # Digits that stand together are numbers, in tables those in one cell.
         numbers, tables = self._numbers_and_grids(reading, grids)
         chances = [number_with_chances(one, self.model) for one in numbers]
-        return _ComponentNumbers(upright, reading, chances, tables)
+        return _ComponentNumbers(upright, components.groups, reading, chances, tables)
 
     def _numbers_and_grids(
         self, reading: PageReading, grids: Sequence[Grid]
@@ -117,12 +118,14 @@ class PageReader:
             numbers = tuple(reranked_numbers(joined, reading.hypotheses, self.constraint))
         return numbers, tables
 
-    def _places(self, read: _ComponentNumbers, readers: LineReaders, page: Page) -> list[Place]:
+    def _lines(self, read: _ComponentNumbers, readers: LineReaders, page: Page) -> PageLines:
+        """Return the lines of the page as given, which reach over the numbers seen there."""
+        boxes = read.boxes_on(page)
+        return readers.scanner.read(page.gray, read.upright.rotation, self.constraint, boxes)
+
+    def _places(self, read: _ComponentNumbers, lines: PageLines, page: Page) -> list[Place]:
         """Return what both readers read in each place of the upright page."""
-        height, width = page.gray.shape
-        to_page, rotation = read.upright.to_page, read.upright.rotation
-        boxes = boxes_on_page([one.box for one in read.numbers], to_page, width, height)
-        lines = readers.scanner.read(page.gray, rotation, self.constraint, boxes)
+        boxes = read.boxes_on(page)
         found = places_on_page(read.numbers, boxes, lines, read.upright, self.decimal)
         refused = refused_shares(found, read.reading.non_digits)
         return [
@@ -144,9 +147,15 @@ class _ComponentNumbers:
     """What is read of a page's contours: all of it in pixels of the upright page."""
 
     upright: UprightPage
+    groups: list[InkGroup]
     reading: PageReading
     numbers: list[Number]  # with their chances
     tables: list[Grid]
+
+    def boxes_on(self, page: Page) -> list[Box]:
+        """Return where the numbers are on the page as given."""
+        height, width = page.gray.shape
+        return boxes_on_page([one.box for one in self.numbers], self.upright.to_page, width, height)
 
 
 def _components_on(page: Page, model: Model) -> tuple[UprightPage, Components, list[Grid]]:

@@ -168,9 +168,14 @@ def unclipped_components(
     return replace(components, groups=kept)
 
 
+def is_page(shape: tuple[int, ...], height: float) -> bool:
+    """Tell whether a picture (H, W) is more than a cut around digits of a height, pixels."""
+    return min(shape) > _PAGE * height
+
+
 def _is_cut_off(group: InkGroup, to_page: Transform, page: tuple[int, ...]) -> bool:
     box = group.box
-    if min(page) <= _PAGE * group.height:
+    if not is_page(page, group.height):
         return False
     corners = np.array([[box.x, box.right] * 2, [box.y, box.y, box.bottom, box.bottom], [1] * 4])
     if not _touches_edge(to_page @ corners, page):
@@ -279,7 +284,7 @@ def _leaves_page(box: Box, binary: BinaryImage, height: float) -> bool:
 
     Pictures that a few digits fill are no pages; there a digit may touch the edge.
     """
-    return _is_at_edge(box, binary) and min(binary.shape) > _PAGE * height
+    return _is_at_edge(box, binary) and is_page(binary.shape, height)
 
 
 def _is_solid(box: Box, contour: np.ndarray) -> bool:

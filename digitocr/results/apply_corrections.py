@@ -25,9 +25,10 @@ def corrected_result(result: FileResult, corrections: Sequence[Correction]) -> F
     """Return what was read in a file with decisions put over it, in place of any before.
 
     A decision belongs to the number whose box overlaps its box most, if that is at least a half of
-    what both fill: it gets the text, or "" where there is no number, confidence 1 and status
-    "checked". Where there is none to belong to, what else lies in the box is left out, and a number
-    that is there comes in at its place (`missed.page_with_missed`). Pages keep their `reading`.
+    what both fill: it gets the text, or "" where there is no number, confidence 1, status
+    "checked" and no reasons. Where there is none to belong to, what else lies in the box is left
+    out, and a number that is there comes in at its place (`missed.page_with_missed`). Pages keep
+    their `reading`.
 
     Args:
         result: a reading, or what this gave earlier.
@@ -73,7 +74,9 @@ def corrected_page(page: PageResult, decisions: Sequence[Correction]) -> PageRes
 
 def _checked_number(number: Number, decision: Correction) -> Number:
     text = decision.number or ""
-    return replace(number, text=text, confidence=1.0, status="checked", read=number.text)
+    return replace(
+        number, text=text, confidence=1.0, status="checked", read=number.text, reasons=()
+    )
 
 
 def _table_of(table: Table, number: int, page: PageResult) -> Table:
@@ -95,4 +98,4 @@ def _field_of(field: FieldResult, page: PageResult, free: Iterable[Correction]) 
     if not blank and all(one.status != "checked" for one in own):
         return field
     text = " ".join(one.text for one in own if one.text)
-    return replace(field, text=text, confidence=1.0, status="checked")
+    return replace(field, text=text, confidence=1.0, status="checked", reasons=())

@@ -5,7 +5,9 @@ They are made of the journal and of each file's results, in the order of the inp
 
 from __future__ import annotations
 
+import csv
 import heapq
+import io
 import json
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -21,7 +23,7 @@ from digitocr.core.errors import (
 )
 from digitocr.core.settings import Decimal
 from digitocr.core.source import Unread
-from digitocr.export.csv import error_rows, form_header, header_row
+from digitocr.export.csv import csv_text, error_rows, form_header, header_row
 from digitocr.export.json import from_json
 from digitocr.export.xlsx import IllustratedResult, write_workbook
 from digitocr.results.audit import AuditSummary
@@ -43,7 +45,7 @@ from digitocr.storage.object_store import (
 )
 from digitocr.storage.places import remove_folder, unwritable, write_file
 
-N_LISTED = 3  # of the slowest and of the least certain files
+N_LISTED = 3  # of the slowest files, of the least certain, of those without a number
 INPUTS = ".inputs.jsonl"  # in the output folder: what the combined files are of, in order
 _PARTS = ".numbers.xlsx.parts"  # in the output folder while a workbook is in the making
 
@@ -58,6 +60,8 @@ class Report:
     numbers: int = 0
     review: int = 0
     checked: int = 0  # of the numbers, those that a person has decided about
+    silent: int = 0  # pages that hold ink of which no number was read
+    silent_files: list[str] = field(default_factory=list)  # the files with such pages
     outdated: int = 0  # decisions about files that have changed since
     audit: str = ""  # what one of its numbers came to, a sentence without its full stop
     misfits: int = 0  # pages that could not be read where others of their file could
@@ -88,6 +92,8 @@ class Report:
         self.pages += done.n_pages
         self.numbers += done.n_numbers
         self.review += done.n_review
+        self.silent += done.n_silent
+        self.silent_files += [done.file] if done.n_silent else []
         self.misfits += len(done.misfits)
         self.lack_extra += done.lacks_extra
         advice = done.advice or (FormMisfit.advice if done.misfits else "")
@@ -247,7 +253,16 @@ def _joined_csv(folder: Place, files: Sequence[str], ending: str, header: bytes)
     """Yield the lines of every file's CSV of a kind, with one header."""
     yield header
     for content in contents(folder, (f"{file}.{ending}" for file in files)):
-        yield content.removeprefix(header)
+        if content.startswith(header):
+            yield content.removeprefix(header)
+        else:
+            yield _widened_rows(content, header.count(b",") + 1)
+
+
+def _widened_rows(content: bytes, n_columns: int) -> bytes:
+    """Return the rows of an earlier version's CSV with the columns that it lacks, blank."""
+    rows = list(csv.reader(io.StringIO(content.decode("utf-8"), newline="")))[1:]
+    return csv_text([*row, *[""] * (n_columns - len(row))] for row in rows).encode("utf-8")
 
 
 def _write_workbook(

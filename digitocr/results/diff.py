@@ -30,6 +30,7 @@ COLUMNS = [
     *("file", "page", "x", "y", "width", "height"),
     *("old_number", "old_confidence", "old_status"),
     *("new_number", "new_confidence", "new_status"),
+    *("old_reason", "new_reason"),
 ]
 _ADVICE = "Name folders that digitocr scan has written."
 
@@ -164,6 +165,7 @@ def _row(file: str, change: Change) -> list[object]:
     both = (change.old, change.new)
     box = next(one.box for one in both if one)
     cells = [cell for one in both for cell in _cells(one)]
+    cells += [one.reason if one else "" for one in both]
     return [safe_cell(utf8_name(file)), change.page, *box.sides, *cells]
 
 

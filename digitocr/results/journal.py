@@ -19,7 +19,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
-from digitocr.core.document import FieldResult, FileResult, Number, PageResult
+from digitocr.core.document import (
+    INK_WITHOUT_NUMBERS,
+    FieldResult,
+    FileResult,
+    Number,
+    PageResult,
+)
 from digitocr.core.errors import OutputUnwritable
 from digitocr.storage.atomic import (
     sync_file,
@@ -69,6 +75,7 @@ class Done:
     n_numbers: int = 0
     n_review: int = 0
     n_checked: int = 0  # of them, those that a person has decided about
+    n_silent: int = 0  # pages that hold ink of which no number was read
     decided: str = (
         ""  # what tells which decisions are in its results (`corrections.decisions_digest`)
     )
@@ -279,7 +286,8 @@ def _is_sound(done: Done) -> bool:
     """
     texts = (done.file, done.path, done.error or "", done.advice, done.decided, *done.misfits)
     texts += tuple(done.written)
-    counts = (done.n_pages, done.n_numbers, done.n_review, done.n_checked, *done.written.values())
+    counts = [done.n_pages, done.n_numbers, done.n_review, done.n_checked, done.n_silent]
+    counts += done.written.values()
     numbers = (done.seconds, done.least or 0.0)
     os.fsencode("".join(texts))  # JSON may have texts that no file has
     sound = {*map(type, texts)} == {str} and {*map(type, counts)} == {int}
@@ -381,6 +389,7 @@ def with_counts(done: Done, result: FileResult) -> Done:
         n_numbers=len(numbers),
         n_review=statuses.count("review"),
         n_checked=statuses.count("checked"),
+        n_silent=sum(map(_is_silent, result.pages)),
         least=min((number.confidence for number in numbers), default=None),
     )
 
@@ -388,3 +397,8 @@ def with_counts(done: Done, result: FileResult) -> Done:
 def _judged_numbers(page: PageResult) -> Sequence[Number | FieldResult]:
     """Return what of a page may be for review or checked: numbers, of a form its fields."""
     return page.fields or [number for number in page.numbers if number.text]
+
+
+def _is_silent(page: PageResult) -> bool:
+    """Tell whether a page holds ink of which neither reader nor person gave a number."""
+    return INK_WITHOUT_NUMBERS in page.notes and not any(one.text for one in page.numbers)

@@ -80,6 +80,7 @@ class RunCounts:
     numbers: int = 0
     review: int = 0  # of the numbers
     checked: int = 0  # of the numbers, those that a person has decided about
+    silent: int = 0  # of the pages, those that hold ink of which no number was read
 
 
 @dataclass(frozen=True, slots=True)

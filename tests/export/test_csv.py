@@ -16,11 +16,13 @@ from support.outputs import rows
 
 from digitocr import __version__
 from digitocr.core.document import (
+    INK_WITHOUT_NUMBERS,
     Digit,
     FileResult,
     ModelId,
     Number,
     PageResult,
+    Reason,
     Table,
 )
 from digitocr.core.geometry import Box
@@ -29,25 +31,29 @@ from digitocr.export import csv as csv_export
 from digitocr.export import json as json_export
 from digitocr.storage import atomic
 
-HEADER = "file,page,line,item,table,row,column,number,confidence,status,x,y,width,height"
+HEADER = (
+    "file,page,line,item,table,row,column,number,confidence,status,x,y,width,height,field,reason"
+)
 
 
 def a_result(name: str = "a/b.png") -> FileResult:
     """Return what might be read in a file of two pages: a number in a table, one outside."""
     digits = tuple(Digit(d, 0.99904, Box(10 + 9 * i, 20, 8, 12)) for i, d in enumerate("007"))
     inside = Number("007", 0.99816, "ok", 1, 1, Box(10, 20, 27, 12), digits, 1, 2, 3)
-    outside = Number("-5", 1.0, "review", 2, 1, Box(0, 50, 9, 12), ())
+    outside = Number("-5", 1.0, "review", 2, 1, Box(0, 50, 9, 12), (), field="=sum")
+    outside = outside.because(Reason.SMALL, Reason.CUT_OFF)
     table = Table(Box(0, 0, 90, 40), (("5", "", "9.093"), ("", "", "007")))
     first = PageResult(1, 100, 200, 299.9, 90, -0.4, (inside,), (table,))
-    second = PageResult(2, 100, 200, None, 0, 0.0, (outside,))
+    notes = (INK_WITHOUT_NUMBERS,)
+    second = PageResult(2, 100, 200, None, 0, 0.0, (outside,), notes=notes)
     return FileResult(name, ModelId("digits", "ab" * 32), (first, second))
 
 
 def test_csv_has_a_row_for_each_number_under_the_promised_columns() -> None:
     assert csv_export.header_row() == HEADER + "\n"
     assert csv_export.number_rows(a_result()) == (
-        "a/b.png,1,1,1,1,2,3,007,0.9982,ok,10,20,27,12\n"
-        "a/b.png,2,2,1,,,,-5,1.0000,review,0,50,9,12\n"
+        "a/b.png,1,1,1,1,2,3,007,0.9982,ok,10,20,27,12,,\n"
+        "a/b.png,2,2,1,,,,-5,1.0000,review,0,50,9,12,'=sum,cut-off small\n"
     )
 
 
@@ -71,16 +77,19 @@ def test_json_has_exactly_the_promised_keys_in_order() -> None:
                 "dpi": 299.9,
                 "rotation": 90,
                 "skew": -0.4,
+                "notes": [],
                 "numbers": [
                     {
                         "text": "007",
                         "confidence": 0.9982,
                         "status": "ok",
+                        "reason": "",
                         "line": 1,
                         "item": 1,
                         "table": 1,
                         "row": 2,
                         "column": 3,
+                        "field": None,
                         "box": [10, 20, 27, 12],
                         "digits": [
                             {"digit": "0", "confidence": 0.999, "box": [10, 20, 8, 12]},
@@ -98,16 +107,24 @@ def test_json_has_exactly_the_promised_keys_in_order() -> None:
                 "dpi": None,
                 "rotation": 0,
                 "skew": 0.0,
+                "notes": [
+                    {
+                        "code": "ink-without-numbers",
+                        "sentence": INK_WITHOUT_NUMBERS.sentence,
+                    }
+                ],
                 "numbers": [
                     {
                         "text": "-5",
                         "confidence": 1.0,
                         "status": "review",
+                        "reason": "cut-off small",
                         "line": 2,
                         "item": 1,
                         "table": None,
                         "row": None,
                         "column": None,
+                        "field": "=sum",
                         "box": [0, 50, 9, 12],
                         "digits": [],
                     }

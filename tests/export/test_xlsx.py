@@ -94,7 +94,7 @@ def test_rows_in_doubt_are_in_colour(scanned: Path) -> None:
 def test_the_header_is_frozen_and_filters_all_rows(scanned: Path) -> None:
     sheet = opened(scanned / "numbers.xlsx")["numbers"]
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref == f"A1:O{len(read_rows(scanned / 'numbers.csv')) + 1}"
+    assert sheet.auto_filter.ref == f"A1:Q{len(read_rows(scanned / 'numbers.csv')) + 1}"
 
 
 def test_each_number_has_its_picture_within_its_row(scanned: Path) -> None:
@@ -367,7 +367,7 @@ def test_more_rows_than_a_sheet_has_go_on_in_the_next(
     assert [[row["number"] for row in as_dicts(sheet)] for sheet in listed] == [
         *(["0", "1", "2"], ["3", "4", "5"], ["6"])
     ]
-    assert [sheet.auto_filter.ref for sheet in listed] == ["A1:O4", "A1:O4", "A1:O2"]
+    assert [sheet.auto_filter.ref for sheet in listed] == ["A1:Q4", "A1:Q4", "A1:Q2"]
 
 
 def test_what_there_is_no_room_for_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

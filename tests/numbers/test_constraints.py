@@ -17,6 +17,7 @@ from support.pictures import Clear, encode
 from digitocr.core.document import (
     Digit,
     Number,
+    Reason,
 )
 from digitocr.core.errors import WrongUsage
 from digitocr.core.geometry import (
@@ -178,7 +179,7 @@ def test_the_likeliest_reading_that_is_allowed_is_taken() -> None:
 def test_two_readings_that_are_nearly_as_likely_are_for_review() -> None:
     number, hypotheses = read_as({"4": 0.5, "9": 0.3, "7": 0.2}, {"1": 1.0})
     (found,) = reranked_numbers([number], hypotheses, {"91", "71"}.__contains__)
-    assert (found.text, found.status) == ("91", "review")
+    assert (found.text, found.reasons) == ("91", (Reason.AMBIGUOUS,))
 
 
 def test_a_digit_that_was_refused_is_found_again() -> None:
@@ -212,14 +213,14 @@ def test_marks_far_off_and_other_numbers_are_no_part() -> None:
     for digit in (far, above):
         hypotheses[digit.group] = [Hypothesis(0.8, ()), Hypothesis(0.2, (digit,))]
     (found,) = reranked_numbers([number], hypotheses, constraint_of(Constraints(digits="3")))
-    assert (found.text, found.confidence, found.status) == ("41", 0.0, "review")
+    assert (found.text, found.confidence, found.reasons) == ("41", 0.0, (Reason.RULE_BROKEN,))
 
 
 def test_a_number_of_many_doubtful_digits_takes_no_longer_than_others() -> None:
     alike = {str(digit): 0.1 for digit in range(10)}
     number, hypotheses = read_as(*[alike] * 20)
     (found,) = reranked_numbers([number], hypotheses, constraint_of(Constraints(digits="3")))
-    assert found.status == "review"
+    assert found.reasons
 
 
 def test_a_refused_mark_goes_to_one_number_alone() -> None:

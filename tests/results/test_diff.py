@@ -89,6 +89,8 @@ def test_numbers_that_changed_are_listed_with_both_readings(
             "new_number": "8",
             "new_confidence": "0.7500",
             "new_status": "ok",
+            "old_reason": "",
+            "new_reason": "",
         },
     )
     assert changed(rows(done.stdout)[1:]) == [
