@@ -6,8 +6,8 @@ Reads the sample pages, makes up numbers besides (zeros, points, signs, 1 to 25 
 of them as CSV, as CSV with --excel, as XLSX and as JSON, has LibreOffice open each file and save
 what its cells show, and prints how many numbers are then equal to what was written. A line for each
 form; tables, in which the made-up numbers stand too, are counted cell by cell. A CSV is opened once
-with the `number` column imported as text, which is how the README says to do it, and once as by a
-double click, with numbers, dates and times told by LibreOffice as Excel does by itself. JSON, which
+with the `number` column imported as text, as docs/spreadsheets.md says, and once as by a double
+click, with numbers, dates and times told by LibreOffice as Excel does by itself. JSON, which
 LibreOffice does not open, is read by Python. Excel itself is not measured. Exits with 1 where a
 number is not equal that should be: all but the double click on plain CSV.
 """

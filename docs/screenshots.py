@@ -1,4 +1,4 @@
-"""Make the pictures of the review's page that the README shows, from the samples.
+"""Make the pictures of the review's page that docs/review.md shows, from the samples.
 
 Run it from the repository root, with `pip install -e '.[dev]'`, chromium and chromedriver:
 

@@ -317,7 +317,7 @@ class FileResult:
         return [number for page in self.pages for number in page.numbers if number.text]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as JSON has it (README).
+        """Return it as JSON has it (docs/schema).
 
         Of a page on which something is checked, `reading` has the numbers, tables and fields as
         they were read, and each number that is checked has `read`, what was read there, or None.

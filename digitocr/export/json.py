@@ -1,4 +1,4 @@
-"""A file's result ↔ JSON, schema 1 (README): one object, on one line."""
+"""A file's result ↔ JSON, schema 1 (docs/schema): one object, on one line."""
 
 from __future__ import annotations
 

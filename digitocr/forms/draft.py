@@ -30,7 +30,7 @@ from digitocr.imaging.rectify import rectify
 from digitocr.inputs.reader import read_pages
 from digitocr.storage import atomic
 
-_BY_HAND = "Draw boxes with closed lines, or write the file by hand: see the README, section Forms."
+_BY_HAND = "Draw boxes with closed lines, or write the file by hand: see docs/forms.md."
 
 
 @dataclass(frozen=True, slots=True)

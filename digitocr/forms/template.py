@@ -71,7 +71,7 @@ _AROUND = 0.5  # of a field's height: writing that sticks out of it may cross wh
 _KEYS = {"picture", "size", "filled", "field"}
 _FIELD_KEYS = {"name", "box", "cells", "digits", "pattern", "range", "check", "list"}
 _KEY_OF = {"within": "range", "listed": "list"}  # other parts of constraints: their own names
-_ADVICE = "See the README, section Forms; digitocr form BLANK.png -o FORM.toml makes such a file."
+_ADVICE = "See docs/forms.md; digitocr form BLANK.png -o FORM.toml makes such a file."
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the README tells people to type works as it says."""
+"""What the README and docs/ tell people to type works as it says."""
 
 from __future__ import annotations
 
@@ -22,8 +22,14 @@ from support.pdf import PdfPage, pdf
 
 from digitocr.core.errors import ExitCode
 
-README = (SAMPLES.parent / "README.md").read_text("utf-8")
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+TOP = SAMPLES.parent
+README = (TOP / "README.md").read_text("utf-8")
+PAGES = {TOP / "README.md": README} | {
+    path: path.read_text("utf-8") for path in sorted((TOP / "docs").glob("*.md"))
+}
+BLOCKS = [
+    block for page in PAGES.values() for block in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
+]
 LINES = [
     line.split("   ")[0].split(" |")[0].split(" &&")[0].strip()
     for kind, block in BLOCKS
@@ -168,10 +174,20 @@ def test_every_exit_code_is_named(code: ExitCode) -> None:
     assert re.search(rf"^\| {code.value} \| \w", README, re.MULTILINE)
 
 
-def test_links_and_pictures_are_there() -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", README) + re.findall(r'src="([^"]+)"', README)
-    missing = [
-        name for name in targets if "://" not in name and not (SAMPLES.parent / name).exists()
-    ]
-    assert len(targets) > 3
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_and_pictures_are_there(path: Path) -> None:
+    page = PAGES[path]
+    targets = re.findall(r"\]\(([^)#]+)[)#]", page) + re.findall(r'src="([^"]+)"', page)
+    missing = [name for name in targets if "://" not in name and not (path.parent / name).exists()]
     assert not missing
+
+
+def test_every_page_is_linked_from_another() -> None:
+    linked = "".join(PAGES.values())
+    assert [
+        path.name for path in PAGES if path.name not in linked and path.name != "README.md"
+    ] == []
+
+
+def test_a_readme_is_read_in_minutes() -> None:
+    assert len(README.splitlines()) <= 170

@@ -10,7 +10,7 @@ from support.command import SAMPLES, RunCommand, run_command
 from support.outputs import numbers_of, read_rows, results_in
 
 TRUTHS = sorted(SAMPLES.glob("*.txt"))
-# Whole numbers; README, "How good it is". One page is written in a hand whose 1 has the flag of
+# Whole numbers; docs/accuracy.md. One page is written in a hand whose 1 has the flag of
 # a 7, which MNIST's writers did not use.
 LEAST, LEAST_OF_ALL = 0.7, 0.97
 

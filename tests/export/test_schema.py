@@ -40,6 +40,12 @@ def test_the_schema_names_all_reasons_and_notes() -> None:
     assert codes["enum"] == [INK_WITHOUT_NUMBERS.code]
 
 
+def test_the_docs_name_all_reasons_and_notes() -> None:
+    page = (TOP / "docs" / "results.md").read_text("utf-8")
+    assert all(f"| `{one.value}` |" in page for one in Reason)
+    assert f"| `{INK_WITHOUT_NUMBERS.code}` |" in page
+
+
 def test_samples_and_what_was_checked(run: RunCommand, tmp_path: Path) -> None:
     names = ("receipt.jpg", "uneven-light.jpg", "digit.png")
     run("scan", *(TOP / "samples" / name for name in names), "-o", "out", "-q")
