@@ -33,12 +33,13 @@ from digitocr.recognition.model import LINE_FILES, load_model
 from digitocr.recognition.page_lines import LineScanner, ReadNumber
 from digitocr.training.data.datasets import read_truth
 from digitocr.training.data.layouts import LAYOUTS
-from digitocr.training.data.pages import DrawnPage, PagePainter
+from digitocr.training.data.pages import DrawnPage, PagePainter, cut_to_a_line
 
 _STRENGTH = 1.0  # of the ridge, in places
 _ROUNDS, _SETTLED = 40, 1e-6  # of Newton's method: at most, and the step that ends it
 _SIDES = 300, 900  # of drawn pages, pixels
 _AMBIGUOUS = {"comb"}  # a digit a cell: one number to a form, many to a table
+_CUT = "cut"  # what a line cut out of a page is called, of whatever kind that is
 _KEPT = tuple(np.round(np.arange(0.5, 0.8, 0.05), 2).tolist())  # never what is likelier wrong
 _COARSE, _FINE = np.arange(0.3, 0.9, 0.05), np.arange(0.9, 0.999, 0.005)
 _UNUSED = Arbiter(np.zeros(N_FEATURES), np.zeros(N_FEATURES), (), ())  # as long as none is fitted
@@ -173,7 +174,7 @@ class Readers:
 def drawn_rows(
     readers: Readers, painter: PagePainter, n_pages: int, seed: int
 ) -> Iterator[tuple[str, Rows]]:
-    """Yield the kind of each drawn page, and what was read there."""
+    """Yield the kind of each drawn page, and what was read there; and of a line cut out of it."""
     rng = np.random.default_rng(seed)
     kinds = sorted(LAYOUTS.keys() - _AMBIGUOUS)
     for i in range(n_pages):
@@ -181,8 +182,9 @@ def drawn_rows(
         height, width = rng.integers(*_SIDES, 2).tolist()
         drawn = painter.page(height, width, kind)
         larger = float(rng.choice([1.0, 1.5, 2.5], p=[0.45, 0.4, 0.15]))
-        gray = np.asarray(cv2.resize(drawn.gray, None, fx=larger, fy=larger), np.uint8)
-        yield kind, readers.rows(gray, partial(_is_drawn, drawn, larger))
+        for of, page in ((kind, drawn), (_CUT, cut_to_a_line(rng, drawn))):
+            gray = np.asarray(cv2.resize(page.gray, None, fx=larger, fy=larger), np.uint8)
+            yield of, readers.rows(gray, partial(_is_drawn, page, larger))
 
 
 def _is_drawn(drawn: DrawnPage, larger: float, read: Read) -> bool:

@@ -5,44 +5,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from digitocr.training.data.cell_layouts import apart, cells, comb
 from digitocr.training.data.clutter import clutter_picture
-from digitocr.training.data.drawn_text import DrawnText
+from digitocr.training.data.layout_parts import Supply, aligned, in_cell, pick
 from digitocr.training.data.line_layout import beside
-from digitocr.training.data.sheet import Block, Rng, Sheet, StockStyle, TextStock
-from digitocr.training.data.wheels import Wheels
+from digitocr.training.data.sheet import Block, Sheet, StockStyle
 
 _NUMBER_KINDS = ("count", "decimal", "thousands", "signed", "date", "time", "percent", "long",
                  "padded", "money", "number", "single", "identifier", "bracketed",
                  "unit", "sum", "phone", "marked", "listed")  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Supply:
-    """What layouts take text and pictures from."""
-
-    stock: TextStock
-    wheels: Wheels
-
-
-def _pick(rng: Rng, options: tuple[str, ...]) -> str:
-    return options[int(rng.integers(len(options)))]
-
-
-def _aligned(block: Block, drawn: DrawnText, side: float) -> float:
-    """Return the x where a text starts: `side` 0 left, 0.5 middle, 1 right."""
-    pad = min(0.6 * block.digit_height, 0.1 * block.width)
-    spare = block.width - 2 * pad - drawn.ink.shape[1]
-    return block.left + pad + side * max(0.0, float(spare))
-
-
-def _in_cell(sheet: Sheet, drawn: DrawnText, cell: Block, side: float, loose: float) -> bool:
-    """Write a text into a cell if it fits there; tell whether it did."""
-    if drawn.ink.shape[1] > cell.width - 2 or drawn.ink.shape[0] > cell.height * 1.5:
-        return False
-    x = _aligned(cell, drawn, side) + sheet.rng.normal(0, loose) * cell.digit_height
-    middle = cell.top + cell.height / 2 + drawn.digit_height / 2
-    sheet.write(drawn, x, middle + sheet.rng.normal(0, loose / 2) * cell.digit_height)
-    return True
 
 
 # tables
@@ -67,7 +38,7 @@ def _columns(sheet: Sheet, block: Block, supply: Supply, gap: float) -> list[_Co
     wordy = rng.random() < 0.5
     while x < block.right - 3 * block.digit_height and len(columns) < 14:
         is_word = rng.random() < (0.8 if wordy and not columns else 0.12)
-        kind = _pick(rng, ("word", "words", "label")) if is_word else _pick(rng, _NUMBER_KINDS)
+        kind = pick(rng, ("word", "words", "label")) if is_word else pick(rng, _NUMBER_KINDS)
         of = words if is_word and style.kind != "hand" else (other if len(columns) % 2 else style)
         sample = supply.stock.text(of, kind, block.digit_height).ink.shape[1]
         width = max(1.6 * block.digit_height, sample * rng.uniform(1, 1.6)) + gap
@@ -98,7 +69,7 @@ def table(sheet: Sheet, block: Block, supply: Supply) -> None:
             if rng.random() > full:
                 continue
             cell = Block(column.left, block.top + row * pitch, column.width, pitch, height)
-            _in_cell(sheet, supply.stock.text(column.style, kind, height), cell, column.side, loose)
+            in_cell(sheet, supply.stock.text(column.style, kind, height), cell, column.side, loose)
     if form < 0.72:
         _table_rules(sheet, block, columns, rows, pitch, form)
 
@@ -142,13 +113,13 @@ def _table_rules(
 def column(sheet: Sheet, block: Block, supply: Supply) -> None:
     """Write numbers under each other, with a total under a rule now and then."""
     rng, height = sheet.rng, block.digit_height
-    style, kind = supply.stock.style(), _pick(rng, _NUMBER_KINDS)
+    style, kind = supply.stock.style(), pick(rng, _NUMBER_KINDS)
     side, pitch = float(rng.choice([0.0, 0.5, 1.0])), height * rng.uniform(1.4, 3)
     y = block.top + 1.3 * height
     while y < block.bottom:
         drawn = supply.stock.text(style, kind, height)
         cell = Block(block.left, y - height - pitch / 2, block.width, height + pitch, height)
-        _in_cell(sheet, drawn, cell, side, 0.1 if style.kind == "hand" else 0)
+        in_cell(sheet, drawn, cell, side, 0.1 if style.kind == "hand" else 0)
         y += pitch
         if rng.random() < 0.07:
             reach = min(block.width, 6 * height)
@@ -159,20 +130,18 @@ def column(sheet: Sheet, block: Block, supply: Supply) -> None:
 def receipt(sheet: Sheet, block: Block, supply: Supply) -> None:
     """Write lines with words on the left and amounts at the right, headings in the middle."""
     rng, height = sheet.rng, block.digit_height
-    style = supply.stock.style(_pick(rng, ("print", "thermal", "typewriter", "print", "hand")))
+    style = supply.stock.style(pick(rng, ("print", "thermal", "typewriter", "print", "hand")))
     pitch, width = height * rng.uniform(1.45, 2.4), min(block.width, height * rng.uniform(18, 34))
     narrow = Block(block.left, block.top, width, block.height, height)
     y = block.top + pitch
     while y < block.bottom:
         if rng.random() < 0.2:
-            drawn = supply.stock.text(
-                style, _pick(rng, ("words", "mixed", "date", "phone")), height
-            )
+            drawn = supply.stock.text(style, pick(rng, ("words", "mixed", "date", "phone")), height)
             if drawn.ink.shape[1] < width:
-                sheet.write(drawn, _aligned(narrow, drawn, 0.5), y)
+                sheet.write(drawn, aligned(narrow, drawn, 0.5), y)
         else:
-            left = supply.stock.text(style, _pick(rng, ("words", "label", "mixed")), height)
-            right = supply.stock.text(style, _pick(rng, ("decimal", "money", "count")), height)
+            left = supply.stock.text(style, pick(rng, ("words", "label", "mixed")), height)
+            right = supply.stock.text(style, pick(rng, ("decimal", "money", "count")), height)
             if left.ink.shape[1] + right.ink.shape[1] + 1.5 * height < width:
                 sheet.write(left, block.left, y)
                 sheet.write(right, block.left + width - right.ink.shape[1], y)
@@ -215,8 +184,8 @@ def form(sheet: Sheet, block: Block, supply: Supply) -> None:
     reach = block.width * rng.uniform(0.25, 0.55)
     y = block.top + pitch
     while y < block.bottom - 0.3 * height:
-        label = supply.stock.text(print_style, _pick(rng, ("label", "word", "words")), label_height)
-        value = supply.stock.text(pen, _pick(rng, (*_NUMBER_KINDS, "word", "words")), height)
+        label = supply.stock.text(print_style, pick(rng, ("label", "word", "words")), label_height)
+        value = supply.stock.text(pen, pick(rng, (*_NUMBER_KINDS, "word", "words")), height)
         if label.ink.shape[1] < reach - height:
             sheet.write(label, block.left, y)
         x = block.left + reach
@@ -230,90 +199,6 @@ def form(sheet: Sheet, block: Block, supply: Supply) -> None:
         y += pitch
 
 
-def _digit_row(supply: Supply, style: StockStyle, height: float, count: int) -> list[DrawnText]:
-    digits = [supply.stock.text(style, "single", height) for _ in range(count)]
-    return [digit for digit in digits if len(digit.truth) == 1]
-
-
-def comb(sheet: Sheet, block: Block, supply: Supply) -> None:
-    """Draw rows of narrow boxes with a digit in each: one number together."""
-    rng, height = sheet.rng, block.digit_height
-    style = supply.stock.style("hand" if rng.random() < 0.7 else None)
-    pitch, rows_apart = height * rng.uniform(1.05, 1.5), height * rng.uniform(2.2, 4)
-    count = min(int(block.width / pitch), int(rng.integers(3, 13)))
-    strength, kind = rng.uniform(0.3, 1), rng.random()
-    y = block.top + 2 * height
-    while y < block.bottom - 0.5 * height and count > 1:
-        filled = int(rng.integers(1, count + 1))
-        _comb_digits(sheet, _digit_row(supply, style, height, filled), (block.left, y), pitch)
-        top = y - 1.25 * height
-        for cell in range(count + 1):
-            x, up = block.left + cell * pitch, top if kind < 0.7 else y - 0.3 * height
-            sheet.rule((x, up), (x, y + 0.25 * height), strength, 1)
-        sides = (top, y + 0.25 * height) if kind < 0.7 else (y + 0.25 * height,)
-        for side in sides:
-            sheet.rule((block.left, side), (block.left + count * pitch, side), strength, 1)
-        y += rows_apart
-
-
-def _comb_digits(
-    sheet: Sheet, digits: list[DrawnText], start: tuple[float, float], pitch: float
-) -> None:
-    """Write digits at a pitch and join their lines into one."""
-    first = len(sheet.lines)
-    for index, digit in enumerate(digits):
-        middle = start[0] + (index + 0.5) * pitch - digit.ink.shape[1] / 2
-        sheet.write(digit, middle, start[1] + sheet.rng.normal(0, 0.04) * digit.digit_height)
-    parts = sheet.lines[first:]
-    if len(parts) < 2:
-        return
-    quad = parts[0].quad.copy()
-    quad[1:3] = parts[-1].quad[1:3]
-    truth = "".join(part.truth for part in parts)
-    sheet.lines[first:] = [type(parts[0])(quad, truth, parts[0].digit_height)]
-
-
-def cells(sheet: Sheet, block: Block, supply: Supply) -> None:
-    """Draw a grid of square cells with single numbers: sudokus, score sheets, calendars, bingo.
-
-    A quarter has no rulings: rows of numbers that stand apart.
-    """
-    rng, height = sheet.rng, block.digit_height
-    pitch = height * rng.uniform(1.7, 3.2)
-    columns, rows = int(min(block.width / pitch, 12)), int(min(block.height / pitch, 12))
-    styles = [supply.stock.style(), supply.stock.style("hand")]
-    kind = "single" if rng.random() < 0.7 else "count"
-    full, strength = rng.uniform(0.2, 1), rng.uniform(0.3, 1)
-    letters = rng.uniform(0.2, 0.9) if rng.random() < 0.25 else 0.0
-    for index in range(rows * columns):
-        if rng.random() > full:
-            continue
-        of = "letter" if rng.random() < letters else kind
-        x, y = index % columns * pitch, index // columns * pitch
-        cell = Block(block.left + x, block.top + y, pitch, pitch, height)
-        drawn = supply.stock.text(styles[int(rng.random() < 0.3)], of, height)
-        if drawn.ink.shape[1] < 0.85 * pitch:
-            _in_cell(sheet, drawn, cell, 0.5, 0.08)
-    if rng.random() < 0.75:
-        size = max(1, round(0.05 * height)), 2 if kind == "single" else 1
-        _square_rules(sheet, block, (rows, columns), pitch, (strength, *size))
-
-
-def _square_rules(
-    sheet: Sheet, block: Block, cells: tuple[int, int], pitch: float, pen: tuple[float, int, int]
-) -> None:
-    """Draw the rulings of squares; `pen`: strength, thickness, how much bolder every third is."""
-    rows, columns = cells
-    strength, thick, bolder = pen
-    right, bottom = block.left + columns * pitch, block.top + rows * pitch
-    for row in range(rows + 1):
-        y, bold = block.top + row * pitch, bolder if row % 3 == 0 else 1
-        sheet.rule((block.left, y), (right, y), strength, thick * bold)
-    for step in range(columns + 1):
-        x, bold = block.left + step * pitch, bolder if step % 3 == 0 else 1
-        sheet.rule((x, block.top), (x, bottom), strength, thick * bold)
-
-
 # single things
 
 
@@ -325,7 +210,7 @@ def notes(sheet: Sheet, block: Block, supply: Supply) -> None:
         height = block.digit_height * rng.uniform(0.7, 1.4)
         y += height * rng.uniform(1.5, 4)
         drawn = supply.stock.text(
-            style, _pick(rng, (*_NUMBER_KINDS, "mixed", "sum", "phone")), height
+            style, pick(rng, (*_NUMBER_KINDS, "mixed", "sum", "phone")), height
         )
         spare = block.width - drawn.ink.shape[1]
         if y > block.bottom or spare < 0:
@@ -350,7 +235,7 @@ def scattered(sheet: Sheet, block: Block, supply: Supply) -> None:
     for y in np.arange(block.top + cell / 2, block.bottom - cell / 2, cell):
         for x in np.arange(block.left + cell / 2, block.right - cell / 2, cell):
             drawn = supply.stock.text(
-                style, _pick(rng, ("count", "decimal", "word", "single")), height
+                style, pick(rng, ("count", "decimal", "word", "single")), height
             )
             if rng.random() < 0.6 and drawn.ink.shape[1] < 0.9 * cell and len(sheet.lines) < 60:
                 angle = common if rng.random() < 0.6 else float(rng.uniform(-180, 180))
@@ -360,7 +245,7 @@ def scattered(sheet: Sheet, block: Block, supply: Supply) -> None:
 def display(sheet: Sheet, block: Block, supply: Supply) -> None:
     """Draw a panel, dark or light, with a reading and small labels."""
     rng, height = sheet.rng, block.digit_height
-    kind = _pick(rng, ("segment", "segment", "segment", "dotmatrix", "print"))
+    kind = pick(rng, ("segment", "segment", "segment", "dotmatrix", "print"))
     style = supply.stock.style(kind)
     dark = rng.random() < 0.6
     x0, y0, x1, y1 = (round(v) for v in (block.left, block.top, block.right, block.bottom))
@@ -428,6 +313,7 @@ Layout = Callable[[Sheet, Block, Supply], None]
 LAYOUTS: dict[str, tuple[Layout, float]] = {
     "table": (table, 22), "column": (column, 9), "receipt": (receipt, 10),
     "paragraph": (paragraph, 12), "form": (form, 8), "comb": (comb, 4), "cells": (cells, 8),
+    "apart": (apart, 3),
     "notes": (notes, 14), "scattered": (scattered, 2), "display": (display, 8),
     "counter": (counter, 2), "clutter": (clutter, 4), "nothing": (nothing, 3),
 }  # fmt: skip

@@ -161,7 +161,10 @@ class LinePainter:
         rng = self._rng
         if rng.random() < 0.7:
             letters = rng.uniform(0, 1) if rng.random() < 0.2 else 0.0
-            return [self._single(style, letters) for _ in range(int(rng.integers(1, 7)))]
+            count = int(rng.integers(1, 10))
+            if rng.random() < 0.2:
+                return [self._single(style, letters)] * count
+            return [self._single(style, letters) for _ in range(count)]
         return [self._number(style) for _ in range(int(rng.integers(2, 4)))]
 
     def _single(self, style: Style, letters: float) -> str:

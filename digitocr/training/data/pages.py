@@ -213,23 +213,46 @@ def _tight(rng: Rng, page: DrawnPage) -> DrawnPage:
     if not page.lines:
         return page
     rows, columns = page.gray.shape
-    line = page.lines[int(rng.integers(len(page.lines)))]
-    margin = rng.uniform(0.0, 0.9, 4) * line.digit_height
-    low = np.floor(line.quad.min(axis=0) - margin[:2]).clip(0, (columns - 8, rows - 8)).astype(int)
-    high = np.ceil(line.quad.max(axis=0) + margin[2:]).clip(low + 8, (columns, rows)).astype(int)
+    low, high = _around_a_line(rng, page)
     (left, top), (right, bottom) = low.tolist(), high.tolist()
     image = cv2.copyMakeBorder(
         page.gray[top:bottom, left:right], top, rows - bottom, left, columns - right,
         cv2.BORDER_REPLICATE,
     )  # fmt: skip
+    return replace(_inside(page, low, high), gray=np.asarray(image, np.uint8))
+
+
+def cut_to_a_line(rng: Rng, page: DrawnPage) -> DrawnPage:
+    """Return a tight crop around one line, as cells, fields and windows are; a blank page as is."""
+    if not page.lines:
+        return page
+    low, high = _around_a_line(rng, page)
+    (left, top), (right, bottom) = low.tolist(), high.tolist()
+    inside = _inside(page, low, high)
+    lines = tuple(replace(line, quad=line.quad - low) for line in inside.lines)
+    return DrawnPage(page.gray[top:bottom, left:right], lines, (), page.turn)
+
+
+def _around_a_line(rng: Rng, page: DrawnPage) -> tuple[NDArray[np.int_], NDArray[np.int_]]:
+    """Return the corners (x, y) of a box around a line with up to a digit's height to spare."""
+    rows, columns = page.gray.shape
+    line = page.lines[int(rng.integers(len(page.lines)))]
+    margin = rng.uniform(0.0, 0.9, 4) * line.digit_height
+    low = np.floor(line.quad.min(axis=0) - margin[:2]).clip(0, (columns - 8, rows - 8)).astype(int)
+    high = np.ceil(line.quad.max(axis=0) + margin[2:]).clip(low + 8, (columns, rows)).astype(int)
+    return low, high
+
+
+def _inside(page: DrawnPage, low: NDArray[np.int_], high: NDArray[np.int_]) -> DrawnPage:
+    """Return a page with the lines and rulings inside a box alone."""
     inside = [
         one
         for one in page.lines
         if ((one.quad.mean(axis=0) > low) & (one.quad.mean(axis=0) < high)).all()
     ]
-    rulings = tuple(_cut(ruling, low, high) for ruling in page.rulings)
+    rulings = (_cut(ruling, low, high) for ruling in page.rulings)
     kept = tuple(ruling for ruling in rulings if ruling is not None)
-    return DrawnPage(np.asarray(image, np.uint8), tuple(inside), kept, page.turn)
+    return DrawnPage(page.gray, tuple(inside), kept, page.turn)
 
 
 def _cut(ruling: Ruling, low: NDArray[np.int_], high: NDArray[np.int_]) -> Ruling | None:
