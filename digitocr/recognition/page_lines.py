@@ -14,7 +14,7 @@ from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
 from digitocr.recognition.alphabet import ALPHABET
 from digitocr.recognition.ctc import LogProbs, best_path
-from digitocr.recognition.finder import Finder, Found, TextLine, line_crop, row_across, widened
+from digitocr.recognition.finder import Finder, Found, TextLine, line_crop
 from digitocr.recognition.line_image import BOX_MARGIN, LINE_HEIGHT, LONGEST
 from digitocr.recognition.line_numbers import (
     IsAllowed,
@@ -22,6 +22,7 @@ from digitocr.recognition.line_numbers import (
     numbers_on_line,
     text_chance,
 )
+from digitocr.recognition.line_reach import row_across, widened
 from digitocr.recognition.line_reader import LineReader
 
 # Columns of the line reader's answer for one height of a crop.

@@ -10,7 +10,8 @@ from support.lines import spelled_line
 from digitocr.core.arrays import Gray
 from digitocr.core.geometry import Box
 from digitocr.recognition.alphabet import CLASSES
-from digitocr.recognition.finder import Finder, Found, TextLine, row_across, widened
+from digitocr.recognition.finder import Finder, Found, TextLine
+from digitocr.recognition.line_reach import row_across, widened
 from digitocr.recognition.model import models_folder
 from digitocr.recognition.page_lines import LineScanner, PageLines, ReadLine, best_explained
 

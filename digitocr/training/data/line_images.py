@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 
 from digitocr.recognition.line_image import (
     BOX_MARGIN,
-    COLUMN,
     LINE_HEIGHT,
     LONGEST,
-    line_image,
     used_columns,
 )
 from digitocr.training.data import content, drawn_text, line_layout
@@ -162,9 +160,8 @@ class LinePainter:
         if rng.random() < 0.7:
             letters = rng.uniform(0, 1) if rng.random() < 0.2 else 0.0
             count = int(rng.integers(1, 10))
-            if rng.random() < 0.2:
-                return [self._single(style, letters)] * count
-            return [self._single(style, letters) for _ in range(count)]
+            drawn = 1 if rng.random() < 0.2 else count  # now and then all are the same
+            return [self._single(style, letters) for _ in range(drawn)] * (count // drawn)
         return [self._number(style) for _ in range(int(rng.integers(2, 4)))]
 
     def _single(self, style: Style, letters: float) -> str:
@@ -451,6 +448,3 @@ def is_readable(image: LineImage) -> bool:
     truth = image.truth
     needed = len(truth) + sum(a == b for a, b in pairwise(truth))
     return needed <= used_columns(height, width) and width * LINE_HEIGHT / height <= LONGEST
-
-
-__all__ = ["COLUMN", "LineImage", "LinePainter", "is_readable", "line_image", "load_painter"]

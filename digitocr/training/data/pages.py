@@ -13,7 +13,8 @@ from digitocr.training.data import paper
 from digitocr.training.data.camera import View, random_view, taken
 from digitocr.training.data.clutter import clutter_picture
 from digitocr.training.data.drawn_text import Library
-from digitocr.training.data.layouts import Supply, fill
+from digitocr.training.data.layout_parts import Supply
+from digitocr.training.data.layouts import fill
 from digitocr.training.data.sheet import Block, Layer, PageLine, Rng, Ruling, Sheet, TextStock
 from digitocr.training.data.textures import make_textures, window
 from digitocr.training.data.wheels import Wheels
