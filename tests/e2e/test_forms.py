@@ -78,6 +78,13 @@ def row_of(scanned: Path, name: str) -> dict[str, str]:
     return next(row for row in read_rows(scanned / "forms.csv") if row["file"] == f"{name}.png")
 
 
+def reason_of(results: Path, name: str, field: str) -> str:
+    """Return why a field is to be reviewed, as its file's JSON says."""
+    pages = results_in(results)[f"{name}.png"]["pages"]
+    (reason,) = [one["reason"] for page in pages for one in page["fields"] if one["name"] == field]
+    return str(reason)
+
+
 @pytest.mark.parametrize("name", WAYS)
 def test_fields_are_read_however_the_form_lies(name: str, scanned: Path) -> None:
     row = row_of(scanned, name)
@@ -109,6 +116,7 @@ def test_a_comb_may_be_blank_at_its_ends(scanned: Path) -> None:
 def test_a_blank_cell_between_digits_is_to_be_reviewed(scanned: Path) -> None:
     assert row_of(scanned, "code-with-gap")["code"] == "348"
     assert row_of(scanned, "code-with-gap")["code_status"] == "review"
+    assert "cells-unclear" in reason_of(scanned, "code-with-gap", "code").split()
 
 
 def test_a_number_against_its_rule_is_to_be_reviewed(scanned: Path) -> None:
@@ -179,6 +187,8 @@ def test_a_field_that_is_cut_off_is_to_be_reviewed(run: RunCommand, tmp_path: Pa
     cut, whole = read_rows(tmp_path / "out" / "forms.csv")
     assert (cut["corner_status"], float(cut["corner_confidence"])) == ("review", 0.0)
     assert (whole["corner_status"], float(whole["corner_confidence"])) == ("ok", 1.0)
+    assert reason_of(tmp_path / "out", "a", "corner") == "cut-off"
+    assert reason_of(tmp_path / "out", "b", "corner") == ""
 
 
 def test_fields_that_a_stroke_runs_through_are_to_be_reviewed(
@@ -193,6 +203,7 @@ def test_fields_that_a_stroke_runs_through_are_to_be_reviewed(
     (row,) = read_rows(tmp_path / "out" / "forms.csv")
     assert (row["weight"], row["weight_status"]) == ("", "review")
     assert (row["code"], row["code_status"]) == ("", "ok")
+    assert "crossed" in reason_of(tmp_path / "out", "a", "weight").split()
     n_review = sum(row[f"{name}_status"] == "review" for name in BOXES)
     assert f" {n_review} to review" in done.stderr
     drawn = cv2.imread(str(tmp_path / "out" / "a.png.annotated.jpg"))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.lines import spelled_line
 
-from digitocr.core.document import Digit, Number
+from digitocr.core.document import Digit, Number, Reason
 from digitocr.core.errors import ModelUnreadable
 from digitocr.core.geometry import Box
 from digitocr.numbers.fusion import (
@@ -76,9 +76,32 @@ def test_a_line_readers_number_stands_in_the_cell_of_the_other() -> None:
     assert "".join(one.digit for one in number.digits) == "18"
 
 
+def test_readers_that_differ_are_a_reason() -> None:
+    (place,) = placed([component("185", 0, 0.7)], [read("18.5", 0, 0.9)])
+    (number,) = arbiter().numbers([place])
+    assert number.reasons == (Reason.READERS_DISAGREE,)
+    (alone,) = placed([component("185", 0)], [])
+    (number,) = arbiter().numbers([alone])
+    assert number.reasons == ()
+
+
+def test_a_mark_is_not_dropped_where_the_line_reader_reads_the_same() -> None:
+    dropped = component("185", 0).because(Reason.MARK_DROPPED)
+    for lines, reasons in (([read("185", 0, 0.5)], ()), ([], (Reason.MARK_DROPPED,))):
+        (place,) = placed([dropped], lines)
+        (number,) = arbiter().numbers([place])
+        assert number.reasons == reasons
+
+
+def test_the_only_line_of_a_picture_is_kept() -> None:
+    (place,) = placed([], [read("185", 0, 0.2)])
+    assert [one.text for one in arbiter().numbers([place])] == ["185"]
+    more = placed([], [read("185", 0, 0.2), read("7", 400, 0.2)])
+    assert arbiter().numbers(more) == []
+
+
 def test_what_one_reader_alone_read_and_is_likely_wrong_is_left_out() -> None:
-    for place in placed([component("1", 0, 0.3)], [read("1", 400, 0.3)]):
-        assert arbiter().numbers([place]) == []
+    assert arbiter().numbers(placed([component("1", 0, 0.3)], [read("1", 400, 0.3)])) == []
 
 
 def test_what_the_line_reader_hears_of_a_component_number_is_told_apart() -> None:
