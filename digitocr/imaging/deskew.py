@@ -32,7 +32,7 @@ class UprightPage:
 # by 1.7 px.
 _LOOK = 1200
 
-_MOST_SKEW = 15.0  # degrees
+MOST_SKEW = 15.0  # degrees
 _COARSE = 8000  # points of edges are enough to find the skew to half a degree
 _AT_ONCE = 16_000  # points that are turned at once: their arrays fit into a core's own cache
 # Degrees; less does not disturb text lines or ruling lines and isn't worth resampling
@@ -168,7 +168,7 @@ def _skew_of_rows(ink: Gray, sharper: float) -> float:
         return 0.0
     x, y = edges.reshape(-1, 2).T.astype(np.float64)
     some = slice(None, None, max(1, len(x) // _COARSE))
-    coarse = np.arange(-_MOST_SKEW, _MOST_SKEW + 0.1, 0.5)
+    coarse = np.arange(-MOST_SKEW, MOST_SKEW + 0.1, 0.5)
     best = coarse[np.argmax(_sharpness(x[some], y[some], coarse))]
     fine = np.arange(best - 0.5, best + 0.51, 0.1)
     sharpness = _sharpness(x, y, fine)

@@ -10,7 +10,6 @@ import numpy as np
 from digitocr.core.document import Number
 from digitocr.core.geometry import Box, Transform, corners_of
 from digitocr.core.settings import Decimal
-from digitocr.imaging.deskew import UprightPage
 from digitocr.layout.grid import Grid
 from digitocr.layout.text_lines import text_lines
 from digitocr.numbers.fusion import Place, hearing, places
@@ -19,21 +18,22 @@ from digitocr.recognition.page_lines import PageLines, ReadNumber
 
 
 def places_on_page(
-    numbers: Sequence[Number], boxes: Sequence[Box], lines: PageLines, upright: UprightPage,
+    numbers: Sequence[Number], boxes: Sequence[Box], lines: PageLines, to_lines: Transform,
     decimal: Decimal | None = None,
 ) -> list[Place]:  # fmt: skip
     """Return what both readers read in each place of the upright page.
 
     Args:
         numbers: of the component reader, on the upright page.
-        boxes: where these are on the page as given.
-        lines: of the line reader, on the page as given.
-        upright: how the page was set upright.
+        boxes: where these are on the page that lines were read on.
+        lines: of the line reader.
+        to_lines: from the upright page to the one that lines were read on.
         decimal: which mark stands before decimals; None for the one that is on the page.
     """
+    from_lines: Transform = np.linalg.inv(to_lines).astype(np.float64)
     hears = hearing(lines, [one.text for one in numbers], boxes)
     return list(
-        places(numbers, [_number_on(one, upright, decimal) for one in lines.numbers], hears)
+        places(numbers, [_number_on(one, from_lines, decimal) for one in lines.numbers], hears)
     )
 
 
@@ -45,10 +45,9 @@ def is_ruling(place: Place, grids: Sequence[Grid]) -> bool:
     )
 
 
-def _number_on(number: ReadNumber, upright: UprightPage, decimal: Decimal | None) -> ReadNumber:
-    """Return a number read on the page as given as it is on the upright page."""
-    from_page: Transform = np.linalg.inv(upright.to_page).astype(np.float64)
-    box, *characters = _mapped_boxes([number.box, *number.character_boxes], from_page)
+def _number_on(number: ReadNumber, from_lines: Transform, decimal: Decimal | None) -> ReadNumber:
+    """Return a number read on another page as it is on the upright page."""
+    box, *characters = _mapped_boxes([number.box, *number.character_boxes], from_lines)
     text = with_decimal(number.text, decimal) if decimal else number.text
     if len(text) < len(number.text):  # marks are left out where there are no decimals
         kept = [i for i, one in enumerate(number.text) if one not in ".,"]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from digitocr.core.arrays import Gray
 from digitocr.core.document import (
     Number,
@@ -13,7 +15,7 @@ from digitocr.core.document import (
 from digitocr.core.geometry import Box
 from digitocr.core.settings import Decimal
 from digitocr.core.source import Page
-from digitocr.imaging.deskew import UprightPage
+from digitocr.imaging.deskew import MOST_SKEW, UprightPage
 from digitocr.imaging.rectify import rectify
 from digitocr.layout.borderless_tables import ruled_and_borderless_tables
 from digitocr.layout.grid import Grid
@@ -119,14 +121,23 @@ class PageReader:
         return numbers, tables
 
     def _lines(self, read: _ComponentNumbers, readers: LineReaders, page: Page) -> PageLines:
-        """Return the lines of the page as given, which reach over the numbers seen there."""
+        """Return the lines of the page, which reach over the numbers seen there.
+
+        It is looked at as given, or upright where a grid set it so: writing as askew as that is
+        not found well.
+        """
+        if read.is_level:
+            boxes = [one.box for one in read.numbers]
+            return readers.scanner.read(read.upright.gray, 0, self.constraint, boxes)
         boxes = read.boxes_on(page)
         return readers.scanner.read(page.gray, read.upright.rotation, self.constraint, boxes)
 
     def _places(self, read: _ComponentNumbers, lines: PageLines, page: Page) -> list[Place]:
         """Return what both readers read in each place of the upright page."""
-        boxes = read.boxes_on(page)
-        found = places_on_page(read.numbers, boxes, lines, read.upright, self.decimal)
+        boxes, to_lines = read.boxes_on(page), read.upright.to_page
+        if read.is_level:
+            boxes, to_lines = [one.box for one in read.numbers], np.eye(3)
+        found = places_on_page(read.numbers, boxes, lines, to_lines, self.decimal)
         refused = refused_shares(found, read.reading.non_digits)
         return [
             replace(place, refused=share)
@@ -151,6 +162,11 @@ class _ComponentNumbers:
     reading: PageReading
     numbers: list[Number]  # with their chances
     tables: list[Grid]
+
+    @property
+    def is_level(self) -> bool:
+        """Whether lines are looked for on the upright page: by writing none is set so level."""
+        return abs(self.upright.skew) > MOST_SKEW
 
     def boxes_on(self, page: Page) -> list[Box]:
         """Return where the numbers are on the page as given."""

@@ -299,7 +299,7 @@ def check_others(before: Measure, after: Measure) -> None:
         ("MNIST's test digits", before.mnist, after.mnist, worse),
         ("known lines", _known_share(before), _known_share(after), MOST_WORSE),
     ):
-        if old is not None and new is not None and old - new > most:
+        if old is not None and new is not None and round(old - new, 6) > most:
             raise ReadsWorse(
                 f"nothing was written: of {of} the new model reads {100 * new:.2f} %, the one that"
                 f" it goes on from {100 * old:.2f} %"

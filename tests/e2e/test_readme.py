@@ -24,8 +24,9 @@ from digitocr.core.errors import ExitCode
 
 TOP = SAMPLES.parent
 README = (TOP / "README.md").read_text("utf-8")
-PAGES = {TOP / "README.md": README} | {
-    path: path.read_text("utf-8") for path in sorted((TOP / "docs").glob("*.md"))
+PAGES = {TOP / "README.md": README} | {  # in the order in which it names them
+    path: path.read_text("utf-8")
+    for path in sorted((TOP / "docs").glob("*.md"), key=lambda path: README.find(path.name))
 }
 BLOCKS = [
     block for page in PAGES.values() for block in re.findall(r"```(\w+)\n(.*?)```", page, re.DOTALL)
