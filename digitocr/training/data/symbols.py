@@ -97,7 +97,8 @@ def load_addition(wanted: str) -> Addition:
 def _pictures_of_file(path: Path) -> tuple[Sequence[Gray], Sequence[int], str]:
     """Return the pictures and labels of an npz, and its SHA-256."""
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # NumPy leaves a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
         digest = hashlib.sha256(path.read_bytes()).hexdigest()
     except _DAMAGED as error:
