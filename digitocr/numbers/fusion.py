@@ -186,10 +186,9 @@ class Arbiter:
         """Return the likelier reading of each place of a page, with its chance.
 
         What only one reader read, and is likelier wrong than `kept` allows, is left out, unless
-        all is kept or it is the only line: cells and fields are cut out for what they hold.
+        all is kept.
         """
-        is_alone = len(found) == 1 and bool(found[0].lines)
-        kept = 0.0 if keep_all or is_alone else self.kept
+        kept = 0.0 if keep_all else self.kept
         features = page_features(found)
         chosen: list[Number] = []
         for place, line, component in zip(

@@ -75,7 +75,9 @@ class PageReader:
         # What whole lines are read as, from grey pixels; where both differ, the likelier.
         if self.line_readers:
             lines = self._lines(read, self.line_readers, page)
-            numbers = self._fused(self._places(read, lines, page), self.line_readers)
+            found = self._places(read, lines, page)
+            # Cells and fields are cut out for what they hold: that is kept, however doubtful.
+            numbers = self._fused(found, self.line_readers, _is_cut_out(found, lines))
         placed, filled = numbers_and_tables(numbers, read.tables)
         notes = page_notes(placed, read.groups, read.upright.gray, lines)
         # Doubtful ones are marked; pixels of the page as given.
@@ -145,12 +147,19 @@ class PageReader:
             if not is_ruling(place, read.tables)
         ]
 
-    def _fused(self, found: Sequence[Place], readers: LineReaders) -> list[Number]:
+    def _fused(self, found: Sequence[Place], readers: LineReaders, keep_all: bool) -> list[Number]:
         """Return the numbers of both readers, each place once, in reading order."""
-        fused = readers.arbiter.numbers(found, keep_all=self.constraint is not None)
+        fused = readers.arbiter.numbers(found, keep_all or self.constraint is not None)
         if all(one.line for one in fused):
             return sorted(fused, key=lambda one: (one.line, one.item))
         return in_lines(fused)
+
+
+def _is_cut_out(found: Sequence[Place], lines: PageLines) -> bool:
+    """Tell whether a picture is a cut around one number, as far as the finder sees."""
+    read = [one for place in found for one in place.lines]
+    is_number = len(read) == 1 and read[0].line.is_number > 0.5  # rather than other writing
+    return lines.is_one_line and len(found) == 1 and is_number
 
 
 @dataclass(frozen=True, slots=True)

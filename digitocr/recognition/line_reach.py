@@ -56,6 +56,6 @@ def row_across(lines: Sequence[TextLine], shape: tuple[int, ...], longest: float
     is_upright = np.cos(np.deg2rad(main.angle)) > 0
     if (np.abs(down) > main.height / 2).any() or not leaves_at_sides or not is_upright:
         return []
-    if width > longest * main.height:
+    if max(shape) > longest * main.height:  # a page, that may hold other lines unseen
         return []
     return [replace(main, x=middle, y=float(ends.mean()), width=width - 1.0)]

@@ -74,6 +74,7 @@ class PageLines:
     """What the line reader says of a page."""
 
     lines: tuple[ReadLine, ...]
+    is_one_line: bool = False  # whether the picture shows a single line, from side to side
 
     @property
     def numbers(self) -> list[ReadNumber]:
@@ -129,18 +130,15 @@ class LineScanner:
         self, gray: Gray, is_allowed: IsAllowed | None, boxes: Sequence[Box], found: Found
     ) -> PageLines:
         """Return what the lines say that were found on a page."""
-        lines = [widened(line, boxes) for line in found.lines]
-        lines = [*lines, *row_across(found.lines, gray.shape, _LONGEST)]
+        across = row_across(found.lines, gray.shape, _LONGEST)
+        lines = [*(widened(line, boxes) for line in found.lines), *across]
         crops = [line_crop(gray, line, BOX_MARGIN) for line in lines]
         answers = zip(lines, crops, self._reader.read(crops), strict=True)
-        return PageLines(
-            best_explained(
-                [
-                    _read_line(found, line, log_probs, crop.shape, gray.shape, is_allowed)
-                    for line, crop, log_probs in answers
-                ]
-            )
-        )
+        read = [
+            _read_line(found, line, log_probs, crop.shape, gray.shape, is_allowed)
+            for line, crop, log_probs in answers
+        ]
+        return PageLines(best_explained(read), is_one_line=bool(across))
 
 
 @lru_cache(maxsize=1)
