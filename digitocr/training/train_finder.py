@@ -30,7 +30,7 @@ from digitocr.training.finder_network import FinderNetwork
 from digitocr.training.finder_targets import IGNORED, page_targets
 
 Batch = tuple[Tensor, Tensor]
-STEPS, RATE = 18_000, 1.6e-3  # of the supplied finder; at 3e-3 it stands still early
+STEPS, RATE = 33_000, 1.6e-3  # of the supplied finder; at 3e-3 it stands still early
 SIZE, COUNT = 320, 4  # of a batch's crops: their side in pixels, how many
 _HELD = 150  # crops that may be learned from again
 _HARD_NEGATIVES = 4.0  # for each place of writing so many places without, the most doubtful ones

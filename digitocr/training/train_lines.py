@@ -24,7 +24,7 @@ from digitocr.training.data.line_images import LineImage, is_readable, load_pain
 from digitocr.training.data.real_lines import CHEQUE, RealLines
 from digitocr.training.line_network import LineNetwork
 
-LINES, RATE = 1_690_000, 2e-3  # of the supplied line reader
+LINES, RATE = 2_415_000, 2e-3  # of the supplied line reader
 _REAL_SHARE = 0.07
 _DIGITS = slice(1, 11)
 _BATCH_COLUMNS = 6144  # pixels of width in a batch, so that long and short lines cost the same
